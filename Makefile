@@ -1,0 +1,51 @@
+# Every target sets up what it needs: only Python 3.11, make and a C compiler are assumed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test check bench serve vectors soak clean
+
+help:
+	@echo "make demo     the whole story on pictures, in build/demo"
+	@echo "make test     all tests"
+	@echo "make check    style, types, import rules, spelling, vectors"
+	@echo "make bench    figures beside what you would pick instead, in build/bench"
+	@echo "make soak     the slow fuzzing runs"
+	@echo "make vectors  write tests/vectors anew from their generator"
+	@echo "make serve    comes with the servers"
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/python -m examples.demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/codespell
+	$(BIN)/python -m tests.vectors.build_vectors --check
+
+vectors: $(READY)
+	$(BIN)/python -m tests.vectors.build_vectors
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+soak: $(READY)
+	ABTC_FUZZ=soak $(BIN)/python -m pytest -n 2 tests/verifier/test_fuzz.py
+
+serve:
+	@echo "make serve comes with the servers: there is nothing to serve yet."
+
+clean:
+	rm -rf $(VENV) .venv-* build .mypy_cache .ruff_cache .pytest_cache .hypothesis

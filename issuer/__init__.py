@@ -1,0 +1,1 @@
+"""An economy's back office and signing."""

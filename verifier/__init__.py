@@ -1,0 +1,1 @@
+"""Decide, offline, whether a scanned ABTC card is good."""
