@@ -66,7 +66,7 @@ class _Layout:
     size: str
     lines: int
     width: int
-    first_letters: str
+    first_letters: tuple[str, ...]
     names: slice
     number: slice
     optional: slice
@@ -82,7 +82,7 @@ _TD1 = _Layout(
     size="TD1",
     lines=3,
     width=30,
-    first_letters="ACI",
+    first_letters=("A", "C", "I"),
     number=slice(5, 14),
     optional=slice(15, 30),
     optional_is_checked=False,
@@ -97,7 +97,7 @@ _TD2 = _Layout(
     size="TD2",
     lines=2,
     width=36,
-    first_letters="ACI",
+    first_letters=("A", "C", "I"),
     names=slice(5, 36),
     number=slice(36, 45),
     nationality=slice(46, 49),
@@ -112,7 +112,7 @@ _TD3 = _Layout(
     size="TD3",
     lines=2,
     width=44,
-    first_letters="P",
+    first_letters=("P",),
     names=slice(5, 44),
     number=slice(44, 53),
     nationality=slice(54, 57),
@@ -384,12 +384,15 @@ _LATIN = {
     "T": "ŢŤŦ",
     "TH": "Þ",
     "U": "ÙÚÛŨŪŬŮŰŲ",
-    "UE": "Ü",
+    "UE": "Ü",  # codespell:ignore ue
     "W": "Ŵ",
     "Y": "ÝŶŸ",
     "Z": "ŹŻŽ",
 }
-"""Part 3, section 6, table A, the first form where it allows several."""
+"""Part 3, section 6, table A, the first form where it allows several.
+
+The row of the dotless i, U+0131, is missing because its capital is I.
+"""
 
 _RUSSIAN_ALPHABET = (
     "A B V G D E ZH Z I I K L M N O P R S T U F KH TS CH SH SHCH IE Y - E IU IA"
