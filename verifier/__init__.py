@@ -1,1 +1,87 @@
-"""Decide, offline, whether a scanned ABTC card is good."""
+"""Decide, offline, whether a scanned ABTC card is good, and what it is good for here.
+
+The caller supplies every input: what was scanned, the trust data, the policy, the
+passport and the time. Nothing here opens a socket, reads a file or asks the operating
+system for the time.
+
+>>> from datetime import UTC, datetime
+>>> import verifier
+>>> day = datetime(2030, 1, 15, tzinfo=UTC)
+>>> trust = verifier.Trust.from_documents(
+...     {"scheme.json": b'{"abtc":"scheme"}'},
+...     version=1,
+...     issued_at=day,
+...     expires_at=day.replace(day=22),
+... )
+>>> decision = verifier.verify(
+...     "https://example.org/menu",
+...     trust=trust,
+...     policy=verifier.Policy(economy="AUS"),
+...     expected_passport=None,
+...     expected_challenge=None,
+...     now=day,
+... )
+>>> decision.reason
+<RejectReason.FOREIGN: 'card.foreign'>
+>>> print(verifier.guidance(decision.reason).what)
+This is not an ABTC code.
+"""
+
+from ._algorithm import verify
+from ._packing import pack, unpack
+from .card import Card
+from .decision import Accepted, Decision, Evidence, MustSee, Rejected, Undecided
+from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
+from .errors import PackingError, PolicyError, TrustError, VerifierError
+from .guidance import Guidance, guidance
+from .passport import (
+    FieldMatch,
+    MrzError,
+    Passport,
+    PassportComparison,
+    compare,
+    transliterate,
+)
+from .policy import Policy
+from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
+from .replay import ReplayGuard
+from .trust import Problem, Trust
+
+__all__ = [
+    "Accepted",
+    "Card",
+    "Decision",
+    "Entitlement",
+    "Entry",
+    "EntryAnswer",
+    "EntryReason",
+    "Evidence",
+    "FieldMatch",
+    "Guidance",
+    "Lane",
+    "LaneAnswer",
+    "LaneReason",
+    "MrzError",
+    "MustSee",
+    "PackingError",
+    "Passport",
+    "PassportComparison",
+    "Policy",
+    "PolicyError",
+    "Problem",
+    "Reason",
+    "RejectReason",
+    "Rejected",
+    "ReplayGuard",
+    "Trust",
+    "TrustError",
+    "Undecided",
+    "UndecidedReason",
+    "VerifierError",
+    "compare",
+    "guidance",
+    "pack",
+    "transliterate",
+    "unpack",
+    "verify",
+]

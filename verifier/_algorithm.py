@@ -1,0 +1,290 @@
+"""The decision, in the order of the specification (section 8)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from . import _jose
+from ._b64 import encode as b64u
+from ._documents import Issuer
+from ._keys import TrustedKey
+from ._packing import PREFIX as QR_PREFIX
+from ._packing import is_any_version, parse_qr_text
+from ._presentation import Presentation, Proof, derived_nonce
+from ._sdjwt import parse_presentation_text
+from ._status import StatusList
+from ._stop import Refer, Reject
+from .card import PHYSICAL, Card
+from .decision import Accepted, Decision, Evidence, MustSee, Rejected, Undecided
+from .entitlement import Case, decide_entitlement
+from .passport import FieldMatch, Passport, compare
+from .policy import Policy
+from .reasons import RejectReason, UndecidedReason
+from .trust import Trust
+
+_BAD_STATES = {
+    1: RejectReason.REVOKED,
+    2: RejectReason.SUSPENDED,
+    3: RejectReason.SUPERSEDED,
+}
+
+
+def verify(
+    presentation: str,
+    *,
+    trust: Trust,
+    policy: Policy,
+    expected_passport: Passport | None,
+    expected_challenge: str | None,
+    now: datetime,
+) -> Decision:
+    """Decide whether what was shown is a good card, and what it is good for here.
+
+    The checks run in the order of the specification and stop at the first that fails,
+    so the reason is the same on every device.
+
+    Args:
+        presentation: QR text exactly as scanned (``ABTC1:…``, at most 4,296
+            characters), or presentation text (with ``~``, at most 8,192).
+        trust: Issuers, rules and lists, loaded beforehand.
+        policy: What this device demands.
+        expected_passport: What was read of the traveller's passport. None if nothing
+            was: the answer then asks the officer to compare.
+        expected_challenge: The challenge that this device showed to the phone. None if
+            it showed none.
+        now: The moment of the check, timezone-aware. Days of stay are counted by its
+            own calendar date, so give it in the time zone of the border.
+
+    Returns:
+        `Accepted` with card, entitlement and what must still be seen; or `Rejected` or
+        `Undecided` with a reason. All carry `Evidence`. No card content is
+        returned unless every check passed.
+
+    Raises:
+        TypeError: ``presentation`` is not text.
+        ValueError: ``now`` is naive. A bad card never raises.
+
+    Not checked: that the traveller is the holder (see ``must_see``), and that the proof
+    was not shown before (see `ReplayGuard`).
+
+    Source: specification, section 8.
+    """
+    if not isinstance(presentation, str):
+        raise TypeError("presentation must be text")
+    if now.utcoffset() is None:
+        raise ValueError("now must be timezone-aware")
+    trail = _Trail(now=now, trust=trust)
+    try:
+        return _accept(
+            presentation, trail, policy, expected_passport, expected_challenge
+        )
+    except Reject as stop:
+        return Rejected(stop.reason, trail.evidence(), stop.detail)
+    except Refer as stop:
+        return Undecided(stop.reason, trail.evidence(), stop.detail)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Trail:
+    """What the checks have established so far."""
+
+    now: datetime
+    trust: Trust
+    issuer: Issuer | None = None
+    key_id: str | None = None
+    status: StatusList | None = None
+    overlay: StatusList | None = None
+    proof: Proof | None = None
+    holder_key: str | None = None
+
+    def evidence(self) -> Evidence:
+        status, overlay, proof = self.status, self.overlay, self.proof
+        return Evidence(
+            now=self.now,
+            trust_version=self.trust.version,
+            trust_issued_at=self.trust.issued_at,
+            economy=self.issuer.economy if self.issuer else None,
+            key_id=self.key_id,
+            status_uri=status.uri if status else None,
+            status_issued_at=status.issued_at if status else None,
+            overlay_uri=overlay.uri if overlay else None,
+            overlay_issued_at=overlay.issued_at if overlay else None,
+            proof_issued_at=(
+                datetime.fromtimestamp(proof.issued_at, UTC) if proof else None
+            ),
+            proof_nonce=proof.nonce if proof else None,
+            holder_key=self.holder_key,
+        )
+
+
+def _accept(
+    presentation: str,
+    trail: _Trail,
+    policy: Policy,
+    passport: Passport | None,
+    challenge: str | None,
+) -> Accepted:
+    now, trust = trail.now, trail.trust
+    shown = _parse(presentation)  # 1
+    _check_clock(trust, policy, now)  # 2
+    _check_trust_is_fresh(trust, policy, now)  # 3
+    unverified = shown.unverified_card
+    issuer, key = trust.card_key(unverified.issuer, shown.unverified_key_id)  # 4
+    card = _check_signature(shown, key, trust)  # 5
+    trail.issuer, trail.key_id = issuer, shown.unverified_key_id
+    _check_is_no_test(issuer)  # 6
+    _check_binding(card, issuer, key)  # 7
+    _check_dates(card, policy, now)  # 8
+    _check_proof(shown, trail, policy, challenge)  # 9
+    trail.status = trust.status_list(card.status_uri)  # 10
+    _check_status(card, trail.status, policy, now)
+    if passport:
+        _check_passport(card, passport, now)  # 11
+    trail.overlay = trust.overlay_of(policy.economy, issuer, card.status_uri)
+    case = Case(
+        card=card,
+        issuer=issuer,
+        trust=trust,
+        policy=policy,
+        overlay=trail.overlay,
+        passport_ends_on=passport.expires_on if passport else None,
+        now=now,
+    )
+    return Accepted(
+        card, decide_entitlement(case), _must_see(card, passport), trail.evidence()
+    )
+
+
+def _parse(presentation: str) -> Presentation:
+    try:
+        if presentation.startswith(QR_PREFIX):
+            return parse_qr_text(presentation)
+        if "~" in presentation:
+            return parse_presentation_text(presentation)
+    except ValueError as error:
+        raise Reject(RejectReason.MALFORMED, str(error)) from error
+    if is_any_version(presentation):
+        raise Refer(UndecidedReason.VERSION)
+    raise Reject(RejectReason.FOREIGN)
+
+
+def _check_clock(trust: Trust, policy: Policy, now: datetime) -> None:
+    if trust.time_floor - now > policy.clock_tolerance:
+        raise Refer(UndecidedReason.CLOCK, f"not before {trust.time_floor}")
+
+
+def _check_trust_is_fresh(trust: Trust, policy: Policy, now: datetime) -> None:
+    if now - trust.issued_at > policy.max_trust_age or now >= trust.expires_at:
+        raise Refer(UndecidedReason.TRUST_STALE, f"issued {trust.issued_at}")
+
+
+def _check_signature(shown: Presentation, key: TrustedKey, trust: Trust) -> Card:
+    """Return the card, now believable."""
+    if not trust.is_signed_by(key.public_key, shown):
+        raise Reject(RejectReason.SIGNATURE)
+    return shown.unverified_card
+
+
+def _check_is_no_test(issuer: Issuer) -> None:
+    if issuer.is_test:
+        raise Reject(RejectReason.TEST)
+
+
+def _check_binding(card: Card, issuer: Issuer, key: TrustedKey) -> None:
+    if card.issued_at not in key.signs:
+        raise Reject(RejectReason.KEY_WINDOW)
+    start = f"{issuer.url}/status/"
+    number = card.status_uri.removeprefix(start)
+    if not card.status_uri.startswith(start) or not number.isdecimal():
+        raise Reject(RejectReason.BINDING)
+
+
+def _check_dates(card: Card, policy: Policy, now: datetime) -> None:
+    starts_at = max(card.issued_at, card.not_before or card.issued_at)
+    if starts_at - now > policy.clock_skew:
+        raise Refer(UndecidedReason.NOT_YET, f"from {starts_at}")
+    if now >= card.expires_at:
+        raise Reject(RejectReason.EXPIRED, f"ended {card.expires_at}")
+
+
+def _check_proof(
+    shown: Presentation, trail: _Trail, policy: Policy, challenge: str | None
+) -> None:
+    if shown.holder_key is None:  # a physical card cannot answer a challenge
+        if challenge is not None:
+            raise Refer(UndecidedReason.PROOF_CHALLENGE)
+        return
+    proof = shown.proof
+    if proof is None:
+        raise Reject(RejectReason.PROOF_MISSING)
+    if not _jose.is_signed_by(shown.holder_key, proof.signing_input, proof.signature):
+        raise Reject(RejectReason.PROOF_DEVICE)
+    trail.proof, trail.holder_key = proof, _thumbprint(shown.holder_key)
+    _check_proof_age(proof, policy, trail.now)
+    if proof.audience != policy.audience:
+        raise Reject(RejectReason.PROOF_AUDIENCE)
+    _check_nonce(proof, challenge)
+    if proof.card_digest != shown.digest:
+        raise Reject(RejectReason.PROOF_BINDING)
+
+
+def _check_proof_age(proof: Proof, policy: Policy, now: datetime) -> None:
+    age = now - datetime.fromtimestamp(proof.issued_at, UTC)
+    if -age > policy.max_proof_ahead:
+        raise Refer(UndecidedReason.PROOF_AHEAD, f"{-age} ahead")
+    if age > policy.max_proof_age:
+        raise Refer(UndecidedReason.PROOF_STALE, f"{age} old")
+
+
+def _check_nonce(proof: Proof, challenge: str | None) -> None:
+    derived = derived_nonce(proof.issued_at)
+    if proof.nonce == (derived if challenge is None else challenge):
+        return
+    if proof.nonce == derived:
+        raise Refer(UndecidedReason.PROOF_CHALLENGE)
+    raise Reject(RejectReason.PROOF_NONCE)
+
+
+def _check_status(
+    card: Card, status: StatusList, policy: Policy, now: datetime
+) -> None:
+    if status.is_stale(now, policy.max_list_age):
+        raise Refer(UndecidedReason.STATUS_STALE, f"issued {status.issued_at}")
+    state = status.state(card.status_index)
+    if state is None:
+        raise Refer(UndecidedReason.STATUS_RANGE)
+    if state in _BAD_STATES:
+        raise Reject(_BAD_STATES[state])
+    if state != 0:
+        raise Refer(UndecidedReason.STATUS_UNKNOWN, f"state {state}")
+
+
+def _check_passport(card: Card, passport: Passport, now: datetime) -> None:
+    comparison = compare(
+        passport,
+        country=card.passport_country,
+        number=card.passport_number,
+        family_name=card.family_name,
+        given_name=card.given_name,
+        nationality=card.nationality,
+        birthdate=card.birthdate,
+    )
+    identity = {comparison.country, comparison.number, comparison.birthdate}
+    if FieldMatch.DIFFERS in identity:
+        raise Reject(RejectReason.PASSPORT_MISMATCH)
+    if passport.expires_on and passport.expires_on < now.date():
+        raise Reject(RejectReason.PASSPORT_EXPIRED)
+    if FieldMatch.DIFFERS in {comparison.names, comparison.nationality}:
+        raise Refer(UndecidedReason.PASSPORT_DIFFERS)
+
+
+def _must_see(card: Card, passport: Passport | None) -> tuple[MustSee, ...]:
+    if card.form == PHYSICAL:
+        return (MustSee.PLASTIC_CARD, MustSee.PASSPORT, MustSee.FACE)
+    return (MustSee.FACE,) if passport else (MustSee.PASSPORT, MustSee.FACE)
+
+
+def _thumbprint(key: _jose.PublicKey) -> str:
+    x, y = _jose.coordinates(key)
+    members = f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'
+    return b64u(hashlib.sha256(members.encode()).digest())

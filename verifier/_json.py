@@ -1,0 +1,96 @@
+"""Strict JSON (specification, section 2): what the standard reader lets through, we refuse."""
+
+import json
+from collections.abc import Iterable
+from typing import NoReturn, TypeGuard
+
+MAX_DEPTH = 16
+"""Levels of nesting."""
+MAX_INTEGER = 2**64 - 1
+"""Only a status index may be so large; every other field has its own, smaller bound."""
+EXACT_INTEGER = 2**53
+"""The largest integer that every JSON reader keeps exactly."""
+MAX_SECONDS = 4_102_444_800
+"""2100-01-01: adding any tolerance to a moment stays far from datetime's end."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def parse_object(data: bytes) -> dict[str, object]:
+    """Return the JSON object that ``data`` is.
+
+    Raises:
+        ValueError: ``data`` is not UTF-8, not strict JSON, not an object, or too deep.
+    """
+    try:
+        value: object = json.loads(
+            data.decode(),
+            object_pairs_hook=_members,
+            parse_int=_integer,
+            parse_float=_refuse,
+            parse_constant=_refuse,
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if not is_object(value):
+        raise ValueError("not a JSON object")
+    check_value(value)
+    return value
+
+
+def canonical(value: object) -> str:
+    """Return ``value`` as canonical JSON; member order is the caller's."""
+    return _encode(value)
+
+
+def check_value(value: object, max_depth: int = MAX_DEPTH) -> None:
+    """Check depth and text of a value that a parser has built.
+
+    Raises:
+        ValueError: Nested deeper than ``max_depth``, or text with unpaired surrogates.
+    """
+    level: list[object] = [value]
+    for _ in range(max_depth + 1):
+        if not level:
+            return
+        level = [inner for outer in level for inner in _children(outer)]
+    raise ValueError("nested too deep")
+
+
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Tell whether ``value`` is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_moment(value: object) -> TypeGuard[int]:
+    """Tell whether ``value`` is a moment on the wire; ``True`` is not."""
+    return type(value) is int and 0 <= value <= MAX_SECONDS
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, str):
+        value.encode()  # UnicodeEncodeError is a ValueError
+        return ()
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return ()
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member")
+    return members
+
+
+def _integer(digits: str) -> int:
+    # The length first: converting thousands of digits is slow, and Python refuses 4,301.
+    if digits == "-0" or len(digits) > 20 or abs(int(digits)) > MAX_INTEGER:
+        raise ValueError("integer out of range")
+    return int(digits)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError("only integers are numbers here")

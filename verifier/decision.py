@@ -1,0 +1,88 @@
+"""The three possible outcomes of `verify`, and the evidence that each carries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NoReturn, TypeAlias
+
+from .card import Card
+from .entitlement import Entitlement
+from .reasons import RejectReason, UndecidedReason
+
+
+class MustSee(StrEnum):
+    """What the officer must still see before an accepted card counts."""
+
+    FACE = "face"
+    """Compare the traveller with the photograph in the passport."""
+    PASSPORT = "passport"
+    """Compare the passport with the card."""
+    PLASTIC_CARD = "plastic_card"
+    """Hold the card itself: its code could have been photographed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What an answer rests on; None where the checks did not get that far."""
+
+    now: datetime
+    """The time used."""
+    trust_version: int
+    trust_issued_at: datetime
+    economy: str | None
+    """Issuing economy, derived from the key that verified."""
+    key_id: str | None
+    """The key that verified."""
+    status_uri: str | None
+    status_issued_at: datetime | None
+    overlay_uri: str | None
+    """The destination's own list over the card's list."""
+    overlay_issued_at: datetime | None
+    proof_issued_at: datetime | None
+    """By the phone's clock."""
+    proof_nonce: str | None
+    holder_key: str | None
+    """JWK thumbprint (RFC 7638) of the key that made the proof."""
+
+
+class _NotABool:
+    """Make ``if decision:`` an error; a plain dataclass is always true."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Decision is not a bool: use match or isinstance")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(_NotABool):
+    """A genuine, current card, shown live.  Only this outcome carries the card."""
+
+    card: Card
+    entitlement: Entitlement
+    """What the card is good for here; it may be less than the holder hopes."""
+    must_see: tuple[MustSee, ...]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected(_NotABool):
+    """The card, or what was shown, is bad: fresher data will not help."""
+
+    reason: RejectReason
+    evidence: Evidence
+    detail: str = ""
+    """For logs and developers; never shown to travellers, never parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided(_NotABool):
+    """Fresher data, another scan or a person could change the answer."""
+
+    reason: UndecidedReason
+    evidence: Evidence
+    detail: str = ""
+    """For logs and developers; never shown to travellers, never parsed."""
+
+
+Decision: TypeAlias = Accepted | Rejected | Undecided

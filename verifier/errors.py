@@ -1,0 +1,26 @@
+"""Exceptions raised by verifier.
+
+* VerifierError
+  + PackingError   the text is not a presentation, or has no packed form (also a ValueError)
+  + PolicyError    the policy contradicts itself
+  + TrustError     the trust documents cannot be used
+
+``ValueError`` and ``TypeError`` report a bug of the caller, such as a time without a zone.
+A bad *card* is never an exception: it is a `Rejected` or `Undecided` decision.
+"""
+
+
+class VerifierError(Exception):
+    """Base class: the caller gave us something we cannot work with."""
+
+
+class PackingError(VerifierError, ValueError):
+    """The text is not a presentation, or has no packed form."""
+
+
+class PolicyError(VerifierError):
+    """The policy contradicts itself."""
+
+
+class TrustError(VerifierError):
+    """The trust documents cannot be used; the message names document and reason."""

@@ -1,0 +1,102 @@
+"""Notice when one proof is shown twice to one device."""
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+from .decision import Accepted, Decision, Undecided
+from .reasons import UndecidedReason
+
+_Key = tuple[str, datetime, str]
+
+
+class ReplayGuard:
+    """Remembers the proofs that a device has accepted, for as long as they could count.
+
+    Two people may show one code: one phone, or a copy of its screen. The first is
+    accepted; the second is told apart here. Handing in again the proof that was handled
+    last, within ``same_scan``, is one traveller held to the scanner twice and gives
+    the same answer.
+
+    Not safe to share between threads without a lock; keep one for each lane.
+
+    Args:
+        memory: How long a proof is remembered; at least the policy's proof age and
+            allowance ahead together.
+        same_scan: How long the same proof may be handed in again.
+        capacity: Most proofs remembered; the oldest is forgotten first. 4,096 take
+            less than 2 MB.
+
+    Raises:
+        ValueError: ``capacity`` is below 1 or a duration is negative.
+
+    Source: specification, section 8, last paragraphs.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory: timedelta = timedelta(seconds=60),
+        same_scan: timedelta = timedelta(seconds=5),
+        capacity: int = 4096,
+    ) -> None:
+        if capacity < 1 or min(memory, same_scan) < timedelta(0):
+            raise ValueError("capacity below 1, or a negative duration")
+        self._memory = memory
+        self._same_scan = same_scan
+        self._capacity = capacity
+        self._seen: OrderedDict[_Key, datetime] = OrderedDict()
+        self._last: _Key | None = None
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def check(self, decision: Decision) -> Decision:
+        """Return ``decision``, or `Undecided` if its proof was shown before.
+
+        Args:
+            decision: What `verify` answered; its evidence says when.
+
+        Returns:
+            `Undecided` with ``proof.repeat`` for an accepted proof that this device saw
+            before; anything else unchanged.
+        """
+        if not isinstance(decision, Accepted):
+            return decision
+        key = _key(decision)
+        if key is None:
+            return decision
+        now = decision.evidence.now
+        self._forget(now)
+        first_seen = self._seen.get(key)
+        if first_seen is None:
+            self._remember(key, now)
+            return decision
+        is_same_scan = key == self._last and now - first_seen <= self._same_scan
+        if is_same_scan:
+            return decision
+        return Undecided(
+            UndecidedReason.PROOF_REPEAT,
+            decision.evidence,
+            f"first seen {(now - first_seen).total_seconds():.0f} s before",
+        )
+
+    def _remember(self, key: _Key, now: datetime) -> None:
+        if len(self._seen) >= self._capacity:
+            self._seen.popitem(last=False)
+        self._seen[key] = now
+        self._last = key
+
+    def _forget(self, now: datetime) -> None:
+        while self._seen:
+            key, seen_at = next(iter(self._seen.items()))
+            if now - seen_at <= self._memory:
+                return
+            del self._seen[key]
+
+
+def _key(decision: Accepted) -> _Key | None:
+    # Never the token text: an ECDSA signature has a second spelling.
+    evidence = decision.evidence
+    if not (evidence.holder_key and evidence.proof_issued_at and evidence.proof_nonce):
+        return None
+    return evidence.holder_key, evidence.proof_issued_at, evidence.proof_nonce

@@ -1,0 +1,319 @@
+"""What this verifier believes, as of one moment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Self
+
+from . import _documents
+from ._documents import Issuer
+from ._jose import PublicKey, is_signed_by
+from ._keys import TrustedKey
+from ._presentation import Presentation
+from ._rules import DestinationRules, PairEffect, Scheme, pair_effect
+from ._status import StatusList, parse_status_list
+from ._stop import Refer
+from .errors import TrustError
+from .reasons import UndecidedReason
+
+MAX_ISSUED_AHEAD = timedelta(minutes=5)
+"""How much later than the trust data a list in it may be dated."""
+_SCHEME = "scheme.json"
+_DOCUMENT = re.compile(
+    r"(?P<owner>[A-Z]{3})/(?:(?P<kind>issuer|policy)\.json"
+    r"|status/(?P<list>0|[1-9][0-9]{0,9})\.jwt"
+    r"|overlay/(?P<issuer>[A-Z]{3})/(?P<overlay>0|[1-9][0-9]{0,9})\.jwt)"
+)
+_MEMO_SIZE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A document that was refused; the snapshot behaves as without it."""
+
+    document: str
+    """Name of the document, such as ``AUS/status/1.jwt``."""
+    detail: str
+    """What is wrong with it; for logs."""
+
+
+class _SeenCards:
+    """Remembers which card texts have verified, so that the next scan need not.
+
+    Only the signature check is remembered, a pure function of the text (by its digest)
+    and the key. Dates, proof and status are checked at every scan, and the memory ends
+    with its snapshot, so it can outlive neither a key nor a list.
+    """
+
+    __slots__ = ("_keys",)
+
+    def __init__(self) -> None:
+        self._keys: dict[bytes, PublicKey] = {}
+
+    def has_verified(self, digest: bytes, key: PublicKey) -> bool:
+        return self._keys.get(digest) is key
+
+    def remember(self, digest: bytes, key: PublicKey) -> None:
+        if len(self._keys) >= _MEMO_SIZE:
+            self._keys.clear()
+        self._keys[digest] = key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Issuers, rules and lists: an immutable snapshot to decide from.
+
+    Build one with `Trust.from_documents`; it is safe to share between threads.
+    """
+
+    version: int
+    """Counts up with every publication."""
+    issued_at: datetime
+    """The moment at which this was the current trust data."""
+    expires_at: datetime
+    """The moment from which it must not be used."""
+    time_floor: datetime
+    """The latest moment that signed data has proven to this device."""
+    problems: tuple[Problem, ...] = ()
+    """Documents that were refused."""
+    _scheme: Scheme = field(repr=False)
+    _issuers: Mapping[str, Issuer] = field(repr=False)
+    _rules: Mapping[str, DestinationRules] = field(repr=False)
+    _lists: Mapping[str, StatusList] = field(repr=False)
+    _unusable: frozenset[str] = field(repr=False)
+    _seen_cards: _SeenCards = field(
+        default_factory=_SeenCards, init=False, repr=False, compare=False
+    )
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Mapping[str, bytes],
+        *,
+        version: int,
+        issued_at: datetime,
+        expires_at: datetime,
+        time_floor: datetime | None = None,
+    ) -> Self:
+        """Build a snapshot from documents that the distribution layer has verified.
+
+        Args:
+            documents: Content by name: ``scheme.json``, ``<E>/issuer.json``,
+                ``<E>/policy.json``, ``<E>/status/<n>.jwt``,
+                ``<D>/overlay/<I>/<n>.jwt``. A device needs every issuer's lists and its
+                own economy's policy and overlays.
+            version: Counts up with every publication.
+            issued_at: The moment at which the documents were current; timezone-aware.
+            expires_at: The moment from which they must not be used; timezone-aware.
+            time_floor: The latest moment that signed data has proven to this device, if
+                it is later than ``issued_at``; timezone-aware.
+
+        Returns:
+            A snapshot. A document of one economy that cannot be used is left out and
+            named in ``problems``; the other economies are unaffected.
+
+        Raises:
+            TrustError: ``scheme.json`` is missing or cannot be used, a name is none of
+                the above, or a moment is naive or ``expires_at`` not after
+                ``issued_at``.
+
+        Not checked: that the documents are the newest, and who distributed them under
+        these names. The trust store does that.
+
+        Source: specification, section 7.
+        """
+        _check_moments(issued_at, expires_at, time_floor)
+        read = _Reader(documents, issued_at)
+        return cls(
+            version=version,
+            issued_at=issued_at,
+            expires_at=expires_at,
+            time_floor=max(issued_at, time_floor or issued_at),
+            problems=tuple(read.problems),
+            _scheme=read.scheme,
+            _issuers=MappingProxyType(
+                {issuer.url: issuer for issuer in read.issuers.values()}
+            ),
+            _rules=MappingProxyType(read.rules),
+            _lists=MappingProxyType(read.lists),
+            _unusable=frozenset(read.unusable),
+        )
+
+    def card_key(self, url: str, key_id: str) -> tuple[Issuer, TrustedKey]:
+        """Return the issuer of that URL and its card key of that id.
+
+        Raises:
+            Refer: The snapshot has no such issuer, or the issuer no such key.
+        """
+        issuer = self._issuers.get(url)
+        if issuer is None:
+            raise Refer(UndecidedReason.UNKNOWN_ISSUER)
+        key = issuer.card_keys.get(key_id)
+        if key is None:
+            raise Refer(UndecidedReason.UNKNOWN_KEY)
+        return issuer, key
+
+    def is_signed_by(self, key: PublicKey, shown: Presentation) -> bool:
+        """Tell whether the card's signature is ``key``'s; quick if seen before."""
+        if self._seen_cards.has_verified(shown.digest, key):
+            return True
+        if not is_signed_by(key, shown.signing_input, shown.signature):
+            return False
+        self._seen_cards.remember(shown.digest, key)
+        return True
+
+    def status_list(self, uri: str) -> StatusList:
+        """Return the issuer list of that address.
+
+        Raises:
+            Refer: The snapshot has no such list, or the list was refused.
+        """
+        found = self._lists.get(uri)
+        if found is not None:
+            return found
+        if uri in self._unusable:
+            raise Refer(UndecidedReason.STATUS_UNUSABLE)
+        raise Refer(UndecidedReason.STATUS_MISSING)
+
+    def overlay_of(
+        self, destination: str, issuer: Issuer, status_uri: str
+    ) -> StatusList | None:
+        """Return the destination's overlay over an issuer's list, if it is usable."""
+        number = status_uri.removeprefix(f"{issuer.url}/status/")
+        url = self._scheme.issuers.get(destination)
+        return self._lists.get(f"{url}/overlay/{issuer.economy}/{number}")
+
+    def rules_of(self, destination: str) -> DestinationRules | None:
+        """Return the rules of an economy as destination, if they are known."""
+        return self._rules.get(destination)
+
+    def membership_of(self, economy: str, moment: datetime) -> str | None:
+        """Return ``full`` or ``transitional``, or None if not known."""
+        membership = self._scheme.membership.get(economy)
+        return membership.at(moment) if membership else None
+
+    def pair_effect(
+        self, *, issuer: str, nationality: str, destination: str, moment: datetime
+    ) -> PairEffect:
+        """Return what applies between three economies at a moment."""
+        return pair_effect(
+            self._scheme,
+            self._rules.get(destination),
+            issuer=issuer,
+            nationality=nationality,
+            destination=destination,
+            moment=moment,
+        )
+
+
+class _Reader:
+    """Reads documents one by one and notes what it has to refuse."""
+
+    def __init__(self, documents: Mapping[str, bytes], issued_at: datetime) -> None:
+        self._documents = documents
+        self._latest_issued_at = issued_at + MAX_ISSUED_AHEAD
+        self.problems: list[Problem] = []
+        self._names = _parse_names(documents)
+        self.scheme = _parse_scheme(documents)
+        self.issuers = self._read_issuers()
+        self.rules = self._read_rules()
+        self.lists: dict[str, StatusList] = {}
+        self.unusable: set[str] = set()
+        self._read_lists()
+
+    def _read_issuers(self) -> dict[str, Issuer]:
+        issuers: dict[str, Issuer] = {}
+        for name, owner in self._of_kind("issuer"):
+            try:
+                issuers[owner] = _documents.parse_issuer(
+                    self._documents[name], economy=owner, url=self._url_of(owner)
+                )
+            except ValueError as error:
+                self._note(name, error)
+        return issuers
+
+    def _read_rules(self) -> dict[str, DestinationRules]:
+        rules: dict[str, DestinationRules] = {}
+        for name, owner in self._of_kind("policy"):
+            try:
+                rules[owner] = _documents.parse_policy(
+                    self._documents[name], economy=owner, scheme=self.scheme
+                )
+            except ValueError as error:
+                self._note(name, error)
+        return rules
+
+    def _read_lists(self) -> None:
+        for name, parts in self._names.items():
+            if parts["kind"]:
+                continue
+            try:
+                uri = _list_uri(self._url_of(parts["owner"]), parts)
+                self.unusable.add(uri)
+                self.lists[uri] = self._read_list(name, parts["owner"], uri)
+            except ValueError as error:
+                self._note(name, error)
+
+    def _read_list(self, name: str, owner: str, uri: str) -> StatusList:
+        if owner not in self.issuers:
+            raise ValueError("the keys of its economy are not usable")
+        return parse_status_list(
+            self._documents[name],
+            keys=self.issuers[owner].status_keys,
+            expected_uri=uri,
+            latest_issued_at=self._latest_issued_at,
+        )
+
+    def _of_kind(self, kind: str) -> list[tuple[str, str]]:
+        return [
+            (name, parts["owner"])
+            for name, parts in self._names.items()
+            if parts["kind"] == kind
+        ]
+
+    def _url_of(self, economy: str) -> str:
+        if economy not in self.scheme.issuers:
+            raise ValueError("scheme.json does not name this economy")
+        return self.scheme.issuers[economy]
+
+    def _note(self, name: str, error: ValueError) -> None:
+        self.problems.append(Problem(document=name, detail=str(error)))
+
+
+def _parse_names(documents: Mapping[str, bytes]) -> dict[str, re.Match[str]]:
+    names: dict[str, re.Match[str]] = {}
+    for name in documents:
+        if name == _SCHEME:
+            continue
+        parts = _DOCUMENT.fullmatch(name)
+        if parts is None:
+            raise TrustError(f"{name!r} is not the name of a trust document")
+        names[name] = parts
+    return names
+
+
+def _parse_scheme(documents: Mapping[str, bytes]) -> Scheme:
+    if _SCHEME not in documents:
+        raise TrustError(f"{_SCHEME} is missing")
+    try:
+        return _documents.parse_scheme(documents[_SCHEME])
+    except ValueError as error:
+        raise TrustError(f"{_SCHEME}: {error}") from error
+
+
+def _list_uri(url: str, parts: re.Match[str]) -> str:
+    if parts["issuer"]:
+        return f"{url}/overlay/{parts['issuer']}/{parts['overlay']}"
+    return f"{url}/status/{parts['list']}"
+
+
+def _check_moments(
+    issued_at: datetime, expires_at: datetime, time_floor: datetime | None
+) -> None:
+    for moment in (issued_at, expires_at, time_floor):
+        if moment is not None and moment.utcoffset() is None:
+            raise TrustError("moments must be timezone-aware")
+    if expires_at <= issued_at:
+        raise TrustError("expires_at is not after issued_at")
