@@ -155,9 +155,7 @@ def _transitional_approval(
     best: Sequence[PlacedRule], pair: Pair, transitional: set[str]
 ) -> Iterator[Problem]:
     codes = transitional & {pair.issuer, pair.destination}
-    if not codes or pair.issuer == pair.destination:
-        return
-    if all(placed.rule.effect == "normal" for placed in best):
+    if codes and all(placed.rule.effect == "normal" for placed in best):
         code = min(codes)
         yield (
             best[0].path if best else f"economy.{code}.membership",
