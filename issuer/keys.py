@@ -116,10 +116,12 @@ class FileSigner:
             KeyFileError: The file is missing, open to others, of another kind or
                 name, not encrypted, or holds no P-256 key; or the passphrase is
                 wrong.
+            ValueError: ``passphrase`` is empty.
 
         Not checked: that this key id was published with this key; `issuance.sign`
         compares with the published record.
         """
+        _check_passphrase(passphrase)
         key_id, use = _parse_name(path)
         key = _parse_key(path, _read_private(path), passphrase)
         return cls(
@@ -154,8 +156,7 @@ def generate_key_file(
     """
     check_key_id(key_id)
     check_use(use)
-    if not passphrase:
-        raise ValueError("the passphrase is empty")
+    _check_passphrase(passphrase)
     path = directory / f"{key_id}.{use}.pem"
     pem = new_private_key().private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase)
@@ -274,6 +275,11 @@ def check_use(use: str) -> None:
     """Raise ``ValueError`` unless ``use`` is ``card`` or ``status``."""
     if use not in get_args(KeyUse):
         raise ValueError("a key's use is card or status")
+
+
+def _check_passphrase(passphrase: bytes) -> None:
+    if not passphrase:
+        raise ValueError("the passphrase is empty")
 
 
 def _parse_name(path: Path) -> tuple[str, KeyUse]:
