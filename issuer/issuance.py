@@ -264,8 +264,9 @@ def sign(
             signature is not good; nothing was released.
         ValueError: A moment is naive.
 
-    Not checked: that the intent was stored and approved before, and that the key was
-    published long enough ago for devices to know it.
+    Not checked: that the intent was stored and approved before; that the key was
+    published long enough ago for devices to know it; and a clock that runs ahead,
+    which shows only when it goes back.
     """
     _check_clock(prepared, key, require_aware(now), last_issued_at)
     _check_signer(prepared, signer, key)

@@ -104,8 +104,7 @@ class _States(Generic[_State]):
     states: ClassVar[type[IntEnum]]
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.entries) <= MAX_LIST_CAPACITY // _PER_BYTE:
-            raise ValueError(f"a list has 4 to {MAX_LIST_CAPACITY} entries")
+        _check_capacity(self.capacity)
 
     @classmethod
     def of(cls, states: Mapping[int, _State], *, capacity: int) -> Self:
@@ -119,8 +118,7 @@ class _States(Generic[_State]):
             ValueError: The capacity is another one, or an index is not below it, or a
                 state is none.
         """
-        if capacity % _PER_BYTE:
-            raise ValueError("the capacity is not a multiple of 4")
+        _check_capacity(capacity)
         entries = bytearray(capacity // _PER_BYTE)
         for index, state in states.items():
             if not 0 <= index < capacity:
@@ -299,6 +297,11 @@ def _check_uri(uri: str, kind: str) -> None:
     parts = _URI.fullmatch(uri)
     if not parts or len(uri) > _MAX_URI or parts[3].partition("/")[0] != kind:
         raise ValueError(f"{uri!r} is not the URL of a list of kind {kind}")
+
+
+def _check_capacity(capacity: int) -> None:
+    if capacity % _PER_BYTE or not _PER_BYTE <= capacity <= MAX_LIST_CAPACITY:
+        raise ValueError(f"the capacity is no multiple of 4 to {MAX_LIST_CAPACITY}")
 
 
 def _shift(index: int) -> int:

@@ -144,6 +144,7 @@ def test_a_file_of_another_name_is_refused(tmp_path: Path, name: str) -> None:
         (fixed_key("plain"), "it is not encrypted"),
         (None, "or it holds no private key"),
     ],
+    ids=["P-384", "RSA", "plain", "empty"],
 )
 def test_a_file_with_something_else_is_refused(
     tmp_path: Path,
@@ -228,18 +229,18 @@ DER = fixed_key("AUS-card").sign(b"data", ec.ECDSA(SHA256()))
 @pytest.mark.parametrize(
     "answer",
     [
-        b"",
-        GOOD[:63],
-        GOOD + b"\0",
-        bytes(64),
-        b"\xff" * 64,
-        flipped(GOOD),
-        signature(fixed_key("another"), b"data"),
-        signature(fixed_key("AUS-card"), b"other data"),
-        DER,
-        GOOD[32:] + GOOD[:32],
-        GOOD.hex(),
-        None,
+        pytest.param(b"", id="empty"),
+        pytest.param(GOOD[:63], id="63 bytes"),
+        pytest.param(GOOD + b"\0", id="65 bytes"),
+        pytest.param(bytes(64), id="zeros"),
+        pytest.param(b"\xff" * 64, id="ones"),
+        pytest.param(flipped(GOOD), id="bit flip"),
+        pytest.param(signature(fixed_key("another"), b"data"), id="wrong key"),
+        pytest.param(signature(fixed_key("AUS-card"), b"other"), id="wrong data"),
+        pytest.param(DER, id="DER"),
+        pytest.param(GOOD[32:] + GOOD[:32], id="s and r"),
+        pytest.param(GOOD.hex(), id="text"),
+        pytest.param(None, id="nothing"),
     ],
 )
 def test_h3_a_bad_signature_is_not_released(answer: object) -> None:

@@ -185,9 +185,11 @@ def test_an_index_beyond_the_list_is_the_callers_mistake() -> None:
             OverlayStates.of({}, capacity=64).with_state(index, Overlay.GRANTED)
         with pytest.raises(ValueError, match="is not below 64"):
             StatusStates.of({index: Status.REVOKED}, capacity=64)
-    for capacity in (0, 6, 2**20 + 4):
-        with pytest.raises(ValueError, match=r"multiple of 4|4 to 1048576"):
+    for capacity in (0, -4, 6, 2**20 + 4, 2**62):
+        with pytest.raises(ValueError, match="no multiple of 4 to 1048576"):
             StatusStates.of({}, capacity=capacity)
+    with pytest.raises(ValueError, match="no multiple of 4"):
+        StatusStates(entries=b"")
     with pytest.raises(ValueError, match="4 is not a valid Status"):
         StatusStates.of({0: cast("Status", 4)}, capacity=64)
 
