@@ -6,10 +6,13 @@ Rows keep their order in the scheme file.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from issuer.dated import Fact, require_aware
 from issuer.economy import Economy
+from issuer.jws import b64u, public_jwk
+from issuer.keys import KeyRecord
 from issuer.pairs import Exclusion
 from issuer.scheme import Scheme
 
@@ -71,6 +74,70 @@ def policy_document(scheme: Scheme, economy: str, *, issued_at: datetime) -> byt
     )
 
 
+def issuer_document(
+    scheme: Scheme,
+    economy: str,
+    *,
+    keys: Sequence[KeyRecord],
+    issued_at: datetime,
+    is_test: bool = False,
+) -> bytes:
+    """Build ``issuer.json`` of one economy: the keys by which it is believed.
+
+    Args:
+        scheme: The loaded scheme.
+        economy: Alpha-3 code of the issuer.
+        keys: Every key whose cards or lists are still alive, in any order.
+        issued_at: Moment of publication; timezone-aware, cut to whole seconds.
+        is_test: Marks an issuer whose cards are never real: no verifier accepts them.
+
+    Raises:
+        ValueError: ``issued_at`` is naive, ``economy`` is none of the scheme's, a key
+            id or a key occurs twice (one key for cards and lists, say), or a proof
+            is not its key's for this economy.
+
+    Not checked: that no other economy publishes one of these keys, and that the keys
+    of the last publication are still here.
+
+    Source: specification, section 7.2.
+    """
+    url = scheme.economy(economy).issuer_url
+    _check_keys(keys, url)
+    test: _Json = {"test": True} if is_test else {}
+    return _encode(
+        {
+            "abtc": "issuer",
+            "economy": economy,
+            "issuer": url,
+            "issued_at": _moment(require_aware(issued_at)),
+            "keys": [key_row(key) for key in sorted(keys, key=lambda key: key.key_id)],
+            **test,
+        }
+    )
+
+
+def key_row(key: KeyRecord) -> _Json:
+    """Build one element of ``keys`` in ``issuer.json``."""
+    return {
+        "kid": key.key_id,
+        "use": key.use,
+        "jwk": public_jwk(key.public_key),
+        "from": _moment(key.signs_from),
+        "until": _moment(key.signs_until),
+        "proof": b64u(key.proof),
+    }
+
+
+def _check_keys(keys: Sequence[KeyRecord], issuer_url: str) -> None:
+    points = {tuple(public_jwk(key.public_key).values()) for key in keys}
+    key_ids = {key.key_id for key in keys}
+    if min(len(points), len(key_ids)) < len(keys):
+        raise ValueError("a key id or a key occurs twice")
+    for key in keys:
+        if not key.is_proven_for(issuer_url):
+            raise ValueError(f"{key.key_id}: no proof that {issuer_url} holds this key")
+
+
 def _card_rules(facts: Economy) -> _Json:
     return {
         "accepts_form": [
@@ -103,6 +170,7 @@ def _member(economy: Economy) -> _Json:
     return {
         "code": economy.code,
         "name": economy.name,
+        "issuer": economy.issuer_url,
         "membership": [_row(row, value=row.value) for row in economy.membership],
     }
 

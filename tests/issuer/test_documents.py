@@ -56,8 +56,18 @@ def test_scheme_document_says_all_of_a_small_scheme() -> None:
         "abtc": "scheme",
         "issued_at": "2026-11-01T00:00:00Z",
         "economies": [
-            {"code": "AUS", "name": "Australia", "membership": full},
-            {"code": "NZL", "name": "Aotearoa Māori", "membership": full},
+            {
+                "code": "AUS",
+                "name": "Australia",
+                "issuer": "https://abtc.example/AUS",
+                "membership": full,
+            },
+            {
+                "code": "NZL",
+                "name": "Aotearoa Māori",
+                "issuer": "https://abtc.example/NZL",
+                "membership": full,
+            },
         ],
         "pair_rules": [
             {
