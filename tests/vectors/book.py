@@ -112,7 +112,7 @@ class Book:
                 "importance": importance,
                 "now": now,
                 "presentation": presentation,
-                "trust": trust or world.trust(),
+                "trust": trust or DEFAULTS["trust"],
                 "policy": {"economy": "SGP"} | (policy or {}),
                 "passport": passport,
                 "challenge": challenge,
@@ -148,27 +148,42 @@ class Book:
             }
         )
 
-    def share(self, shared: dict[str, str]) -> None:
-        """Shorten texts: name those that others have first, and fold long runs."""
+    def shorten(self, first: dict[str, str]) -> None:
+        """Leave out what is usual, name presentations seen before, fold long runs."""
         for vector in self.vectors:
-            text = vector.get("presentation")
-            if isinstance(text, str) and shared.get(text, vector["id"]) != vector["id"]:
-                vector["presentation"] = {"of": shared[text]}
             for member in ("presentation", "text", "qr"):
-                if isinstance(vector.get(member), str):
-                    vector[member] = folded(vector[member])
+                text = vector.get(member)
+                if isinstance(text, str):
+                    vector[member] = folded(text)
+                    if member == "presentation" and len(text) > 80:
+                        seen = first.setdefault(text, vector["id"])
+                        if seen != vector["id"]:
+                            vector[member] = {"of": seen}
+            documents = vector.get("trust", {}).get("set", {})
+            for name, document in documents.items():
+                documents[name] = folded(document) if document else document
             for member, usual in DEFAULTS.items():
-                if vector.get(member, usual) == usual:
-                    vector.pop(member, None)
+                if member in vector and vector[member] == usual:
+                    del vector[member]
 
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
+    "threats": [],
     "importance": "normal",
-    "trust": {"base": "default"},
+    "now": world.moment(world.NOW),
+    "trust": {
+        "base": "default",
+        "version": 1,
+        "issued_at": world.moment(world.ISSUED_AT),
+        "expires_at": world.moment(world.EXPIRES_AT),
+        "time_floor": None,
+        "set": {},
+    },
+    "policy": {"economy": "SGP"},
     "passport": None,
     "challenge": None,
 }
-"""What a vector that does not say otherwise means."""
+"""Members that a vector leaves out when they say this; each file repeats them."""
 
 
 def folded(text: str) -> Any:

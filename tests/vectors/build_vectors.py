@@ -26,6 +26,7 @@ from . import (
     worked,
     world,
 )
+from .book import DEFAULTS
 
 HERE = Path(__file__).parent
 SPECIFICATION = HERE.parents[1] / "docs" / "spec.md"
@@ -44,10 +45,6 @@ AREAS = (
 )
 
 
-SHARED = ("app", "app_text", "physical", "physical_text", "other_issuer")
-"""Vectors of the area ``accept`` whose presentation others refer to."""
-
-
 def written(members: dict[str, Any]) -> str:
     """Return a JSON object with one member on a line."""
     lines = (f"{json.dumps(k)}: {json.dumps(v)}" for k, v in members.items())
@@ -56,7 +53,7 @@ def written(members: dict[str, Any]) -> str:
 
 def written_vectors(vectors: list[dict[str, Any]]) -> str:
     texts = ",\n".join(map(written, vectors))
-    return f'{{"vectors": [\n{texts}\n]}}\n'
+    return f'{{"defaults":\n{written(DEFAULTS)},\n"vectors": [\n{texts}\n]}}\n'
 
 
 def build() -> dict[Path, str]:
@@ -69,13 +66,9 @@ def build() -> dict[Path, str]:
     books = [area.build() for area in AREAS]
     names = [vector["id"] for book in books for vector in book.vectors]
     assert len(names) == len(set(names)), [n for n in names if names.count(n) > 1]
-    shared = {
-        vector["presentation"]: vector["id"]
-        for vector in books[0].vectors
-        if vector["id"].removeprefix("accept::") in SHARED
-    }
+    first: dict[str, str] = {}
     for book in books:
-        book.share(shared)
+        book.shorten(first)
         files[HERE / f"data/{book.area}.json"] = written_vectors(book.vectors)
     return files
 

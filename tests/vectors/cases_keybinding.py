@@ -39,6 +39,13 @@ def plastic_text(**changes: Any) -> str:
     return text_of(card(plastic=True, **changes), None)
 
 
+PACKABLE = ("document_number", "family_name", "given_name", "nationality")
+
+
+def plastic_qr(**changes: Any) -> str:
+    return qr_of(card(plastic=True, **changes), None)
+
+
 def presence(book: Book) -> None:
     """K1: binding removed or repeated.  K11: form and binding disagree."""
     issued, physical = card(), card(plastic=True)
@@ -461,11 +468,12 @@ def required(book: Book) -> None:
                 threats="K12",
             )
         for number, value in enumerate(wrong[claim], start=1):
+            packable = claim in PACKABLE and isinstance(value, str)
             threats = "K12 Q9" if "\\u" in ascii(value) else "K12"
             book.add(
                 f"claim_{claim}_wrong_{number}",
                 f"Only {claim} of accept::{base} differs: {ascii(value)[:60]}.",
-                text(**{claim: value}),
+                (plastic_qr if packable else text)(**{claim: value}),
                 MALFORMED,
                 spec="3.2",
                 threats=threats,

@@ -1,5 +1,7 @@
 """Packing alone: texts and codes that belong together, and some that do not."""
 
+from typing import Any
+
 from .book import Book
 from .wire import cbor, cbor_head, json_text
 from .world import (
@@ -20,6 +22,10 @@ from .world import (
 )
 
 
+def plastic(**changes: Any) -> Signed:
+    return card(plastic=True, **changes)
+
+
 def listed(uri: str, idx: int = INDEX) -> dict[str, object]:
     return {"status_list": {"idx": idx, "uri": uri}}
 
@@ -38,33 +44,33 @@ def roundtrips(book: Book) -> None:
         "proof_nonce_of_other_moment": (issued, proof(issued, nonce=f"iat.{NOW - 1}")),
     }
     cards = {
-        "exp_seconds": card(exp=CARD_EXP - 1),
-        "exp_2100": card(exp=4_102_444_800),
-        "iat_0": card(iat=0),
-        "idx_0": card(status=listed(f"{base}/1", 0)),
-        "idx_2_64_1": card(status=listed(f"{base}/1", 2**64 - 1)),
-        "list_0": card(status=listed(f"{base}/0")),
-        "list_2_32_1": card(status=listed(f"{base}/4294967295")),
-        "list_2_32": card(status=listed(f"{base}/4294967296")),
-        "list_zeros": card(status=listed(f"{base}/01")),
-        "list_00": card(status=listed(f"{base}/00")),
-        "list_word": card(status=listed(f"{base}/one")),
-        "list_elsewhere": card(status=listed(f"{url('NZL')}/status/1")),
-        "list_deeper": card(status=listed(f"{base}/1/2")),
-        "no_given_name": card(given_name=""),
-        "nationality_unregistered": card(nationality="GBR"),
-        "passport_unregistered": card(passport=german),
-        "passport_and_nationality": card(passport=german, nationality="DEU"),
-        "passport_registered": card(nationality="GBR"),
-        "economies_none": card(economies=[]),
-        "economies_all": card(economies=["AUS", "VNM"]),
-        "economies_unregistered": card(economies=["ABC", "AUS", "XYZ"]),
-        "economies_unregistered_only": card(economies=["XYZ"]),
-        "birth_1900": card(birthdate="1900-01-01"),
-        "birth_2099": card(birthdate="2099-12-31"),
-        "nbf": card(nbf=0),
-        "unknown_order": card(zz=1, aaa=2, b=3, nbf=4, é=5),
-        "unknown_values": card(
+        "exp_seconds": plastic(exp=CARD_EXP - 1),
+        "exp_2100": plastic(exp=4_102_444_800),
+        "iat_0": plastic(iat=0),
+        "idx_0": plastic(status=listed(f"{base}/1", 0)),
+        "idx_2_64_1": plastic(status=listed(f"{base}/1", 2**64 - 1)),
+        "list_0": plastic(status=listed(f"{base}/0")),
+        "list_2_32_1": plastic(status=listed(f"{base}/4294967295")),
+        "list_2_32": plastic(status=listed(f"{base}/4294967296")),
+        "list_zeros": plastic(status=listed(f"{base}/01")),
+        "list_00": plastic(status=listed(f"{base}/00")),
+        "list_word": plastic(status=listed(f"{base}/one")),
+        "list_elsewhere": plastic(status=listed(f"{url('NZL')}/status/1")),
+        "list_deeper": plastic(status=listed(f"{base}/1/2")),
+        "no_given_name": plastic(given_name=""),
+        "nationality_unregistered": plastic(nationality="GBR"),
+        "passport_unregistered": plastic(passport=german),
+        "passport_and_nationality": plastic(passport=german, nationality="DEU"),
+        "passport_registered": plastic(nationality="GBR"),
+        "economies_none": plastic(economies=[]),
+        "economies_all": plastic(economies=["AUS", "VNM"]),
+        "economies_unregistered": plastic(economies=["ABC", "AUS", "XYZ"]),
+        "economies_unregistered_only": plastic(economies=["XYZ"]),
+        "birth_1900": plastic(birthdate="1900-01-01"),
+        "birth_2099": plastic(birthdate="2099-12-31"),
+        "nbf": plastic(nbf=0),
+        "unknown_order": plastic(zz=1, aaa=2, b=3, nbf=4, é=5),
+        "unknown_values": plastic(
             x=[
                 True,
                 False,
@@ -84,11 +90,11 @@ def roundtrips(book: Book) -> None:
                 {},
             ]
         ),
-        "unknown_text": card(x='"\\/\b\f\n\r\t\0\x1f\x7f\u2028 é € \U0001f4b3'),
-        "unknown_maps": card(x={"bb": 1, "a": {"z": 1, "yy": 2}, "": 3}),
-        "other_key": card(holder=HOLDER, header={"kid": "A.b_c-9"}),
+        "unknown_text": plastic(x='"\\/\b\f\n\r\t\0\x1f\x7f\u2028 é € \U0001f4b3'),
+        "unknown_maps": plastic(x={"bb": 1, "a": {"z": 1, "yy": 2}, "": 3}),
+        "other_key": plastic(header={"kid": "A.b_c-9"}),
     }
-    shows |= {name: (signed, proof(signed)) for name, signed in cards.items()}
+    shows |= {name: (signed, None) for name, signed in cards.items()}
     for name, (signed, shown) in shows.items():
         kid = "A.b_c-9" if name == "other_key" else "card-1"
         packed = packed_of(signed, shown) | {1: kid}
@@ -104,9 +110,8 @@ def roundtrips(book: Book) -> None:
 
 def unpackable(book: Book) -> None:
     """Q10: good as text, and not to be released, since it cannot be packed."""
-    issued = card()
+    issued = plastic()
     claims = json_text(issued.claims)
-    shown = proof(issued)
     texts = {
         "member_order": card_of(json_text(dict(reversed(issued.claims.items())))),
         "two_swapped": card_of(
@@ -128,17 +133,19 @@ def unpackable(book: Book) -> None:
         "unknown_upper_escape": card_of(claims[:-1] + ',"x":"\\u001F"}'),
         "unknown_long_escape": card_of(claims[:-1] + ',"x":"\\u000a"}'),
         "unknown_escaped_letter": card_of(claims[:-1] + ',"x":"\\u00e9"}'),
-        "unknown_deep": card(x=[[[[[[]]]]]]),
+        "unknown_deep": plastic(x=[[[[[[]]]]]]),
     }
     for name, signed in texts.items():
         book.add_wire(
             f"unpackable_{name}",
             "unpackable",
             f"A good presentation text that no code stands for: {name}.",
-            text=text_of(signed, proof(signed)),
+            text=text_of(signed, None),
             spec="5.3",
             threats="Q10",
         )
+    issued = card()
+    shown = proof(issued)
     proofs = {
         "proof_member": proof(issued, x=1),
         "proof_order": sign(

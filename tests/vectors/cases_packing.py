@@ -27,12 +27,14 @@ from .world import (
 
 PACKED = packed_of(card(), proof(card()))
 """The packed form of accept::app."""
-ENCODED = cbor(PACKED)
-PHYSICAL = packed_of(card(plastic=True), None)
+PLASTIC = packed_of(card(plastic=True), None)
+"""The packed form of accept::physical."""
+PLASTIC_ENCODED = cbor(PLASTIC)
+PLASTIC_QR = qr_of(card(plastic=True), None)
 
 
 def foreign(book: Book) -> None:
-    body = shown_qr().removeprefix("ABTC1:")
+    body = PLASTIC_QR.removeprefix("ABTC1:")
     cases: dict[str, Any] = {
         "empty": "",
         "no_prefix": body,
@@ -76,7 +78,7 @@ def foreign(book: Book) -> None:
     ):
         book.add(
             f"version_{name}",
-            f"Only the prefix of accept::app differs: {prefix}.",
+            f"Only the prefix of accept::physical differs: {prefix}.",
             f"{prefix}{body}",
             undecided("card.version"),
             spec="5",
@@ -139,27 +141,27 @@ def long_int(major: int, number: int, width: int) -> bytes:
 
 
 def pairs(packed: dict[Any, Any] | None = None) -> list[tuple[bytes, bytes]]:
-    source = PACKED if packed is None else packed
+    source = PLASTIC if packed is None else packed
     return sorted((cbor(k), cbor(v)) for k, v in source.items())
 
 
 def second_encodings(book: Book) -> None:
-    """The bytes of accept::app, said in another way or continued."""
-    assert cbor_pairs(pairs()) == ENCODED
+    """The bytes of accept::physical, said in another way or continued."""
+    assert cbor_pairs(pairs()) == PLASTIC_ENCODED
     plain = pairs()
     swapped = [plain[1], plain[0], *plain[2:]]
     head = cbor_head(5, len(plain))
-    items = ENCODED[len(head) :]
-    x, sig = HOLDER.compressed, PACKED[0]
-    name = PACKED[10].encode()
+    items = PLASTIC_ENCODED[len(head) :]
+    sig = PLASTIC[0]
+    name = PLASTIC[10].encode()
 
     def put(**changes: bytes) -> bytes:
-        return cbor(PACKED | {int(k[1:]): Raw(v) for k, v in changes.items()})
+        return cbor(PLASTIC | {int(k[1:]): Raw(v) for k, v in changes.items()})
 
     cases: dict[str, bytes] = {
-        "trailing_zero": ENCODED + b"\0",
-        "trailing_null": ENCODED + b"\xf6",
-        "trailing_copy": ENCODED * 2,
+        "trailing_zero": PLASTIC_ENCODED + b"\0",
+        "trailing_null": PLASTIC_ENCODED + b"\xf6",
+        "trailing_copy": PLASTIC_ENCODED * 2,
         "key_order": cbor_pairs(swapped),
         "key_order_reversed": cbor_pairs(plain[::-1]),
         "key_twice": cbor_pairs([plain[0], *plain]),
@@ -174,14 +176,14 @@ def second_encodings(book: Book) -> None:
         "map_2_63": b"\xbb" + (2**63).to_bytes(8) + items,
         "map_2_64_1": b"\xbb" + b"\xff" * 8 + items,
         "array": cbor_head(4, 2 * len(plain)) + items,
-        "tag_self_described": b"\xd9\xd9\xf7" + ENCODED,
-        "int_long_1": put(k3=long_int(0, PACKED[3], 8)),
+        "tag_self_described": b"\xd9\xd9\xf7" + PLASTIC_ENCODED,
+        "int_long_1": put(k3=long_int(0, PLASTIC[3], 8)),
         "int_long_idx": put(k6=long_int(0, INDEX, 2)),
         "int_long_form": put(k15=long_int(0, 0, 1)),
-        "int_bignum": put(k3=b"\xc2\x44" + PACKED[3].to_bytes(4)),
+        "int_bignum": put(k3=b"\xc2\x44" + PLASTIC[3].to_bytes(4)),
         "int_negative": put(k3=b"\x20"),
         "int_float": put(k3=b"\xfa\x4e\xe1\xdc\xe0"),
-        "int_text": put(k3=cbor(str(PACKED[3]))),
+        "int_text": put(k3=cbor(str(PLASTIC[3]))),
         "int_true": put(k15=b"\xf5"),
         "int_null": put(k15=b"\xf6"),
         "text_long": put(k10=long_int(3, len(name), 1) + name),
@@ -189,10 +191,10 @@ def second_encodings(book: Book) -> None:
         "text_bytes": put(k10=cbor(name)),
         "text_2_63": put(k10=b"\x7b" + (2**63).to_bytes(8) + name),
         "text_not_utf8": put(k10=b"\x62\xc3\x28"),
-        "bytes_long": put(k8=long_int(2, 33, 2) + x),
+        "bytes_long": put(k0=long_int(2, 64, 2) + sig),
         "bytes_indefinite": put(k0=b"\x5f" + cbor(sig[:9]) + cbor(sig[9:]) + b"\xff"),
         "bytes_2_63": put(k0=b"\x5b" + (2**63).to_bytes(8) + sig),
-        "tag_date": put(k3=b"\xc1" + cbor(PACKED[3])),
+        "tag_date": put(k3=b"\xc1" + cbor(PLASTIC[3])),
         "tag_regexp": put(k10=b"\xd8\x23" + cbor("CITIZEN")),
         "tag_shared": put(k10=b"\xd8\x1c" + cbor("CITIZEN")),
         "undefined": put(k15=b"\xf7"),
@@ -213,7 +215,7 @@ def second_encodings(book: Book) -> None:
         )
         book.add(
             f"cbor_{label}",
-            f"Only the encoding of accept::app differs: {label}.",
+            f"Only the encoding of accept::physical differs: {label}.",
             qr_text(data),
             MALFORMED,
             spec="5.1",
@@ -348,19 +350,22 @@ def values(book: Book) -> None:
             for key in (0, 1, 2, 3, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16)
         },
     }
+    phone = ("proof", "nonce", "aud", "point", "form_physical", "no_key")
     for name, (what, changes) in cases.items():
+        base = "app" if name.startswith(phone) else "physical"
+        source = PACKED if base == "app" else PLASTIC
         packed = {
-            k: v for k, v in (PACKED | changes).items() if changes.get(k, 0) is not None
+            k: v for k, v in (source | changes).items() if changes.get(k, 0) is not None
         }
         book.add(
             f"packed_{name}",
-            f"Only this differs from accept::app: {what}.",
+            f"Only this differs from accept::{base}: {what}.",
             qr_text(cbor(packed)),
             MALFORMED,
             spec="5.1",
             threats="Q2",
         )
-    physical = PHYSICAL | {8: x}
+    physical = PLASTIC | {8: x}
     book.add(
         "packed_physical_key",
         "Only a key is added to accept::physical.",
@@ -369,7 +374,7 @@ def values(book: Book) -> None:
         spec="5.1",
         threats="Q2 K11",
     )
-    physical = PHYSICAL | {17: NOW, 18: PACKED[18]}
+    physical = PLASTIC | {17: NOW, 18: PACKED[18]}
     book.add(
         "packed_physical_proof",
         "Only a proof is added to accept::physical.",

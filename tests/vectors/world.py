@@ -273,17 +273,14 @@ def small_scheme(economies: dict[str, Any] | None = None, /, **changes: Any) -> 
 def trust(
     documents: dict[str, str | None] | None = None, base: str = "default", **times: Any
 ) -> Any:
-    """Return the trust member of a vector: a base and what differs."""
-    member = {"base": base} | times
-    return member | {"set": documents} if documents else member
+    """Return the trust member of a vector: what differs from the default one."""
+    named = {"base": base} if base != "default" else {}
+    return named | times | ({"set": documents} if documents else {})
 
 
 # ---------------------------------------------------------------- cards and proofs
 
-CLEARED = [
-    *("BRN", "CHL", "CHN", "IDN", "JPN", "KOR", "MYS", "NZL", "PER"),
-    *("PHL", "SGP", "THA", "VNM"),
-]
+CLEARED = ["CHN", "IDN", "JPN", "KOR", "NZL", "SGP"]
 """Economies that had pre-cleared the holder when the card was signed."""
 
 CLAIM_ORDER = (
