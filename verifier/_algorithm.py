@@ -1,16 +1,14 @@
 """The decision, in the order of the specification (section 8)."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from . import _jose
-from ._b64 import encode as b64u
 from ._documents import Issuer
 from ._keys import TrustedKey
 from ._packing import PREFIX as QR_PREFIX
-from ._packing import is_any_version, parse_qr_text
-from ._presentation import Presentation, Proof, derived_nonce
+from ._packing import is_any_version
+from ._presentation import Presentation, Proof, SignedCard, derived_nonce
 from ._sdjwt import parse_presentation_text
 from ._status import StatusList
 from ._stop import Refer, Reject
@@ -20,7 +18,7 @@ from .entitlement import Case, decide_entitlement
 from .passport import FieldMatch, Passport, compare
 from .policy import Policy
 from .reasons import RejectReason, UndecidedReason
-from .trust import Trust
+from .trust import Sighting, Trust
 
 _BAD_STATES = {
     1: RejectReason.REVOKED,
@@ -125,13 +123,16 @@ def _accept(
     challenge: str | None,
 ) -> Accepted:
     now, trust = trail.now, trail.trust
-    shown = _parse(presentation)  # 1
+    sighting = _parse(presentation, trust)  # 1
+    shown = sighting.presentation
     _check_clock(trust, policy, now)  # 2
     _check_trust_is_fresh(trust, policy, now)  # 3
-    unverified = shown.unverified_card
-    issuer, key = trust.card_key(unverified.issuer, shown.unverified_key_id)  # 4
-    card = _check_signature(shown, key, trust)  # 5
-    trail.issuer, trail.key_id = issuer, shown.unverified_key_id
+    issuer, key = _find_key(shown.card, trust)  # 4
+    if sighting.signed_by is not key.public_key:  # else it has verified before
+        _check_signature(shown.card, key)  # 5
+        trust.seen_cards.remember(sighting, key.public_key)
+    card = shown.card.unverified_claims  # believable from here on
+    trail.issuer, trail.key_id = issuer, shown.card.unverified_key_id
     _check_is_no_test(issuer)  # 6
     _check_binding(card, issuer, key)  # 7
     _check_dates(card, policy, now)  # 8
@@ -143,10 +144,11 @@ def _accept(
     trail.overlay = trust.overlay_of(policy.economy, issuer, card.status_uri)
     case = Case(
         card=card,
-        issuer=issuer,
+        issuer=issuer.economy,
+        destination=policy.economy,
         trust=trust,
-        policy=policy,
         overlay=trail.overlay,
+        max_list_age=policy.max_list_age,
         passport_ends_on=passport.expires_on if passport else None,
         now=now,
     )
@@ -155,12 +157,12 @@ def _accept(
     )
 
 
-def _parse(presentation: str) -> Presentation:
+def _parse(presentation: str, trust: Trust) -> Sighting:
     try:
         if presentation.startswith(QR_PREFIX):
-            return parse_qr_text(presentation)
+            return trust.seen_cards.parse(presentation)
         if "~" in presentation:
-            return parse_presentation_text(presentation)
+            return Sighting(parse_presentation_text(presentation), None, None)
     except ValueError as error:
         raise Reject(RejectReason.MALFORMED, str(error)) from error
     if is_any_version(presentation):
@@ -178,11 +180,13 @@ def _check_trust_is_fresh(trust: Trust, policy: Policy, now: datetime) -> None:
         raise Refer(UndecidedReason.TRUST_STALE, f"issued {trust.issued_at}")
 
 
-def _check_signature(shown: Presentation, key: TrustedKey, trust: Trust) -> Card:
-    """Return the card, now believable."""
-    if not trust.is_signed_by(key.public_key, shown):
+def _find_key(card: SignedCard, trust: Trust) -> tuple[Issuer, TrustedKey]:
+    return trust.card_key(card.unverified_claims.issuer, card.unverified_key_id)
+
+
+def _check_signature(card: SignedCard, key: TrustedKey) -> None:
+    if not _jose.is_signed_by(key.public_key, card.signing_input, card.signature):
         raise Reject(RejectReason.SIGNATURE)
-    return shown.unverified_card
 
 
 def _check_is_no_test(issuer: Issuer) -> None:
@@ -200,7 +204,7 @@ def _check_binding(card: Card, issuer: Issuer, key: TrustedKey) -> None:
 
 
 def _check_dates(card: Card, policy: Policy, now: datetime) -> None:
-    starts_at = max(card.issued_at, card.not_before or card.issued_at)
+    starts_at = max(card.issued_at, card.not_before)
     if starts_at - now > policy.clock_skew:
         raise Refer(UndecidedReason.NOT_YET, f"from {starts_at}")
     if now >= card.expires_at:
@@ -210,21 +214,23 @@ def _check_dates(card: Card, policy: Policy, now: datetime) -> None:
 def _check_proof(
     shown: Presentation, trail: _Trail, policy: Policy, challenge: str | None
 ) -> None:
-    if shown.holder_key is None:  # a physical card cannot answer a challenge
+    holder_key, proof = shown.card.holder_key, shown.proof
+    if holder_key is None:  # a physical card cannot answer a challenge
         if challenge is not None:
             raise Refer(UndecidedReason.PROOF_CHALLENGE)
         return
-    proof = shown.proof
     if proof is None:
         raise Reject(RejectReason.PROOF_MISSING)
-    if not _jose.is_signed_by(shown.holder_key, proof.signing_input, proof.signature):
+    if not _jose.is_signed_by(
+        holder_key.public_key, proof.signing_input, proof.signature
+    ):
         raise Reject(RejectReason.PROOF_DEVICE)
-    trail.proof, trail.holder_key = proof, _thumbprint(shown.holder_key)
+    trail.proof, trail.holder_key = proof, holder_key.thumbprint()
     _check_proof_age(proof, policy, trail.now)
     if proof.audience != policy.audience:
         raise Reject(RejectReason.PROOF_AUDIENCE)
     _check_nonce(proof, challenge)
-    if proof.card_digest != shown.digest:
+    if proof.card_digest != shown.card.digest:
         raise Reject(RejectReason.PROOF_BINDING)
 
 
@@ -282,9 +288,3 @@ def _must_see(card: Card, passport: Passport | None) -> tuple[MustSee, ...]:
     if card.form == PHYSICAL:
         return (MustSee.PLASTIC_CARD, MustSee.PASSPORT, MustSee.FACE)
     return (MustSee.FACE,) if passport else (MustSee.PASSPORT, MustSee.FACE)
-
-
-def _thumbprint(key: _jose.PublicKey) -> str:
-    x, y = _jose.coordinates(key)
-    members = f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'
-    return b64u(hashlib.sha256(members.encode()).digest())

@@ -35,9 +35,9 @@ def decode(text: str) -> bytes:
 
 
 def _decode_groups(digits: bytes, groups: int) -> bytes:
-    # All groups at once, each in a lane of three bytes of one big integer: a lane holds
-    # at most 44 * (1 + 45 + 2025) < 2**24, so lanes never carry into each other. This is
-    # several times faster than a loop, and it is on the path of every scan.
+    # All groups at once, each in a lane of three bytes of one big integer. A lane holds
+    # at most 44 * (1 + 45 + 2025) < 2**24, so lanes never carry into each other. That
+    # is twice as fast as the quickest loop, and it is on the path of every scan.
     low, middle, high = (bytearray(3 * groups) for _ in range(3))
     low[2::3], middle[2::3], high[2::3] = digits[0::3], digits[1::3], digits[2::3]
     total = (

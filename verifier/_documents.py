@@ -1,4 +1,4 @@
-"""Trust documents: strict readers of the JSON that section 7 of the specification defines."""
+"""Strict readers of the trust documents (specification, section 7)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -106,7 +106,8 @@ def parse_policy(document: bytes, *, economy: str, scheme: Scheme) -> Destinatio
     """Read ``<economy>/policy.json``.
 
     Raises:
-        ValueError: Malformed, of another economy, or contradicting itself or the scheme.
+        ValueError: Malformed, of another economy, or contradicting itself or the
+            scheme.
     """
     content = _content(document, "policy")
     if content.get("economy") != economy:

@@ -69,7 +69,7 @@ def is_key_id(text: str) -> bool:
 
 
 def is_signed_by(key: PublicKey, signing_input: bytes, signature: bytes) -> bool:
-    """Tell whether ``signature`` (64 bytes, r and s) over ``signing_input`` is ``key``'s.
+    """Tell whether ``signature`` (r and s, 64 bytes) over the input is ``key``'s.
 
     Source: RFC 7518, section 3.4.
     """

@@ -1,4 +1,7 @@
-"""Strict JSON (specification, section 2): what the standard reader lets through, we refuse."""
+"""Strict JSON (specification, section 2).
+
+What the standard reader lets through, this one refuses.
+"""
 
 import json
 from collections.abc import Iterable
@@ -86,7 +89,7 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _integer(digits: str) -> int:
-    # The length first: converting thousands of digits is slow, and Python refuses 4,301.
+    # The length first: converting thousands of digits is slow.
     if digits == "-0" or len(digits) > 20 or abs(int(digits)) > MAX_INTEGER:
         raise ValueError("integer out of range")
     return int(digits)

@@ -1,7 +1,7 @@
-"""Dated rules of the scheme and of destinations (specification, sections 7.1 and 7.3)."""
+"""Rules of the scheme and of destinations (specification, sections 7.1 and 7.3)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import combinations
@@ -39,8 +39,8 @@ class PairRule:
     def matches(self, issuer: str, nationality: str, destination: str) -> bool:
         """Tell whether the row speaks of these three."""
         return (
-            self.issuer in {None, issuer}
-            and self.destination in {None, destination}
+            (self.issuer is None or self.issuer == issuer)
+            and (self.destination is None or self.destination == destination)
             and _nationality_matches(self.nationality, nationality)
         )
 
@@ -83,21 +83,31 @@ class Scheme:
 class DestinationRules:
     """What one economy demands as a destination."""
 
-    accepts_form: Mapping[str, Dated[bool]] = field(default_factory=dict)
-    max_stay: Dated[Span] = Dated()
-    lane_needs_clearance: Dated[bool] = Dated()
-    allowed_purposes: Dated[tuple[str, ...]] = Dated()
-    passport_validity: Dated[Span] = Dated()
-    exclusions: tuple[PairRule, ...] = ()
+    accepts_form: Mapping[str, Dated[bool]]
+    max_stay: Dated[Span]
+    lane_needs_clearance: Dated[bool]
+    allowed_purposes: Dated[tuple[str, ...]]
+    passport_validity: Dated[Span]
+    exclusions: tuple[PairRule, ...]
 
     def accepts(self, form: str, moment: datetime) -> bool | None:
         """Tell whether ``form`` is accepted at ``moment``; None if not known."""
-        return self.accepts_form.get(form, Dated[bool]()).at(moment)
+        return self.accepts_form[form].at(moment)
+
+
+def rules_towards(destination: str, rules: Iterable[PairRule]) -> tuple[PairRule, ...]:
+    """Return the rows that can speak of a destination, those naming most keys first."""
+    return tuple(
+        sorted(
+            (rule for rule in rules if rule.destination in {None, destination}),
+            key=lambda rule: -rule.rank,
+        )
+    )
 
 
 def pair_effect(
-    scheme: Scheme,
-    destination_rules: DestinationRules | None,
+    ranked_rules: Iterable[PairRule],
+    own_economy: Dated[PairEffect],
     *,
     issuer: str,
     nationality: str,
@@ -105,16 +115,11 @@ def pair_effect(
     moment: datetime,
 ) -> PairEffect:
     """Return what applies between three economies at a moment (section 7.1)."""
-    exclusions = destination_rules.exclusions if destination_rules else ()
-    matching = [
-        rule
-        for rule in (*scheme.pair_rules, *exclusions)
-        if moment in rule.period and rule.matches(issuer, nationality, destination)
-    ]
-    if matching:
-        return max(matching, key=lambda rule: rule.rank).effect
+    for rule in ranked_rules:
+        if rule.matches(issuer, nationality, destination) and moment in rule.period:
+            return rule.effect
     if destination in {issuer, nationality}:
-        return scheme.own_economy.at(moment) or PairEffect.NORMAL
+        return own_economy.at(moment) or PairEffect.NORMAL
     return PairEffect.NORMAL
 
 

@@ -11,11 +11,13 @@ from . import _b64, _jose, _json
 from ._presentation import (
     CARD_TOKEN_TYPE,
     PROOF_TOKEN_TYPE,
+    HolderKey,
     Presentation,
     Proof,
+    SignedCard,
     UnverifiedCard,
 )
-from .card import APP, Card, parse_card
+from .card import APP, Card, other_members, parse_card
 
 MAX_CHARACTERS = 8192
 _PRINTABLE = re.compile(r"[!-~]{1,256}")
@@ -33,17 +35,22 @@ def parse_presentation_text(text: str) -> Presentation:
     if not separator or "~" in proof_text:
         raise ValueError("not a card, one ~ and at most one proof")
     jws = _jose.parse_jws(card_text, token_type=CARD_TOKEN_TYPE, has_key_id=True)
-    card = _parse_claims(jws.unverified_payload)
-    holder_key = _holder_key(jws.unverified_payload, card)
-    return Presentation(
-        unverified_card=UnverifiedCard(card),
+    claims = jws.unverified_payload
+    card = _parse_claims(claims)
+    signed = SignedCard(
+        unverified_claims=UnverifiedCard(card),
+        others=other_members(claims),
         unverified_key_id=jws.key_id or "",
         signing_input=jws.signing_input,
         signature=jws.signature,
-        holder_key=holder_key,
-        proof=_parse_proof(proof_text, holder_key) if proof_text else None,
+        holder_key=_holder_key(claims, card),
         digest=hashlib.sha256(f"{card_text}~".encode()).digest(),
     )
+    if not proof_text:
+        return Presentation(signed, None)
+    if signed.holder_key is None:
+        raise ValueError("a physical card has no key binding")
+    return Presentation(signed, _parse_proof(proof_text))
 
 
 def is_printable(value: object) -> bool:
@@ -58,7 +65,7 @@ def _parse_claims(claims: Mapping[str, object]) -> Card:
         raise ValueError(f"claim {error} is missing") from error
 
 
-def _holder_key(claims: Mapping[str, object], card: Card) -> _jose.PublicKey | None:
+def _holder_key(claims: Mapping[str, object], card: Card) -> HolderKey | None:
     if ("cnf" in claims) != (card.form == APP):
         raise ValueError("cnf goes with the app form, and only with it")
     if card.form != APP:
@@ -66,12 +73,11 @@ def _holder_key(claims: Mapping[str, object], card: Card) -> _jose.PublicKey | N
     confirmation = claims["cnf"]
     if not (_json.is_object(confirmation) and set(confirmation) == {"jwk"}):
         raise ValueError("cnf is not exactly jwk")
-    return _jose.load_jwk(confirmation["jwk"])
+    key = _jose.load_jwk(confirmation["jwk"])
+    return HolderKey(key, *_jose.coordinates(key))
 
 
-def _parse_proof(text: str, holder_key: _jose.PublicKey | None) -> Proof:
-    if holder_key is None:
-        raise ValueError("a physical card has no key binding")
+def _parse_proof(text: str) -> Proof:
     jws = _jose.parse_jws(text, token_type=PROOF_TOKEN_TYPE, has_key_id=False)
     claims = jws.unverified_payload
     issued_at, digest = claims.get("iat"), claims.get("sd_hash")

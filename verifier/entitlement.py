@@ -6,16 +6,17 @@ Source: specification, section 9.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
-from ._documents import Issuer
 from ._rules import DestinationRules, PairEffect
 from ._status import StatusList
 from .card import Card
-from .policy import Policy
 from .reasons import EntryReason, LaneReason
 from .trust import Trust
 
+TRANSITIONAL = "transitional"
 _GRANTED = 3
+_ONE_DAY = timedelta(days=1)
 
 
 class LaneAnswer(StrEnum):
@@ -64,139 +65,123 @@ class Entitlement:
     """Purposes of travel allowed on this card here; empty if not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One accepted card at one destination at one moment: all that the rules look at."""
+class Case(NamedTuple):
+    """One accepted card at one destination at one moment."""
 
     card: Card
-    issuer: Issuer
+    issuer: str
+    """Economy code, derived from the key that verified."""
+    destination: str
     trust: Trust
-    policy: Policy
     overlay: StatusList | None
+    max_list_age: timedelta
     passport_ends_on: date | None
     now: datetime
-
-    @property
-    def rules(self) -> DestinationRules | None:
-        """The destination's rules, if they are on this device."""
-        return self.trust.rules_of(self.policy.economy)
-
-    @property
-    def accepts_form(self) -> bool | None:
-        """Whether the destination accepts this form today, if that is known."""
-        return self.rules.accepts(self.card.form, self.now) if self.rules else None
-
-    def effect(self) -> PairEffect:
-        """What the pair rules say of issuer, nationality and destination."""
-        return self.trust.pair_effect(
-            issuer=self.issuer.economy,
-            nationality=self.card.nationality,
-            destination=self.policy.economy,
-            moment=self.now,
-        )
-
-    def memberships(self) -> tuple[str | None, str | None]:
-        """The standing of issuer and destination in the scheme today."""
-        return (
-            self.trust.membership_of(self.issuer.economy, self.now),
-            self.trust.membership_of(self.policy.economy, self.now),
-        )
 
 
 def decide_entitlement(case: Case) -> Entitlement:
     """Say what an accepted card is good for here."""
-    effect = case.effect()
-    entry = _entry(case, effect)
-    purposes = case.rules.allowed_purposes.at(case.now) if case.rules else None
+    rules = case.trust.rules_of(case.destination)
+    effect = case.trust.pair_effect(
+        issuer=case.issuer,
+        nationality=case.card.nationality,
+        destination=case.destination,
+        moment=case.now,
+    )
+    accepts_form = rules.accepts(case.card.form, case.now) if rules else None
+    entry = _entry(case, rules, effect, accepts_form)
+    purposes = rules.allowed_purposes.at(case.now) if rules else None
     return Entitlement(
-        destination=case.policy.economy,
-        lane=_lane(case, effect, entry),
+        destination=case.destination,
+        lane=_lane(case, rules, effect, accepts_form, entry),
         entry=entry,
         purposes=purposes or (),
     )
 
 
-def _entry(case: Case, effect: PairEffect) -> Entry:
-    reason = _not_by_rule(case, effect) or _unknown_rule(case) or _not_by_list(case)
-    if reason:
-        return reason
-    rules = case.rules
-    stay = rules.max_stay.at(case.now) if rules else None
-    if rules and _passport_ends_too_soon(case, rules):
-        return _not(EntryReason.PASSPORT_VALIDITY)
-    if stay is None:
-        return _cannot_tell(EntryReason.STAY_UNKNOWN)
-    today = case.now.date()
-    ends = [
-        stay.after(today) - timedelta(days=1),
-        (case.card.expires_at - timedelta(seconds=1)).date(),
-    ]
-    if case.passport_ends_on:
-        ends.append(case.passport_ends_on)
-    return Entry(EntryAnswer.VISA_FREE, _clearance(case), min(ends))
-
-
-def _not_by_rule(case: Case, effect: PairEffect) -> Entry | None:
-    if case.accepts_form is False:
+def _entry(
+    case: Case,
+    rules: DestinationRules | None,
+    effect: PairEffect,
+    accepts_form: bool | None,
+) -> Entry:
+    members = {
+        case.trust.membership_of(case.issuer, case.now),
+        case.trust.membership_of(case.destination, case.now),
+    }
+    if accepts_form is False:
         return _not(EntryReason.FORM)
     if effect is PairEffect.EXCLUDED:
         return _not(EntryReason.EXCLUDED)
-    if effect is PairEffect.LANE_ONLY or "transitional" in case.memberships():
+    if effect is PairEffect.LANE_ONLY or TRANSITIONAL in members:
         return _not(EntryReason.LANE_ONLY)
     if effect is PairEffect.NOT_REQUIRED:
         return _not(EntryReason.NOT_REQUIRED)
-    return None
-
-
-def _unknown_rule(case: Case) -> Entry | None:
-    if case.rules is None or None in case.memberships():
+    if rules is None or None in members:
         return _cannot_tell(EntryReason.RULES_MISSING)
-    if case.accepts_form is None:
+    if accepts_form is None:
         return _cannot_tell(EntryReason.FORM_UNKNOWN)
-    return None
+    return _entry_by_clearance(case, rules)
 
 
-def _not_by_list(case: Case) -> Entry | None:
+def _entry_by_clearance(case: Case, rules: DestinationRules) -> Entry:
     if case.overlay is None:
         return _cannot_tell(EntryReason.OVERLAY_MISSING)
-    if case.overlay.is_stale(case.now, case.policy.max_list_age):
+    if case.overlay.is_stale(case.now, case.max_list_age):
         return _cannot_tell(EntryReason.OVERLAY_STALE)
     state = case.overlay.state(case.card.status_index)
-    if state == 0 and case.policy.economy not in case.card.economies:
+    if state is None:
+        return _cannot_tell(EntryReason.OVERLAY_RANGE)
+    if state == _GRANTED:
+        return _visa_free(case, rules, EntryReason.GRANTED)
+    if state != 0:
+        return _OVERLAY_STATES.get(state, _cannot_tell(EntryReason.OVERLAY_UNKNOWN))
+    if case.destination not in case.card.economies:
         return _not(EntryReason.NOT_CLEARED)
-    return _OVERLAY_STATES.get(state, _cannot_tell(EntryReason.OVERLAY_UNKNOWN))
+    return _visa_free(case, rules, EntryReason.CLEARED)
 
 
-def _clearance(case: Case) -> EntryReason:
-    if case.overlay and case.overlay.state(case.card.status_index) == _GRANTED:
-        return EntryReason.GRANTED
-    return EntryReason.CLEARED
-
-
-def _passport_ends_too_soon(case: Case, rules: DestinationRules) -> bool:
+def _visa_free(case: Case, rules: DestinationRules, reason: EntryReason) -> Entry:
+    today, passport_end = case.now.date(), case.passport_ends_on
     needed = rules.passport_validity.at(case.now)
-    if needed is None or case.passport_ends_on is None:
-        return False
-    return case.passport_ends_on < needed.after(case.now.date())
+    if needed and passport_end and passport_end < needed.after(today):
+        return _not(EntryReason.PASSPORT_VALIDITY)
+    stay = rules.max_stay.at(case.now)
+    if stay is None:
+        return _cannot_tell(EntryReason.STAY_UNKNOWN)
+    last_day = min(stay.after(today) - _ONE_DAY, _last_day_of(case.card))
+    if passport_end:
+        last_day = min(last_day, passport_end)
+    return Entry(EntryAnswer.VISA_FREE, reason, last_day)
 
 
-def _lane(case: Case, effect: PairEffect, entry: Entry) -> Lane:
-    if case.accepts_form is False:
+def _last_day_of(card: Card) -> date:
+    return (card.expires_at - timedelta(seconds=1)).date()
+
+
+def _lane(
+    case: Case,
+    rules: DestinationRules | None,
+    effect: PairEffect,
+    accepts_form: bool | None,
+    entry: Entry,
+) -> Lane:
+    if accepts_form is False:
         return Lane(LaneAnswer.NO, LaneReason.FORM)
-    if case.rules is None:
+    if rules is None:
         return Lane(LaneAnswer.UNKNOWN, LaneReason.RULES_MISSING)
-    if case.accepts_form is None:
+    if accepts_form is None:
         return Lane(LaneAnswer.UNKNOWN, LaneReason.FORM_UNKNOWN)
     if effect is PairEffect.EXCLUDED:
         return Lane(LaneAnswer.NO, LaneReason.EXCLUDED)
-    needs_clearance = case.rules.lane_needs_clearance.at(case.now)
+    needs_clearance = rules.lane_needs_clearance.at(case.now)
     if needs_clearance is False:
         return Lane(LaneAnswer.YES, LaneReason.OPEN)
     return _lane_by_clearance(case, entry, needs_clearance)
 
 
 def _lane_by_clearance(case: Case, entry: Entry, needs_clearance: bool | None) -> Lane:
-    is_home = case.policy.economy == case.issuer.economy
+    is_home = case.destination == case.issuer
     if entry.answer is EntryAnswer.VISA_FREE or is_home:
         return Lane(LaneAnswer.YES, LaneReason.CLEARED)
     if needs_clearance is None:
@@ -214,10 +199,7 @@ def _cannot_tell(reason: EntryReason) -> Entry:
     return Entry(EntryAnswer.CANNOT_TELL, reason)
 
 
-_OVERLAY_STATES: dict[int | None, Entry | None] = {
-    None: _cannot_tell(EntryReason.OVERLAY_RANGE),
-    0: None,
+_OVERLAY_STATES = {
     1: _not(EntryReason.WITHDRAWN),
     2: _not(EntryReason.SUSPENDED),
-    _GRANTED: None,
 }

@@ -1,12 +1,13 @@
 """Exceptions raised by verifier.
 
 * VerifierError
-  + PackingError   the text is not a presentation, or has no packed form (also a ValueError)
+  + PackingError   the text is not a presentation, or has no packed form;
+                   also a ValueError
   + PolicyError    the policy contradicts itself
   + TrustError     the trust documents cannot be used
 
-``ValueError`` and ``TypeError`` report a bug of the caller, such as a time without a zone.
-A bad *card* is never an exception: it is a `Rejected` or `Undecided` decision.
+``ValueError`` and ``TypeError`` report a bug of the caller, such as a time without a
+zone. A bad *card* is never an exception: it is a `Rejected` or `Undecided` decision.
 """
 
 

@@ -1,6 +1,8 @@
 """Why a card was not accepted, and what an accepted card is good for here.
 
-Codes are part of the public API: add, never rename, never reuse (specification, section 10).
+Codes are part of the public API: add, never rename, never reuse.
+
+Source: specification, section 10.
 """
 
 from enum import StrEnum, unique

@@ -5,14 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Self
+from typing import NamedTuple, Self
 
 from . import _documents
 from ._documents import Issuer
-from ._jose import PublicKey, is_signed_by
+from ._jose import PublicKey
 from ._keys import TrustedKey
-from ._presentation import Presentation
-from ._rules import DestinationRules, PairEffect, Scheme, pair_effect
+from ._packing import cut_qr_text, parse_frame, parse_seen_frame
+from ._presentation import Presentation, SignedCard
+from ._rules import (
+    DestinationRules,
+    PairEffect,
+    PairRule,
+    Scheme,
+    pair_effect,
+    rules_towards,
+)
 from ._status import StatusList, parse_status_list
 from ._stop import Refer
 from .errors import TrustError
@@ -27,6 +35,8 @@ _DOCUMENT = re.compile(
     r"|overlay/(?P<issuer>[A-Z]{3})/(?P<overlay>0|[1-9][0-9]{0,9})\.jwt)"
 )
 _MEMO_SIZE = 4096
+_ELSEWHERE = ""
+"""Stands for every destination that the scheme does not name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,26 +49,50 @@ class Problem:
     """What is wrong with it; for logs."""
 
 
-class _SeenCards:
-    """Remembers which card texts have verified, so that the next scan need not.
+class Sighting(NamedTuple):
+    """A presentation as it reached this device."""
 
-    Only the signature check is remembered, a pure function of the text (by its digest)
-    and the key. Dates, proof and status are checked at every scan, and the memory ends
-    with its snapshot, so it can outlive neither a key nor a list.
+    presentation: Presentation
+    card_key: tuple[bytes, bool] | None
+    """Equal for two QR texts exactly if they show the same card in the same way."""
+    signed_by: PublicKey | None
+    """The key that this snapshot has already seen to have signed the card."""
+
+
+class SeenCards:
+    """Remembers cards whose signature has verified, so that the next scan is quick.
+
+    Only parsing and the signature check are remembered, pure functions of the packed
+    bytes and the key. Dates, proof and status are checked at every scan, and the memory
+    ends with its snapshot, so it can outlive neither a key nor a list. A second
+    spelling of a signature is merely another card to remember.
     """
 
-    __slots__ = ("_keys",)
+    __slots__ = ("_cards",)
 
     def __init__(self) -> None:
-        self._keys: dict[bytes, PublicKey] = {}
+        self._cards: dict[tuple[bytes, bool], tuple[SignedCard, PublicKey]] = {}
 
-    def has_verified(self, digest: bytes, key: PublicKey) -> bool:
-        return self._keys.get(digest) is key
+    def parse(self, qr_text: str) -> Sighting:
+        """Read QR text, quickly if the card was seen before.
 
-    def remember(self, digest: bytes, key: PublicKey) -> None:
-        if len(self._keys) >= _MEMO_SIZE:
-            self._keys.clear()
-        self._keys[digest] = key
+        Raises:
+            ValueError: ``qr_text`` is not the canonical packing of a presentation.
+        """
+        frame = cut_qr_text(qr_text)
+        seen = self._cards.get(frame.card_key)
+        if seen is None:
+            return Sighting(parse_frame(frame), frame.card_key, None)
+        card, key = seen
+        return Sighting(parse_seen_frame(frame, card), frame.card_key, key)
+
+    def remember(self, sighting: Sighting, key: PublicKey) -> None:
+        """Note that ``key`` has signed the card, if it came as QR text."""
+        if sighting.card_key is None:
+            return
+        if len(self._cards) >= _MEMO_SIZE:
+            self._cards.clear()
+        self._cards[sighting.card_key] = sighting.presentation.card, key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +115,13 @@ class Trust:
     _scheme: Scheme = field(repr=False)
     _issuers: Mapping[str, Issuer] = field(repr=False)
     _rules: Mapping[str, DestinationRules] = field(repr=False)
+    _pair_rules: Mapping[str, tuple[PairRule, ...]] = field(repr=False)
     _lists: Mapping[str, StatusList] = field(repr=False)
     _unusable: frozenset[str] = field(repr=False)
-    _seen_cards: _SeenCards = field(
-        default_factory=_SeenCards, init=False, repr=False, compare=False
+    seen_cards: SeenCards = field(
+        default_factory=SeenCards, init=False, repr=False, compare=False
     )
+    """For `verify` only."""
 
     @classmethod
     def from_documents(
@@ -137,6 +173,7 @@ class Trust:
                 {issuer.url: issuer for issuer in read.issuers.values()}
             ),
             _rules=MappingProxyType(read.rules),
+            _pair_rules=MappingProxyType(read.pair_rules()),
             _lists=MappingProxyType(read.lists),
             _unusable=frozenset(read.unusable),
         )
@@ -154,15 +191,6 @@ class Trust:
         if key is None:
             raise Refer(UndecidedReason.UNKNOWN_KEY)
         return issuer, key
-
-    def is_signed_by(self, key: PublicKey, shown: Presentation) -> bool:
-        """Tell whether the card's signature is ``key``'s; quick if seen before."""
-        if self._seen_cards.has_verified(shown.digest, key):
-            return True
-        if not is_signed_by(key, shown.signing_input, shown.signature):
-            return False
-        self._seen_cards.remember(shown.digest, key)
-        return True
 
     def status_list(self, uri: str) -> StatusList:
         """Return the issuer list of that address.
@@ -199,8 +227,8 @@ class Trust:
     ) -> PairEffect:
         """Return what applies between three economies at a moment."""
         return pair_effect(
-            self._scheme,
-            self._rules.get(destination),
+            self._pair_rules.get(destination, self._pair_rules[_ELSEWHERE]),
+            self._scheme.own_economy,
             issuer=issuer,
             nationality=nationality,
             destination=destination,
@@ -244,6 +272,19 @@ class _Reader:
             except ValueError as error:
                 self._note(name, error)
         return rules
+
+    def pair_rules(self) -> dict[str, tuple[PairRule, ...]]:
+        """Return the rules that can speak of each destination, the strongest first."""
+        return {
+            economy: rules_towards(
+                economy,
+                (
+                    *self.scheme.pair_rules,
+                    *(self.rules[economy].exclusions if economy in self.rules else ()),
+                ),
+            )
+            for economy in (*self.scheme.issuers, _ELSEWHERE)
+        }
 
     def _read_lists(self) -> None:
         for name, parts in self._names.items():

@@ -267,6 +267,13 @@ def test_other_sizes_are_refused(text: str, line: int | None) -> None:
     assert error_of(text).line == line
 
 
+@pytest.mark.parametrize(("length", "width"), [(40, 36), (41, 44)])
+def test_two_lines_are_held_against_the_nearer_size(length: int, width: int) -> None:
+    """The message should fit the document that was meant."""
+    error = error_of("A" * length + "\n" + "A" * length)
+    assert str(error) == f"line 1: {length} characters, should be {width}"
+
+
 @pytest.mark.parametrize("size", ["TD1", "TD2"])
 @pytest.mark.parametrize("code", ["P", "V", "X", "<"])
 def test_other_documents_of_card_size_are_refused(size: str, code: str) -> None:
@@ -387,11 +394,20 @@ def test_a_long_number_needs_its_end(rest: str) -> None:
     )
 
 
-def test_the_longest_number_fits() -> None:
-    """TD1 holds 22 characters: 13 more, a digit and a filler."""
+def test_the_digit_of_a_long_number_is_checked_where_it_stands() -> None:
+    """It is named before the digit of the whole document, which fails too."""
+    text = specimens.TD1_LONG_NUMBER.replace("7349", "7348")
+    assert str(error_of(text)) == (
+        "line 1, column 19: check digit of the document number is 8, should be 9"
+    )
+
+
+@pytest.mark.parametrize("length", [9, 10, 22])
+def test_lengths_of_numbers(length: int) -> None:
+    """TD1 holds up to 22 characters: 13 more, a digit and a filler."""
     text = mrz_builder.build_td1(
         country="CHL",
-        number="A" * 22,
+        number="A" * length,
         family_name="ROJAS",
         given_name="ANA",
         nationality="CHL",
@@ -399,7 +415,7 @@ def test_the_longest_number_fits() -> None:
         sex="F",
         expiry="310228",
     )
-    assert Passport.from_mrz(text).number == "A" * 22
+    assert Passport.from_mrz(text).number == "A" * length
 
 
 hostile = st.text(alphabet=st.characters(exclude_categories=()))

@@ -1,0 +1,273 @@
+"""The scheme: its economies, and every dated fact and rule about them."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from issuer._scheme_checks import find_problems
+from issuer.dated import Model, Rows, Valued, in_force, require_aware
+from issuer.economy import Economy, Facts, Form, Membership, Stay
+from issuer.errors import SchemeError
+from issuer.pairs import (
+    Code,
+    Pair,
+    PairEffect,
+    PairRule,
+    PlacedRule,
+    rules_at,
+    winners,
+)
+
+_FORMS: Mapping[str, frozenset[Form]] = MappingProxyType(
+    {
+        "physical": frozenset({"physical"}),
+        "app": frozenset({"app"}),
+        "dual": frozenset({"app", "physical"}),
+    }
+)
+
+_REASONS = MappingProxyType(
+    {
+        "missing": "is missing",
+        "extra_forbidden": "is no known key",
+        "timezone_aware": "must carry a UTC offset",
+    }
+)
+"""Plainer words for what pydantic reports most."""
+
+
+def _sorted_view(economies: Mapping[str, Economy]) -> Mapping[str, Economy]:
+    return MappingProxyType(dict(sorted(economies.items())))
+
+
+class Scheme(Model):
+    """The whole scheme, loaded and free of contradictions.
+
+    Every lookup takes the moment asked about and raises ``ValueError`` where it is
+    naive or a code names no economy of the scheme.  ``None`` means not known.
+
+    ``common`` holds what the economies share; each economy in ``economies``, sorted
+    by code, already has it.
+    """
+
+    common: Facts = Facts()
+    economies: Annotated[
+        Mapping[Code, Economy],
+        Field(alias="economy", min_length=1),
+        AfterValidator(_sorted_view),
+    ]
+    other_nationalities: Rows[Code] = ()
+    pair_rules: Rows[PairRule] = ()
+    own_economy: Rows[Valued[Literal["not_required"]]] = ()
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read a scheme file, by default the one that comes with the package.
+
+        Args:
+            path: A TOML file in UTF-8, in the form that ``scheme.toml`` explains
+                at its head.
+
+        Raises:
+            SchemeError: The file cannot be read, is not TOML, has an unknown,
+                missing or malformed key, or contradicts itself.
+
+        Not checked: that any fact is true or still current; see its mark.
+        """
+        if path is None:
+            packaged = resources.files("issuer").joinpath("scheme.toml")
+            return cls.from_toml(packaged.read_text("utf-8"))
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SchemeError(file=str(path), path="", reason=str(error)) from error
+        return cls.from_toml(text, file=str(path))
+
+    @classmethod
+    def from_toml(cls, text: str, *, file: str = "scheme.toml") -> Self:
+        """Read a scheme from the text of a file; ``file`` names it in messages.
+
+        Raises:
+            SchemeError: As for ``load``.
+        """
+        try:
+            data = tomllib.loads(text, parse_float=Decimal)
+            return cls.model_validate(data, context=file)
+        except tomllib.TOMLDecodeError as error:
+            raise SchemeError(file=file, path="", reason=str(error)) from error
+        except ValidationError as error:
+            raise _scheme_error(file, error) from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_common(cls, data: dict[str, Any]) -> dict[str, Any]:
+        common, tables = data.get("common", {}), data.get("economy")
+        if not isinstance(common, dict) or not isinstance(tables, dict):
+            return data
+        spread = {
+            code: {"code": code, **common, **table}
+            if isinstance(table, dict)
+            else table
+            for code, table in tables.items()
+        }
+        return {**data, "economy": spread}
+
+    @model_validator(mode="after")
+    def _hold_together(self, info: ValidationInfo) -> Self:
+        for path, reason in find_problems(
+            common=self.common,
+            economies=self.economies,
+            own_economy=self.own_economy,
+            rules=self._rules,
+            other_nationalities=self.other_nationalities,
+        ):
+            raise SchemeError(file=info.context or "", path=path, reason=reason)
+        return self
+
+    @cached_property
+    def _rules(self) -> tuple[PlacedRule, ...]:
+        own = [
+            PlacedRule(path=f"pair_rules[{i}]", rule=rule, destination=rule.destination)
+            for i, rule in enumerate(self.pair_rules)
+        ]
+        theirs = [
+            PlacedRule(
+                path=f"economy.{code}.exclusions[{i}]", rule=rule, destination=code
+            )
+            for code, economy in self.economies.items()
+            for i, rule in enumerate(economy.exclusions)
+        ]
+        return (*own, *theirs)
+
+    def economy(self, code: str) -> Economy:
+        """Return one economy by its alpha-3 code.
+
+        Its dated keys are tuples of rows; ``issuer.dated.in_force`` picks the row
+        of a moment for those without a lookup of their own here.
+
+        Raises:
+            ValueError: ``code`` is no economy of the scheme.
+        """
+        try:
+            return self.economies[code]
+        except KeyError as error:
+            raise ValueError(f"{code!r} is no economy of this scheme") from error
+
+    def membership(self, code: str, at: datetime) -> Membership | None:
+        """Tell whether an economy is a full or a transitional member."""
+        row = in_force(self.economy(code).membership, at)
+        return row.value if row else None
+
+    def issuance_mode(self, code: str, at: datetime) -> frozenset[Form] | None:
+        """Return the forms an economy is known to issue; never an empty set."""
+        row = in_force(self.economy(code).issues_forms, at)
+        return _FORMS[row.value] if row else None
+
+    def accepts_form(self, code: str, form: Form, at: datetime) -> bool | None:
+        """Tell whether a destination takes cards of a form; ``None`` is no "no"."""
+        row = in_force(self.economy(code).accepts_form, at, subject=form)
+        return row.value if row else None
+
+    def max_stay(self, code: str, at: datetime) -> Stay | None:
+        """Return the longest stay after one entry, with its mark and source."""
+        return in_force(self.economy(code).max_stay, at)
+
+    def card_term(self, code: str, at: datetime) -> int | None:
+        """Return the term, in years, of a card that was applied for at ``at``.
+
+        Not counted: the end of the passport, which can end the card earlier.
+
+        Source: HK Immigration.
+        """
+        row = in_force(self.economy(code).card_term_years, at)
+        return row.value if row else None
+
+    def pair_effect(
+        self, *, issuer: str, nationality: str, destination: str, at: datetime
+    ) -> PairEffect:
+        """Tell what issuer, nationality and destination decide by themselves.
+
+        The rule in force that names most of the three wins.  Only where none
+        matches, an economy needs no pre-clearance of its own cards and nationals.
+        Anything else is ``normal``.
+
+        Args:
+            issuer: Economy of the card.
+            nationality: Nationality in the linked passport, alpha-3; any is
+                allowed, as a card's holder need not be an economy's national.
+            destination: Economy where the card is shown.
+            at: The moment of showing; timezone-aware.
+
+        Raises:
+            ValueError: ``at`` is naive, or ``issuer`` or ``destination`` is no
+                economy of the scheme.
+
+        Not checked: that the destination takes this form, or pre-cleared the card.
+        """
+        require_aware(at)
+        pair = Pair(
+            issuer=self.economy(issuer).code,
+            nationality=nationality,
+            destination=self.economy(destination).code,
+        )
+        best = winners(rules_at(self._rules, at), pair)
+        if best:
+            return best[0].rule.effect
+        own = in_force(self.own_economy, at)
+        if own and destination in (issuer, nationality):
+            return own.value
+        return "normal"
+
+    def destinations(
+        self, issuer: str, nationality: str, at: datetime
+    ) -> tuple[str, ...]:
+        """List the economies, by code, that can be asked to pre-clear a card.
+
+        They are the full members, other than the issuer, for which the pair is
+        ``normal``; an issuer that is no full member has none.
+
+        Raises:
+            ValueError: ``at`` is naive or ``issuer`` is no economy of the scheme.
+        """
+        if self.membership(issuer, at) != "full":
+            return ()
+        return tuple(
+            code
+            for code in self.economies
+            if code != issuer
+            and self.membership(code, at) == "full"
+            and self.pair_effect(
+                issuer=issuer, nationality=nationality, destination=code, at=at
+            )
+            == "normal"
+        )
+
+
+def _scheme_error(file: str, error: ValidationError) -> SchemeError:
+    first = error.errors(include_url=False)[0]
+    reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return SchemeError(file=file, path=_key_path(first["loc"]), reason=reason)
+
+
+def _key_path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part != "[key]":
+            path += f".{part}"
+    return path.removeprefix(".")

@@ -1,0 +1,66 @@
+"""The documents say what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import verifier
+
+DOCS = Path(__file__).parents[2] / "docs"
+REASONS = (
+    verifier.RejectReason,
+    verifier.UndecidedReason,
+    verifier.EntryReason,
+    verifier.LaneReason,
+)
+EVERY_REASON = [reason for reasons in REASONS for reason in reasons]
+
+
+@pytest.mark.parametrize("reason", EVERY_REASON)
+def test_every_reason_is_documented(reason: verifier.Reason) -> None:
+    """docs/reasons.md carries the very texts that the officer sees."""
+    text = verifier.guidance(reason)
+    row = f"| `{reason}` | {text.what} | {text.do} |"
+    assert row in (DOCS / "reasons.md").read_text().splitlines()
+
+
+def test_no_reason_is_documented_that_does_not_exist() -> None:
+    """docs/reasons.md and the specification name no other code."""
+    stages = {reason.value.partition(".")[0] for reason in EVERY_REASON}
+    code = re.compile(rf"`((?:{'|'.join(stages)})\.[a-z_]+)`")
+    names = {"card.build_card"}
+    for name in ("reasons.md", "spec.md"):
+        found = set(code.findall((DOCS / name).read_text())) - names
+        assert found <= {reason.value for reason in EVERY_REASON}, name
+
+
+@pytest.mark.parametrize("reason", EVERY_REASON)
+def test_the_specification_names_every_reason(reason: verifier.Reason) -> None:
+    """docs/spec.md says where each code comes from."""
+    assert (DOCS / "spec.md").read_text().count(f"`{reason}`") >= 1
+
+
+def test_codes_are_unique_and_dotted() -> None:
+    """A code means one thing in all four lists together."""
+    values = [reason.value for reason in EVERY_REASON]
+    assert len(set(values)) == len(values)
+    assert all(re.fullmatch(r"[a-z]+\.[a-z_]+", value) for value in values)
+
+
+def test_guidance_is_short_and_kind() -> None:
+    """Two sentences for a screen: no jargon, no blame, no bare 'invalid'."""
+    for reason in EVERY_REASON:
+        text = verifier.guidance(reason)
+        assert text.what.endswith(".")
+        assert text.do.endswith(".")
+        assert max(len(text.what), len(text.do)) <= 90
+        assert not re.search(r"\b(invalid|error|JWT|CBOR|you must)\b", str(text))
+
+
+def test_links_between_documents_hold() -> None:
+    """A relative link points at a file of the project."""
+    root = DOCS.parent
+    for page in [*DOCS.rglob("*.md"), *root.glob("*.md"), *root.glob("tests/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

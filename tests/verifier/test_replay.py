@@ -1,0 +1,112 @@
+"""The memory of proofs: repeats, idempotence, and bounds."""
+
+from datetime import timedelta
+
+import pytest
+
+import verifier
+from tests.simulator import NOW, World, fixed_key, jwk
+
+WORLD = World(economies=["AUS", "SGP"])
+CARD = WORLD.card()
+CODE = WORLD.show(CARD)
+
+
+def at(seconds: float, code: str = CODE) -> verifier.Decision:
+    return WORLD.verify(code, now=NOW + timedelta(seconds=seconds))
+
+
+def reason(decision: verifier.Decision) -> str | None:
+    return None if isinstance(decision, verifier.Accepted) else decision.reason.value
+
+
+def test_q6_second_showing_is_a_repeat() -> None:
+    """The same proof, some seconds later, is reported with the time that has passed."""
+    guard = verifier.ReplayGuard()
+    assert reason(guard.check(at(0))) is None
+    found = guard.check(at(9))
+    assert reason(found) == "proof.repeat"
+    assert isinstance(found, verifier.Undecided)
+    assert "9 s" in found.detail
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(5, None), (6, "proof.repeat")])
+def test_q6_same_scan_is_idempotent(seconds: int, expected: str | None) -> None:
+    """A phone held to the scanner for a moment gets the same answer again."""
+    guard = verifier.ReplayGuard()
+    guard.check(at(0))
+    assert reason(guard.check(at(seconds))) == expected
+
+
+def test_q6_after_another_traveller_it_is_a_repeat_at_once() -> None:
+    """Idempotence is for the proof handled last, not for any recent one."""
+    guard = verifier.ReplayGuard()
+    guard.check(at(0))
+    guard.check(at(1, WORLD.show(CARD, at=NOW + timedelta(seconds=1))))
+    assert reason(guard.check(at(2))) == "proof.repeat"
+
+
+def test_q6_a_new_code_of_the_same_phone_is_no_repeat() -> None:
+    """The next tick is a new proof."""
+    guard = verifier.ReplayGuard()
+    guard.check(at(0))
+    assert (
+        reason(guard.check(at(10, WORLD.show(CARD, at=NOW + timedelta(seconds=10)))))
+        is None
+    )
+
+
+def test_j13_another_spelling_of_the_signature_is_a_repeat() -> None:
+    """(r, n-s) is the same proof: memory never looks at token text."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    text = WORLD.show(CARD, as_text=True)
+    signed, _, signature = text.rpartition(".")
+    from tests.simulator import b64u
+    from verifier import _b64
+
+    raw = _b64.decode(signature)
+    flipped = raw[:32] + (order - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")
+    other = verifier.pack(f"{signed}.{b64u(flipped)}")
+    guard = verifier.ReplayGuard()
+    assert other != CODE
+    assert reason(guard.check(at(0))) is None
+    assert reason(guard.check(at(9, other))) == "proof.repeat"
+
+
+def test_refusals_are_not_remembered() -> None:
+    """Only an accepted proof is remembered; a refusal passes through unchanged."""
+    guard = verifier.ReplayGuard()
+    refused = at(60)
+    assert reason(refused) == "proof.stale"
+    assert guard.check(refused) is refused
+    assert len(guard) == 0
+
+
+def test_physical_cards_have_no_proof_to_repeat() -> None:
+    """A printed code is the same every time."""
+    guard = verifier.ReplayGuard()
+    code = WORLD.show(WORLD.card(form="physical"))
+    assert reason(guard.check(at(0, code))) is None
+    assert reason(guard.check(at(30, code))) is None
+
+
+def test_memory_is_bounded() -> None:
+    """A flood of phones pushes out the oldest, and time clears the rest."""
+    guard = verifier.ReplayGuard(capacity=3)
+    for number in range(5):
+        key = fixed_key(f"phone {number}")
+        card = WORLD.card(cnf={"jwk": jwk(key)})
+        guard.check(at(0, WORLD.show(card, key=key)))
+        assert len(guard) <= 3
+    guard.check(at(70, WORLD.show(CARD, at=NOW + timedelta(seconds=70))))
+    assert len(guard) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"capacity": 0}, {"memory": timedelta(-1)}, {"same_scan": timedelta(-1)}],
+)
+def test_bad_settings_are_the_callers_bug(arguments: dict[str, object]) -> None:
+    """A memory without room or with negative times cannot be made."""
+    with pytest.raises(ValueError, match="capacity"):
+        verifier.ReplayGuard(**arguments)  # type: ignore[arg-type]

@@ -1,0 +1,660 @@
+"""The decision from outside: what an attacker tries and what an officer sees.
+
+The vectors cover one deviation each. Here are the attacks that data cannot hold: size,
+every bit, every pair, the network, time.
+"""
+
+import gc
+import json
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
+from typing import Any
+
+import pytest
+
+import verifier
+from tests.simulator import ABSENT, NOW, World, b64u, fixed_key, jwk, jws
+from verifier import _b64, _base45
+
+WORLD = World(economies=["AUS", "NZL", "SGP"])
+CARD = WORLD.card()
+CODE = WORLD.show(CARD)
+TEXT = WORLD.show(CARD, as_text=True)
+AUS_URL = "https://abtc.example/AUS"
+
+
+def reason(decision: verifier.Decision) -> str:
+    match decision:
+        case verifier.Accepted():
+            return "accepted"
+        case verifier.Rejected(found) | verifier.Undecided(found):
+            return found.value
+
+
+def decide(shown: str, **arguments: Any) -> str:
+    return reason(WORLD.verify(shown, **arguments))
+
+
+def with_header(**changes: object) -> str:
+    return WORLD.show(WORLD.card(header=changes), as_text=True)
+
+
+# J: JOSE and JSON
+
+
+@pytest.mark.parametrize(
+    "name", ["none", "None", "nOnE", "", "ES256K", "ES384", "EdDSA"]
+)
+def test_j1_j3_algorithm(name: str) -> None:
+    """Only ES256 is an algorithm, in the card and in the proof."""
+    assert decide(with_header(alg=name)) == "card.malformed"
+    proof = WORLD.show(CARD, header={"alg": name}, as_text=True)
+    assert decide(proof) == "card.malformed"
+
+
+def test_j1_algorithm_missing_and_signature_empty() -> None:
+    """No algorithm and no signature is no card."""
+    assert decide(with_header(alg=ABSENT)) == "card.malformed"
+    unsigned = CARD.rpartition(".")[0] + ".~"
+    assert decide(unsigned) == "card.malformed"
+
+
+def test_j2_public_key_as_a_secret() -> None:
+    """A MAC under any spelling of the public key is refused before any crypto."""
+    import hmac
+
+    key = jwk(fixed_key("AUS-card"))
+    secrets = [json.dumps(key).encode(), (key["x"] + key["y"]).encode()]
+    for secret in secrets:
+        header = b64u(b'{"alg":"HS256","kid":"AUS-card","typ":"dc+sd-jwt"}')
+        signed = f"{header}.{CARD.split('.')[1]}"
+        mac = hmac.digest(secret, signed.encode(), "sha256")
+        assert decide(f"{signed}.{b64u(mac * 2)}~") == "card.malformed"
+
+
+@pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c", "crit", "b64", "cty"])
+@pytest.mark.parametrize("value", [[], "https://canary.example", True, {"kty": "EC"}])
+def test_j4_j6_members_of_the_header(name: str, value: object) -> None:
+    """A key in the token, or a critical header, is refused and nothing is fetched."""
+    assert decide(with_header(**{name: value})) == "card.malformed"
+
+
+@pytest.mark.parametrize(
+    "key_id",
+    ["../AUS-card", "' OR 1=1", "A" * 5000, 7, [], None, "AUS-card\0", "", "AUS card"],
+)
+def test_j5_bad_key_ids(key_id: object) -> None:
+    """A key id of the wrong shape is malformed."""
+    assert decide(with_header(kid=key_id)) == "card.malformed"
+
+
+def test_j5_key_ids_belong_to_their_issuer() -> None:
+    """Another economy's key id is unknown, even with that economy's signature."""
+    card = WORLD.card(header={"kid": "NZL-card"}, key=fixed_key("NZL-card"))
+    assert decide(WORLD.show(card)) == "trust.unknown_key"
+
+
+def test_j5_status_keys_sign_no_cards() -> None:
+    """The economy's own status key is not one of its card keys."""
+    card = WORLD.card(header={"kid": "AUS-status"}, key=fixed_key("AUS-status"))
+    assert decide(WORLD.show(card)) == "trust.unknown_key"
+
+
+def test_j7_kinds_of_token_cannot_stand_in_for_each_other() -> None:
+    """Card, proof and list are refused in each other's place."""
+    for name in ("kb+jwt", "statuslist+jwt", "vc+sd-jwt", "JWT", "DC+SD-JWT", ABSENT):
+        assert decide(with_header(typ=name)) == "card.malformed"
+    for name in ("dc+sd-jwt", "statuslist+jwt", "JWT", ABSENT):
+        shown = WORLD.show(CARD, header={"typ": name}, as_text=True)
+        assert decide(shown) == "card.malformed"
+    assert decide(f"{CARD}{CARD.removesuffix('~')}") == "card.malformed"
+
+
+def test_j8_a_claim_twice() -> None:
+    """A claim given twice is malformed, whichever one is good."""
+    payload = json.dumps(WORLD.claims(), separators=(",", ":"))
+    twice = payload.replace('"form":"app"', '"form":"physical","form":"app"')
+    shown = WORLD.show(WORLD.card(payload=twice.encode()), as_text=True)
+    assert decide(shown) == "card.malformed"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("~", "=~"),
+        lambda text: text + "=",
+        lambda text: text + "\n",
+        lambda text: " " + text,
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("~", "~\n"),
+        lambda text: text[:40] + "\n" + text[40:],
+        lambda text: text.replace("~", ".~"),
+    ],
+)
+def test_j9_j15_one_card_has_one_spelling(change: Callable[[str], str]) -> None:
+    """Text that merely decodes to the same bytes is not the card."""
+    assert decide(TEXT) == "accepted"
+    assert decide(change(TEXT)) == "card.malformed"
+
+
+@pytest.mark.parametrize("name", ["iat", "exp", "nbf"])
+@pytest.mark.parametrize(
+    "value", [True, "4000000000", 4e9, -1, 2**40, 2**63, None, [], 4_102_444_801]
+)
+def test_j10_numbers(name: str, value: object) -> None:
+    """A moment that is not an integer in bounds makes the card malformed."""
+    shown = WORLD.show(WORLD.card(**{name: value}), as_text=True)
+    assert decide(shown) == "card.malformed"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"[" * 4000, b'{"a":' * 900, b'{"' + b"x" * 5000 + b'":1}', b"\xff", b"", b"{}"],
+    ids=["deep array", "deep object", "long name", "not UTF-8", "empty", "no claims"],
+)
+def test_j11_signed_but_not_claims(payload: bytes) -> None:
+    """A good signature over something else is malformed."""
+    assert decide(WORLD.card(payload=payload)) == "card.malformed"
+
+
+def test_j12_every_bit_of_both_signatures() -> None:
+    """No single flipped bit of 1,024 leaves a card accepted."""
+    card, _, proof = TEXT.partition("~")
+    for token, expected in ((card, "signature.invalid"), (proof, "proof.device")):
+        signed, _, signature = token.rpartition(".")
+        number = int.from_bytes(_b64.decode(signature), "big")
+        for bit in range(512):
+            wrong = f"{signed}.{b64u((number ^ 1 << bit).to_bytes(64, 'big'))}"
+            assert decide(TEXT.replace(token, wrong)) == expected
+
+
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [
+        (f"{AUS_URL}/", "card.malformed"),
+        ("https://ABTC.example/AUS", "card.malformed"),
+        ("https://abtc.example:443/AUS", "trust.unknown_issuer"),
+        ("https://аbtc.example/AUS", "card.malformed"),
+        ("http://abtc.example/AUS", "card.malformed"),
+        ("https://abtc.example/AUS?x", "card.malformed"),
+        ("https://abtc.example/aus", "trust.unknown_issuer"),
+        ("https://abtc.example/AUSX", "trust.unknown_issuer"),
+        ([AUS_URL], "card.malformed"),
+        (f"https://{'a' * 10_000}", "card.malformed"),
+    ],
+)
+def test_j16_issuer_look_alikes(issuer: object, expected: str) -> None:
+    """An issuer is compared byte for byte, and no look-alike is accepted."""
+    status = {"status_list": {"idx": 7, "uri": f"{AUS_URL}/status/1"}}
+    shown = WORLD.show(WORLD.card(iss=issuer, status=status), as_text=True)
+    assert decide(shown) == expected
+
+
+# K: key binding
+
+
+def test_k1_binding_removed() -> None:
+    """An app card without its proof is refused, in both carriers."""
+    assert decide(CARD) == "proof.missing"
+    assert decide(verifier.pack(CARD)) == "proof.missing"
+
+
+def test_k1_too_many_parts() -> None:
+    """Two proofs, or 100,000 tildes, are no presentation."""
+    proof = TEXT.partition("~")[2]
+    assert decide(f"{TEXT}~{proof}") == "card.malformed"
+    assert decide(CARD + "~" * 100_000) == "card.malformed"
+
+
+def test_k2_binding_moved() -> None:
+    """The same phone's proof of another card does not serve this one."""
+    other = WORLD.card(document_number="B7654321")
+    moved = CARD + WORLD.show(other, as_text=True).partition("~")[2]
+    assert decide(moved) == "proof.binding"
+    with pytest.raises(verifier.PackingError, match="canonical"):
+        verifier.pack(moved)
+
+
+@pytest.mark.parametrize("name", ["AUS-card", "AUS-status", "another phone"])
+def test_k3_wrong_holder(name: str) -> None:
+    """Only the phone in the card can prove; the issuer cannot either."""
+    assert decide(WORLD.show(CARD, key=fixed_key(name))) == "proof.device"
+
+
+@pytest.mark.parametrize("claim", ["iat", "aud", "nonce", "sd_hash"])
+@pytest.mark.parametrize("value", [ABSENT, None, True, [], 1.5, ""])
+def test_k4_weak_proof_claims(claim: str, value: object) -> None:
+    """A proof without one of its claims, or with a wrong type, is malformed."""
+    shown = WORLD.show(CARD, as_text=True, **{claim: value})
+    assert decide(shown) in {"card.malformed", "proof.binding"}
+
+
+def test_k4_nonce_and_audience() -> None:
+    """A nonce that nobody asked for, or another audience, is refused."""
+    assert decide(WORLD.show(CARD, nonce="iat.1")) == "proof.nonce"
+    assert decide(WORLD.show(CARD, aud="https://shop.example")) == "proof.audience"
+
+
+CHALLENGE = "Zm9vYmFyYmF6cXV4MTIzNA"
+
+
+def test_challenge_answered() -> None:
+    """A phone that answers this device's challenge is accepted, in a code of its own."""
+    shown = WORLD.show(CARD, challenge=CHALLENGE)
+    assert decide(shown, challenge=CHALLENGE) == "accepted"
+    assert decide(shown) == "proof.nonce"
+    assert decide(shown, challenge=CHALLENGE[::-1]) == "proof.nonce"
+
+
+def test_challenge_ignored() -> None:
+    """An ordinary code, or plastic, where a challenge was asked is a question."""
+    plastic = WORLD.show(WORLD.card(form="physical"))
+    assert decide(CODE, challenge=CHALLENGE) == "proof.challenge"
+    assert decide(plastic, challenge=CHALLENGE) == "proof.challenge"
+
+
+def test_k5_to_k10_nothing_is_hidden() -> None:
+    """Any sign of selective disclosure is refused, at any depth."""
+    disclosure = b64u(b'["salt","family_name","OTHER"]')
+    assert decide(TEXT.replace("~", f"~{disclosure}~")) == "card.malformed"
+    for name, value in (("_sd", []), ("_sd_alg", "sha-256"), ("...", "x")):
+        for claims in ({name: value}, {"extra": [{"deep": {name: value}}]}):
+            shown = WORLD.show(WORLD.card(**claims), as_text=True)
+            assert decide(shown) == "card.malformed", claims
+
+
+def test_k11_form_swapped() -> None:
+    """Plastic with a phone's key or proof, and an app card without a key, are refused."""
+    plastic = WORLD.card(form="physical")
+    proof = WORLD.proof(plastic)
+    assert decide(plastic + proof) == "card.malformed"
+    with_key = WORLD.card(form="physical", cnf={"jwk": jwk(fixed_key("holder"))})
+    assert decide(with_key) == "card.malformed"
+    assert decide(WORLD.card(cnf=ABSENT)) == "card.malformed"
+    assert decide(WORLD.card(form="paper")) == "card.malformed"
+
+
+@pytest.mark.parametrize("claim", list(WORLD.claims()))
+@pytest.mark.parametrize("value", [ABSENT, None, 7, True, [], {}, "\u202e", "x" * 300])
+def test_k12_every_claim_counts(claim: str, value: object) -> None:
+    """A card without a claim, or with one of another type, is malformed."""
+    shown = WORLD.show(WORLD.card(**{claim: value}), as_text=True)
+    empty_list_is_fine = claim == "economies" and value == []
+    assert decide(shown) == ("accepted" if empty_list_is_fine else "card.malformed")
+
+
+@pytest.mark.parametrize(
+    "economies",
+    [
+        ["sgp"],
+        ["SGP", "SGP"],
+        ["SGP", "AUS"],
+        ["SGP", 7],
+        "SGP",
+        ["SGPX"],
+        ["AUS"] * 65,
+    ],
+)
+def test_k13_economy_lists(economies: object) -> None:
+    """Codes are upper case, ascending and given once."""
+    shown = WORLD.show(WORLD.card(economies=economies), as_text=True)
+    assert decide(shown) == "card.malformed"
+
+
+# Q: packing
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "HC1:" + CODE[6:], CODE[6:], CODE.lower(), "abtc1:" + CODE[6:], " " + CODE]
+    + ["https://example.org", "BEGIN:VCARD", "WIFI:S:x;;", "ABTC", "ABTC1", "\ud800"],
+)
+def test_q4_foreign_codes(text: str) -> None:
+    """What is not an ABTC code is called so, and nothing is opened."""
+    assert decide(text) == "card.foreign"
+
+
+@pytest.mark.parametrize("text", ["ABTC1:", "ABTC1:" + CODE, CODE + "\n", CODE + " "])
+def test_q3_q4_damaged_codes(text: str) -> None:
+    """A doubled prefix or a stray character is damage."""
+    assert decide(text) == "card.malformed"
+
+
+@pytest.mark.parametrize("prefix", ["ABTC2:", "ABTC10:", "ABTC01:", "ABTC0:"])
+def test_newer_versions_are_a_question(prefix: str) -> None:
+    """A code of another version is not refused as forged."""
+    assert decide(prefix + CODE[6:]) == "card.version"
+
+
+HUGE = {
+    "text": "A" * 10**6,
+    "prefix": "ABTC1:" + "A" * 10**6,
+    "text with tilde": "A" * 10**6 + "~",
+    "dots": "." * 10**6 + "~",
+    "2**63 bytes": "ABTC1:" + _base45.encode(bytes.fromhex("5b7fffffffffffffff")),
+    "2**63 items": "ABTC1:" + _base45.encode(bytes.fromhex("9b7fffffffffffffff")),
+    "2**63 pairs": "ABTC1:" + _base45.encode(bytes.fromhex("bb7fffffffffffffff")),
+    "depth 1,000": "ABTC1:" + _base45.encode(b"\x81" * 1000 + b"\x00"),
+    "depth 2,860": "ABTC1:" + _base45.encode(b"\x81" * 2860),
+    "bignum": "ABTC1:" + _base45.encode(bytes.fromhex("c5821b7fffffffffffffff01")),
+    "regular expression": "ABTC1:" + _base45.encode(bytes.fromhex("d823") + b"\x63(a)"),
+    "shared cycle": "ABTC1:" + _base45.encode(bytes.fromhex("d81c81d81d00")),
+}
+
+
+@pytest.mark.parametrize("text", HUGE.values(), ids=HUGE.keys())
+def test_q1_oversize(text: str) -> None:
+    """Nothing that claims to be huge costs memory or time."""
+    tracemalloc.start()
+    started = time.perf_counter()
+    found = decide(text)
+    spent, peak = time.perf_counter() - started, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found in {"card.malformed", "card.foreign"}
+    assert peak < 4 * 2**20
+    assert spent < 1
+
+
+def recoded(change: Callable[[bytes], bytes]) -> str:
+    return "ABTC1:" + _base45.encode(change(_base45.decode(CODE[6:])))
+
+
+SECOND_ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "trailing byte": lambda data: data + b"\0",
+    "trailing item": lambda data: data + b"\xf6",
+    "long map head": lambda data: b"\xb8" + bytes([data[0] & 31]) + data[1:],
+    "indefinite map": lambda data: b"\xbf" + data[1:] + b"\xff",
+    "long key": lambda data: data.replace(b"\x01\x68AUS-card", b"\x18\x01\x68AUS-card"),
+    "long text": lambda data: data.replace(b"\x68AUS-card", b"\x78\x08AUS-card"),
+    "chunked text": lambda data: data.replace(
+        b"\x68AUS-card", b"\x7f\x64AUS-\x64card\xff"
+    ),
+    "text as bytes": lambda data: data.replace(b"\x68AUS-card", b"\x48AUS-card"),
+    "tagged text": lambda data: data.replace(b"\x68AUS-card", b"\xd8\x20\x68AUS-card"),
+    "self-described": lambda data: b"\xd9\xd9\xf7" + data,
+    "list of one": lambda data: b"\x81" + data,
+    "duplicate key": lambda data: (
+        bytes([data[0] + 1]) + data[1:67] + b"\x00\x40" + data[67:]
+    ),
+    "true for 1": lambda data: data.replace(b"\x01\x68AUS-card", b"\xf5\x68AUS-card"),
+    "1.0 for 1": lambda data: data.replace(
+        b"\x01\x68AUS-card", b"\xf9\x3c\x00\x68AUS-card"
+    ),
+    "unknown key": lambda data: bytes([data[0] + 1]) + data[1:] + b"\x15\x00",
+    "a claim by name": lambda data: bytes([data[0] + 1]) + data[1:] + b"\x63iss\x60",
+    "NaN": lambda data: bytes([data[0] + 1]) + data[1:] + b"\x61x\xf9\x7e\x00",
+    "undefined": lambda data: bytes([data[0] + 1]) + data[1:] + b"\x61x\xf7",
+    "bytes": lambda data: bytes([data[0] + 1]) + data[1:] + b"\x61x\x41\x00",
+    "without the signature": lambda data: bytes([data[0] - 1]) + data[68:],
+}
+
+
+@pytest.mark.parametrize(
+    "change", SECOND_ENCODINGS.values(), ids=SECOND_ENCODINGS.keys()
+)
+def test_q2_second_encodings(change: Callable[[bytes], bytes]) -> None:
+    """One presentation has one QR text."""
+    assert decide(recoded(change)) == "card.malformed"
+
+
+def test_q2_order_of_keys() -> None:
+    """The same pairs in another order are refused."""
+    data = _base45.decode(CODE[6:])
+    moved = data[:1] + data[68:78] + data[1:68] + data[78:]
+    assert data[68:78] == b"\x01\x68AUS-card"
+    assert decide("ABTC1:" + _base45.encode(moved)) == "card.malformed"
+
+
+def test_q2_q10_seen_cards_get_no_second_spelling() -> None:
+    """A card that this snapshot remembers is parsed as strictly as a new one."""
+    assert decide(CODE) == "accepted"
+    data = _base45.decode(CODE[6:])
+    for change in SECOND_ENCODINGS.values():
+        assert decide(recoded(change)) == "card.malformed"
+    cut = data[:-73]
+    assert decide("ABTC1:" + _base45.encode(cut)) == "card.malformed"
+    short = data[:-71] + b"\x00\x00\x00\x07" + data[-67:]
+    assert decide("ABTC1:" + _base45.encode(short)) == "card.malformed"
+
+
+def test_q5_screenshot() -> None:
+    """A copy of the screen lives as long as its window, and asks for the passport."""
+    for seconds, expected in ((1, "accepted"), (45, "accepted"), (46, "proof.stale")):
+        assert decide(CODE, now=NOW + timedelta(seconds=seconds)) == expected
+    found = WORLD.verify(CODE)
+    assert isinstance(found, verifier.Accepted)
+    assert set(found.must_see) == {verifier.MustSee.PASSPORT, verifier.MustSee.FACE}
+
+
+def test_q7_photo_of_a_plastic_card() -> None:
+    """A printed code never goes without the plastic itself, the passport and the face."""
+    code = WORLD.show(WORLD.card(form="physical"))
+    passport = verifier.Passport(country="AUS", number="PA1234567")
+    for shown in (None, passport):
+        found = WORLD.verify(code, passport=shown)
+        assert isinstance(found, verifier.Accepted)
+        assert set(found.must_see) == set(verifier.MustSee)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "EVIL\u202eLIVE",
+        "A\u200bB",
+        "SMITḦ",
+        "АNNA",
+        "anna",
+        "A  B",
+        " A",
+        "A-B",
+        "A" * 40,
+    ],
+)
+def test_q9_display_spoofing(name: str) -> None:
+    """No character that could deceive a reader can be in a name."""
+    for claim in ("family_name", "given_name"):
+        shown = WORLD.show(WORLD.card(**{claim: name}), as_text=True)
+        assert decide(shown) == "card.malformed"
+
+
+# T: time
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [(-16, "proof.ahead"), (-15, "accepted"), (0, "accepted"), (44, "accepted")]
+    + [(45, "accepted"), (46, "proof.stale"), (3600, "proof.stale")]
+    + [(-86_400, "proof.ahead")],
+)
+def test_t1_t2_window(age: int, expected: str) -> None:
+    """The window is from 45 s ago to 15 s ahead, both included, and applied once."""
+    shown = WORLD.show(CARD, at=NOW - timedelta(seconds=age))
+    assert decide(shown) == expected
+
+
+def test_t2_fractions_count() -> None:
+    """A millisecond outside the window is outside."""
+    late = NOW + timedelta(seconds=45, milliseconds=1)
+    early = NOW - timedelta(seconds=15, milliseconds=1)
+    assert decide(CODE, now=late) == "proof.stale"
+    assert decide(CODE, now=early) == "proof.ahead"
+
+
+@pytest.mark.parametrize(
+    "offset",
+    [timedelta(days=days * sign) for days in (365, 3650) for sign in (1, -1)]
+    + [datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC) - NOW],
+)
+def test_t3_wrong_device_clocks(offset: timedelta) -> None:
+    """Whatever the device's clock says, a wrong one is never green."""
+    assert decide(CODE, now=NOW + offset) in {"time.clock", "trust.stale"}
+
+
+def test_t3_zones_do_not_matter() -> None:
+    """The same moment in another zone gives the same outcome."""
+    for hours in (-12, 14):
+        moved = NOW.astimezone(timezone(timedelta(hours=hours)))
+        assert decide(CODE, now=moved) == "accepted"
+
+
+def test_t4_clock_set_back() -> None:
+    """Sixty days back with data of then, the clock is noticed before anything else."""
+    back = NOW - timedelta(days=60)
+    trust = WORLD.trust(time_floor=NOW)
+    shown = WORLD.show(WORLD.card(exp=1), at=back, as_text=True)
+    assert decide(WORLD.show(CARD, at=back), trust=trust, now=back) == "time.clock"
+    assert decide(shown, trust=trust, now=back) == "card.malformed"
+    edge = WORLD.trust().time_floor - timedelta(minutes=5)
+    assert decide(CODE, now=edge) == "proof.ahead"
+    assert decide(CODE, now=edge - timedelta(seconds=1)) == "time.clock"
+
+
+def test_t6_every_instant_of_a_rotation() -> None:
+    """A code changed every 10 s has 20 s to live at any instant, clocks 15 s apart."""
+    for phone_is_ahead in (-15, 0, 15):
+        for shown_for in range(11):
+            made = NOW - timedelta(seconds=shown_for - phone_is_ahead)
+            code = WORLD.show(CARD, at=made)
+            assert decide(code) == "accepted"
+            assert decide(code, now=NOW + timedelta(seconds=20)) == "accepted"
+
+
+# Bindings
+
+
+KINDS = ["path", "card key", "iss", "status uri", "status key"]
+
+
+@pytest.mark.parametrize("names", list(product(["AUS", "NZL"], repeat=5)))
+def test_d9_all_five_name_one_economy(names: tuple[str, ...]) -> None:
+    """A card is accepted only if path, keys, issuer and list name one economy."""
+    path, card_key, issuer, uri, status_key = names
+    url = f"https://abtc.example/{uri}/status/1"
+    card = WORLD.card(
+        issuer,
+        header={"kid": f"{card_key}-card"},
+        key=fixed_key(f"{card_key}-card"),
+        status={"status_list": {"idx": 7, "uri": url}},
+    )
+    documents = WORLD.documents()
+    documents[f"{path}/status/1.jwt"] = WORLD.list_token(
+        f"{uri}/status/1.jwt",
+        key=fixed_key(f"{status_key}-status"),
+        header={"kid": f"{status_key}-status"},
+    )
+    found = decide(WORLD.show(card), trust=WORLD.trust(replace=documents))
+    assert (found == "accepted") == (len(set(names)) == 1), dict(
+        zip(KINDS, names, strict=True)
+    )
+
+
+# The call itself
+
+
+def test_s9_q4_nothing_is_opened() -> None:
+    """A thousand decisions open no file and no socket."""
+    opened: list[str] = []
+    active = True
+
+    def watch(event: str, _: object) -> None:
+        if active and event.startswith(
+            ("open", "socket.", "subprocess", "os.", "import")
+        ):
+            opened.append(event)
+
+    decide(CODE)
+    sys.addaudithook(watch)
+    trust = WORLD.trust()
+    try:
+        for shown in [CODE, "https://example.org", CODE.lower(), CARD, TEXT] * 200:
+            decide(shown, trust=trust)
+    finally:
+        active = False
+    assert opened == []
+
+
+def test_allocation_is_small() -> None:
+    """A decision allocates less than 200 kB."""
+    trust = WORLD.trust()
+    decide(CODE, trust=trust)
+    gc.collect()
+    tracemalloc.start()
+    decide(WORLD.show(CARD, at=NOW + timedelta(seconds=1)), trust=WORLD.trust())
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    decide(CODE, trust=trust)
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert peak < 200_000
+
+
+def test_decision_is_not_a_bool() -> None:
+    """``if decision`` would accept everything, so it raises."""
+    for shown in (CODE, "", CODE.replace("ABTC1", "ABTC2")):
+        with pytest.raises(TypeError, match="not a bool"):
+            bool(WORLD.verify(shown))
+
+
+def test_bad_usage_raises() -> None:
+    """A naive time, or bytes, are the caller's bug."""
+    with pytest.raises(ValueError, match="timezone-aware"):
+        WORLD.verify(CODE, now=NOW.replace(tzinfo=None))
+    with pytest.raises(TypeError, match="text"):
+        WORLD.verify(CODE.encode())  # type: ignore[arg-type]
+
+
+def test_evidence_grows_with_the_steps() -> None:
+    """Each answer says what it rests on, as far as the checks got."""
+    found = WORLD.verify(CODE).evidence
+    assert (found.economy, found.key_id, found.trust_version) == ("AUS", "AUS-card", 1)
+    assert found.status_uri == f"{AUS_URL}/status/1"
+    assert found.overlay_uri == "https://abtc.example/SGP/overlay/AUS/1"
+    assert found.proof_issued_at == NOW
+    forged = WORLD.verify(WORLD.show(WORLD.card(key=fixed_key("forger")))).evidence
+    assert forged.economy is forged.key_id is forged.status_uri is None
+    stale = WORLD.verify(CODE, now=NOW + timedelta(seconds=60)).evidence
+    assert stale.economy == "AUS"
+    assert stale.status_uri is None
+
+
+def test_seen_cards_do_not_outlive_a_key_or_a_list() -> None:
+    """A new snapshot without the key, or with a newer list, decides anew."""
+    assert decide(CODE) == "accepted"
+    world = World(economies=["AUS", "NZL", "SGP"])
+    assert reason(world.verify(CODE)) == "accepted"
+    world.set_status(1)
+    assert reason(world.verify(CODE)) == "status.revoked"
+    gone = world.trust(without=["AUS/issuer.json"])
+    assert reason(world.verify(CODE, trust=gone)) == "trust.unknown_issuer"
+
+
+def test_seen_cards_still_need_a_good_proof() -> None:
+    """For a card seen before, another phone's proof is refused all the same."""
+    assert decide(CODE) == "accepted"
+    forged = WORLD.show(CARD, key=fixed_key("another phone"))
+    assert decide(forged) == "proof.device"
+    assert decide(CODE, now=NOW + timedelta(seconds=60)) == "proof.stale"
+
+
+def test_presentation_text_with_other_member_order() -> None:
+    """A standard wallet may order its proof as it likes; only packing needs one order."""
+    iat = int(NOW.timestamp())
+    import hashlib
+
+    digest = b64u(hashlib.sha256(CARD.encode()).digest())
+    payload = {
+        "sd_hash": digest,
+        "nonce": f"iat.{iat}",
+        "iat": iat,
+        "aud": "urn:abtc:border",
+    }
+    proof = jws(
+        {"typ": "kb+jwt", "alg": "ES256"}, {**payload, "jti": "7"}, fixed_key("holder")
+    )
+    assert decide(CARD + proof) == "accepted"
+    with pytest.raises(verifier.PackingError):
+        verifier.pack(CARD + proof)
