@@ -68,18 +68,20 @@ def truncation(book: Book) -> None:
     issued = card(family_name=family, given_name=given)
     text = qr_of(issued, proof(issued))
     assert len(family) + 2 + len("ALEXA") == 39
-    for name, read, expect in (
-        ("cut", "ALEXA", SEEN),
-        ("whole", given, SEEN),
-        ("cut_other", "ALEXI", DIFFERS),
+    for name, read, full, expect in (
+        ("cut", "ALEXA", True, SEEN),
+        ("whole", given, False, SEEN),
+        ("cut_other", "ALEXI", True, DIFFERS),
+        ("short", "ALEXA", False, DIFFERS),
     ):
+        read_names = {"family_name": family, "given_name": read}
         book.add(
             f"long_{name}",
-            f"The machine readable zone has no room for the given name: {name}.",
+            f"Of ALEXANDER, {read} was read; the field was {'' if full else 'not '}full.",
             text,
             expect,
             spec="8 step 11",
-            passport=passport(family_name=family, given_name=read),
+            passport=passport(**read_names, names_truncated=full),
         )
 
 
