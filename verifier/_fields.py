@@ -73,7 +73,7 @@ def read_card(fields: Fields, others: Mapping[str, object]) -> Card:
         status_index=fields[INDEX],
         issued_at=fields[ISSUED_AT],
         expires_at=_expiry(fields),
-        not_before=others.get("nbf"),
+        not_before=others.get("nbf", fields[ISSUED_AT]),
     )
 
 

@@ -119,7 +119,7 @@ def parse_card(claims: Mapping[str, object]) -> Card:
         status_index=status["idx"],
         issued_at=claims["iat"],
         expires_at=claims["exp"],
-        not_before=others.get("nbf"),
+        not_before=others.get("nbf", claims["iat"]),
     )
 
 
@@ -142,7 +142,7 @@ def build_card(
         status_index: Position in the status list.
         issued_at: ``iat``, in seconds.
         expires_at: ``exp``, in seconds.
-        not_before: ``nbf``, in seconds, or None.
+        not_before: ``nbf``, in seconds; ``iat`` where there is none.
 
     Raises:
         ValueError: A claim has another type or is out of bounds.
@@ -150,16 +150,14 @@ def build_card(
     if not (
         _json.is_moment(issued_at)
         and _json.is_moment(expires_at)
-        and (not_before is None or _json.is_moment(not_before))
+        and _json.is_moment(not_before)
         and issued_at < expires_at
     ):
         raise ValueError("iat, exp or nbf is not a moment, or exp is not after iat")
     if type(status_index) is not int or not 0 <= status_index <= _json.MAX_INTEGER:
         raise ValueError("idx is not an index")
     signed_at = datetime.fromtimestamp(issued_at, UTC)
-    starts_at = (
-        datetime.fromtimestamp(not_before, UTC) if not_before is not None else signed_at
-    )
+    starts_at = datetime.fromtimestamp(not_before, UTC)
     url, uri, document, family, given, birth, nationality, country, number, form = (
         _checked_texts(texts)
     )

@@ -11,7 +11,7 @@ from . import _documents
 from ._documents import Issuer
 from ._jose import PublicKey
 from ._keys import TrustedKey
-from ._packing import cut_qr_text, parse_frame, parse_seen_frame
+from ._packing import Frame, cut_qr_text, parse_frame, parse_seen_frame
 from ._presentation import Presentation, SignedCard
 from ._rules import (
     DestinationRules,
@@ -54,7 +54,8 @@ class Sighting(NamedTuple):
 
     presentation: Presentation
     card_key: tuple[bytes, bool] | None
-    """Equal for two QR texts exactly if they show the same card in the same way."""
+    """Equal for two QR texts exactly if they show the same card in the same way; None
+    for what is not worth remembering."""
     signed_by: PublicKey | None
     """The key that this snapshot has already seen to have signed the card."""
 
@@ -82,17 +83,28 @@ class SeenCards:
         frame = cut_qr_text(qr_text)
         seen = self._cards.get(frame.card_key)
         if seen is None:
-            return Sighting(parse_frame(frame), frame.card_key, None)
+            shown = parse_frame(frame)
+            return Sighting(shown, _card_key(frame, shown), None)
         card, key = seen
         return Sighting(parse_seen_frame(frame, card), frame.card_key, key)
 
     def remember(self, sighting: Sighting, key: PublicKey) -> None:
-        """Note that ``key`` has signed the card, if it came as QR text."""
+        """Note that ``key`` has signed the card, if it is worth remembering."""
         if sighting.card_key is None:
             return
         if len(self._cards) >= _MEMO_SIZE:
             self._cards.clear()
         self._cards[sighting.card_key] = sighting.presentation.card, key
+
+
+def _card_key(frame: Frame, shown: Presentation) -> tuple[bytes, bool] | None:
+    """Return under what a card may be remembered, if the cut fell where it should.
+
+    An answer to a challenge does not end in an ordinary proof, and a member that the
+    profile does not define could end in bytes that merely look like one.
+    """
+    is_ordinary = (frame.proof_issued_at is None) == (shown.proof is None)
+    return frame.card_key if is_ordinary and not shown.card.others else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 import verifier
-from tests.simulator import NOW, World, fixed_key, jwk
+from tests.simulator import NOW, World, b64u, fixed_key, jwk
+from verifier import _b64
 
 WORLD = World(economies=["AUS", "SGP"])
 CARD = WORLD.card()
@@ -61,9 +62,6 @@ def test_j13_another_spelling_of_the_signature_is_a_repeat() -> None:
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     text = WORLD.show(CARD, as_text=True)
     signed, _, signature = text.rpartition(".")
-    from tests.simulator import b64u
-    from verifier import _b64
-
     raw = _b64.decode(signature)
     flipped = raw[:32] + (order - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")
     other = verifier.pack(f"{signed}.{b64u(flipped)}")

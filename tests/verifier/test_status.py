@@ -169,9 +169,17 @@ def test_s3_long_tokens_are_not_read(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "reason"),
-    [(-1, "card.malformed"), (5.0, "card.malformed"), ("5", "card.malformed")]
-    + [(True, "card.malformed"), (None, "card.malformed"), (2**64, "card.malformed")]
-    + [(64, "status.range"), (2**31, "status.range"), (2**63, "status.range")],
+    [
+        (-1, "card.malformed"),
+        (5.0, "card.malformed"),
+        ("5", "card.malformed"),
+        (True, "card.malformed"),
+        (None, "card.malformed"),
+        (2**64, "card.malformed"),
+        (64, "status.range"),
+        (2**31, "status.range"),
+        (2**63, "status.range"),
+    ],
 )
 def test_s4_index(wrong: object, reason: str) -> None:
     """A wrong type is a bad card; an index that the list lacks is a question."""

@@ -5,6 +5,8 @@ every bit, every pair, the network, time.
 """
 
 import gc
+import hashlib
+import hmac
 import json
 import sys
 import time
@@ -24,6 +26,7 @@ WORLD = World(economies=["AUS", "NZL", "SGP"])
 CARD = WORLD.card()
 CODE = WORLD.show(CARD)
 TEXT = WORLD.show(CARD, as_text=True)
+PUBLISHED_AT = NOW - timedelta(hours=1)
 AUS_URL = "https://abtc.example/AUS"
 
 
@@ -39,11 +42,19 @@ def decide(shown: str, **arguments: Any) -> str:
     return reason(WORLD.verify(shown, **arguments))
 
 
+def changed(name: str, value: object) -> dict[str, Any]:
+    return {name: value}
+
+
+def card_with(claim: str, value: object) -> str:
+    return WORLD.card(**changed(claim, value))
+
+
 def with_header(**changes: object) -> str:
     return WORLD.show(WORLD.card(header=changes), as_text=True)
 
 
-# J: JOSE and JSON
+# Area J, JOSE and JSON.
 
 
 @pytest.mark.parametrize(
@@ -65,8 +76,6 @@ def test_j1_algorithm_missing_and_signature_empty() -> None:
 
 def test_j2_public_key_as_a_secret() -> None:
     """A MAC under any spelling of the public key is refused before any crypto."""
-    import hmac
-
     key = jwk(fixed_key("AUS-card"))
     secrets = [json.dumps(key).encode(), (key["x"] + key["y"]).encode()]
     for secret in secrets:
@@ -147,7 +156,7 @@ def test_j9_j15_one_card_has_one_spelling(change: Callable[[str], str]) -> None:
 )
 def test_j10_numbers(name: str, value: object) -> None:
     """A moment that is not an integer in bounds makes the card malformed."""
-    shown = WORLD.show(WORLD.card(**{name: value}), as_text=True)
+    shown = WORLD.show(card_with(name, value), as_text=True)
     assert decide(shown) == "card.malformed"
 
 
@@ -178,7 +187,7 @@ def test_j12_every_bit_of_both_signatures() -> None:
         (f"{AUS_URL}/", "card.malformed"),
         ("https://ABTC.example/AUS", "card.malformed"),
         ("https://abtc.example:443/AUS", "trust.unknown_issuer"),
-        ("https://аbtc.example/AUS", "card.malformed"),
+        ("https://\u0430btc.example/AUS", "card.malformed"),
         ("http://abtc.example/AUS", "card.malformed"),
         ("https://abtc.example/AUS?x", "card.malformed"),
         ("https://abtc.example/aus", "trust.unknown_issuer"),
@@ -194,7 +203,7 @@ def test_j16_issuer_look_alikes(issuer: object, expected: str) -> None:
     assert decide(shown) == expected
 
 
-# K: key binding
+# Area K, key binding.
 
 
 def test_k1_binding_removed() -> None:
@@ -229,7 +238,7 @@ def test_k3_wrong_holder(name: str) -> None:
 @pytest.mark.parametrize("value", [ABSENT, None, True, [], 1.5, ""])
 def test_k4_weak_proof_claims(claim: str, value: object) -> None:
     """A proof without one of its claims, or with a wrong type, is malformed."""
-    shown = WORLD.show(CARD, as_text=True, **{claim: value})
+    shown = WORLD.show(CARD, as_text=True, **changed(claim, value))
     assert decide(shown) in {"card.malformed", "proof.binding"}
 
 
@@ -243,7 +252,7 @@ CHALLENGE = "Zm9vYmFyYmF6cXV4MTIzNA"
 
 
 def test_challenge_answered() -> None:
-    """A phone that answers this device's challenge is accepted, in a code of its own."""
+    """A phone that answers this device's challenge is accepted."""
     shown = WORLD.show(CARD, challenge=CHALLENGE)
     assert decide(shown, challenge=CHALLENGE) == "accepted"
     assert decide(shown) == "proof.nonce"
@@ -262,13 +271,14 @@ def test_k5_to_k10_nothing_is_hidden() -> None:
     disclosure = b64u(b'["salt","family_name","OTHER"]')
     assert decide(TEXT.replace("~", f"~{disclosure}~")) == "card.malformed"
     for name, value in (("_sd", []), ("_sd_alg", "sha-256"), ("...", "x")):
-        for claims in ({name: value}, {"extra": [{"deep": {name: value}}]}):
+        hidden = changed(name, value)
+        for claims in (hidden, changed("extra", [{"deep": hidden}])):
             shown = WORLD.show(WORLD.card(**claims), as_text=True)
             assert decide(shown) == "card.malformed", claims
 
 
 def test_k11_form_swapped() -> None:
-    """Plastic with a phone's key or proof, and an app card without a key, are refused."""
+    """Plastic with a phone's key or proof, or an app card without a key, is refused."""
     plastic = WORLD.card(form="physical")
     proof = WORLD.proof(plastic)
     assert decide(plastic + proof) == "card.malformed"
@@ -282,9 +292,9 @@ def test_k11_form_swapped() -> None:
 @pytest.mark.parametrize("value", [ABSENT, None, 7, True, [], {}, "\u202e", "x" * 300])
 def test_k12_every_claim_counts(claim: str, value: object) -> None:
     """A card without a claim, or with one of another type, is malformed."""
-    shown = WORLD.show(WORLD.card(**{claim: value}), as_text=True)
-    empty_list_is_fine = claim == "economies" and value == []
-    assert decide(shown) == ("accepted" if empty_list_is_fine else "card.malformed")
+    shown = WORLD.show(card_with(claim, value), as_text=True)
+    expected = {("economies", "[]"): "accepted", ("iat", "7"): "trust.key_window"}
+    assert decide(shown) == expected.get((claim, str(value)), "card.malformed")
 
 
 @pytest.mark.parametrize(
@@ -305,13 +315,25 @@ def test_k13_economy_lists(economies: object) -> None:
     assert decide(shown) == "card.malformed"
 
 
-# Q: packing
+# Area Q, packing.
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "HC1:" + CODE[6:], CODE[6:], CODE.lower(), "abtc1:" + CODE[6:], " " + CODE]
-    + ["https://example.org", "BEGIN:VCARD", "WIFI:S:x;;", "ABTC", "ABTC1", "\ud800"],
+    [
+        "",
+        "HC1:" + CODE[6:],
+        CODE[6:],
+        CODE.lower(),
+        "abtc1:" + CODE[6:],
+        " " + CODE,
+        "https://example.org",
+        "BEGIN:VCARD",
+        "WIFI:S:x;;",
+        "ABTC",
+        "ABTC1",
+        "�",
+    ],
 )
 def test_q4_foreign_codes(text: str) -> None:
     """What is not an ABTC code is called so, and nothing is opened."""
@@ -431,7 +453,7 @@ def test_q5_screenshot() -> None:
 
 
 def test_q7_photo_of_a_plastic_card() -> None:
-    """A printed code never goes without the plastic itself, the passport and the face."""
+    """A printed code never goes without plastic, passport and face."""
     code = WORLD.show(WORLD.card(form="physical"))
     passport = verifier.Passport(country="AUS", number="PA1234567")
     for shown in (None, passport):
@@ -446,7 +468,7 @@ def test_q7_photo_of_a_plastic_card() -> None:
         "EVIL\u202eLIVE",
         "A\u200bB",
         "SMITḦ",
-        "АNNA",
+        "\u0410NNA",
         "anna",
         "A  B",
         " A",
@@ -457,18 +479,25 @@ def test_q7_photo_of_a_plastic_card() -> None:
 def test_q9_display_spoofing(name: str) -> None:
     """No character that could deceive a reader can be in a name."""
     for claim in ("family_name", "given_name"):
-        shown = WORLD.show(WORLD.card(**{claim: name}), as_text=True)
+        shown = WORLD.show(card_with(claim, name), as_text=True)
         assert decide(shown) == "card.malformed"
 
 
-# T: time
+# Area T, time.
 
 
 @pytest.mark.parametrize(
     ("age", "expected"),
-    [(-16, "proof.ahead"), (-15, "accepted"), (0, "accepted"), (44, "accepted")]
-    + [(45, "accepted"), (46, "proof.stale"), (3600, "proof.stale")]
-    + [(-86_400, "proof.ahead")],
+    [
+        (-16, "proof.ahead"),
+        (-15, "accepted"),
+        (0, "accepted"),
+        (44, "accepted"),
+        (45, "accepted"),
+        (46, "proof.stale"),
+        (3600, "proof.stale"),
+        (-86400, "proof.ahead"),
+    ],
 )
 def test_t1_t2_window(age: int, expected: str) -> None:
     """The window is from 45 s ago to 15 s ahead, both included, and applied once."""
@@ -541,12 +570,17 @@ def test_d9_all_five_name_one_economy(names: tuple[str, ...]) -> None:
         status={"status_list": {"idx": 7, "uri": url}},
     )
     documents = WORLD.documents()
+    for economy in ("AUS", "NZL"):
+        del documents[f"{economy}/status/1.jwt"]
     documents[f"{path}/status/1.jwt"] = WORLD.list_token(
         f"{uri}/status/1.jwt",
         key=fixed_key(f"{status_key}-status"),
         header={"kid": f"{status_key}-status"},
     )
-    found = decide(WORLD.show(card), trust=WORLD.trust(replace=documents))
+    trust = verifier.Trust.from_documents(
+        documents, version=1, issued_at=PUBLISHED_AT, expires_at=NOW + timedelta(days=7)
+    )
+    found = decide(WORLD.show(card), trust=trust)
     assert (found == "accepted") == (len(set(names)) == 1), dict(
         zip(KINDS, names, strict=True)
     )
@@ -632,6 +666,25 @@ def test_seen_cards_do_not_outlive_a_key_or_a_list() -> None:
     assert reason(world.verify(CODE, trust=gone)) == "trust.unknown_issuer"
 
 
+def test_q2_seen_cards_with_a_member_that_looks_like_a_proof() -> None:
+    """Bytes of a text member that look like a proof do not cut a card in two."""
+    looks = "\x11\x1aABCD\x12X@" + "x" * 64
+    for form in ("app", "physical"):
+        code = WORLD.show(WORLD.card(form=form, zzz=looks))
+        assert decide(code) == decide(code) == "accepted"
+        data = _base45.decode(code[6:])
+        altered = data.replace(b"ABCD", b"ABCE")
+        assert decide("ABTC1:" + _base45.encode(altered)) == "signature.invalid"
+
+
+def test_seen_cards_answer_challenges() -> None:
+    """An answer to a challenge is judged alike the first time and the second."""
+    code = WORLD.show(WORLD.card(document_number="NEW1"), challenge=CHALLENGE)
+    for _ in range(2):
+        assert decide(code, challenge=CHALLENGE) == "accepted"
+        assert decide(code) == "proof.nonce"
+
+
 def test_seen_cards_still_need_a_good_proof() -> None:
     """For a card seen before, another phone's proof is refused all the same."""
     assert decide(CODE) == "accepted"
@@ -641,10 +694,8 @@ def test_seen_cards_still_need_a_good_proof() -> None:
 
 
 def test_presentation_text_with_other_member_order() -> None:
-    """A standard wallet may order its proof as it likes; only packing needs one order."""
+    """A standard wallet may order its proof as it likes; packing needs one order."""
     iat = int(NOW.timestamp())
-    import hashlib
-
     digest = b64u(hashlib.sha256(CARD.encode()).digest())
     payload = {
         "sd_hash": digest,
