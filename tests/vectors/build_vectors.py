@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,17 @@ def build() -> dict[Path, str]:
     return files
 
 
+def between(text: str, markers: re.Match[str]) -> str:
+    return f"{markers[1]}\n{text}\n\n{markers[2]}"
+
+
 def filled(specification: str) -> str:
     """Return the specification with its examples between their markers."""
     for name, text in worked.examples().items():
         pattern = rf"(<!-- example:{name} -->\n).*?(<!-- /example:{name} -->)"
         specification, count = re.subn(
             pattern,
-            lambda match, text=text: f"{match[1]}\n{text}\n\n{match[2]}",
+            partial(between, text),
             specification,
             flags=re.DOTALL,
         )

@@ -224,7 +224,7 @@ def text_form(book: Book) -> None:
     members = dict(reversed(issued.claims.items()))
 
     reordered = card_of(json_text(members))
-    spaced = card_of(json_text(issued.claims).replace(":", ": "))
+    spaced = card_of(json_text(issued.claims).replace('":', '": '))
     escaped = card_of(json_text(issued.claims).replace("CITIZEN", "\\u0043ITIZEN"))
     header = card_of(
         json_text(issued.claims),

@@ -685,7 +685,7 @@ def lanes(book: Book) -> None:
         ),
         "clearance_unknown": (
             ["SGP"],
-            {"SGP/policy.json": need} | none,
+            none | {"SGP/policy.json": need},
             accepted("entry.overlay_missing", "lane.clearance_unknown"),
         ),
         "open_without_overlay": (["SGP"], none, accepted("entry.overlay_missing")),

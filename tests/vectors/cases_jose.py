@@ -7,7 +7,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from .book import MALFORMED, PHYSICAL, Book, rejected, undecided
-from .wire import P256_ORDER, b64u, json_text
+from .wire import P256_ORDER, Key, b64u, json_text
 from .world import (
     CARD_EXP,
     CARD_HEADER,
@@ -15,7 +15,6 @@ from .world import (
     DROP,
     HOLDER,
     INDEX,
-    Key,
     Signed,
     card,
     card_claims,
@@ -264,7 +263,7 @@ def signature_lengths(book: Book) -> None:
             "Only the issuer's signature differs from "
             f"accept::physical_text: not 64 bytes ({name}).",
             presented(signed),
-            SIGNATURE_LENGTH,
+            MALFORMED,
             spec="2",
             threats="J1 J12",
             importance="critical",
@@ -278,15 +277,10 @@ def signature_lengths(book: Book) -> None:
             "Only the proof's signature differs from "
             f"accept::physical_text: not 64 bytes ({name}).",
             text_of(issued, signed),
-            PROOF_LENGTH,
+            MALFORMED,
             spec="2",
             threats="J12",
         )
-
-
-SIGNATURE_LENGTH = rejected("signature.invalid")
-"""Sections 3 and 3.1 do not limit the length of the text form's signature."""
-PROOF_LENGTH = rejected("proof.device")
 
 
 def der_integer(number: int) -> bytes:
@@ -380,7 +374,8 @@ def spellings(book: Book) -> None:
     for name, text in spelt.items():
         book.add(
             f"b64_{name}",
-            f"The issuer JWT of accept::physical_text is spelt in another way ({name}).",
+            "The issuer JWT of accept::physical_text is spelt in another way"
+            f" ({name}).",
             f"{text}~",
             MALFORMED,
             spec="2",

@@ -4,14 +4,13 @@ import hashlib
 from typing import Any
 
 from .book import MALFORMED, Book, accepted, rejected, undecided
-from .wire import b64u, cbor, json_text
+from .wire import Key, b64u, cbor, json_text
 from .world import (
     CLAIM_ORDER,
     DROP,
     HOLDER,
     NOW,
     OTHER_HOLDER,
-    Key,
     card,
     card_claims,
     card_key,
@@ -360,7 +359,7 @@ def disclosures(book: Book) -> None:
         )
     for name in ("iss", "nbf", "exp", "cnf", "vct", "status"):
         hidden = b64u(json_text(["c2FsdA", name, card_claims().get(name, 0)]).encode())
-        issued = card(**{name: DROP})
+        issued = card(**dict[str, Any]({name: DROP}))
         book.add(
             f"hidden_{name}",
             f"The claim {name} is offered as a disclosure.",
@@ -462,7 +461,7 @@ def required(book: Book) -> None:
             book.add(
                 f"claim_{claim}_absent",
                 f"Only {claim} of accept::{base} is absent.",
-                text(**{claim: DROP}),
+                text(**dict[str, Any]({claim: DROP})),
                 MALFORMED,
                 spec="3.2",
                 threats="K12",

@@ -3,14 +3,13 @@
 from typing import Any
 
 from .book import Book, accepted, passport, rejected, undecided
-from .wire import cbor
+from .wire import Key, cbor
 from .world import (
     CARD_IAT,
     DAY,
     INDEX,
     NOW,
     OTHER_HOLDER,
-    Key,
     always,
     card,
     issuer_json,

@@ -91,7 +91,9 @@ def roundtrips(book: Book) -> None:
             ]
         ),
         "unknown_text": plastic(x='"\\/\b\f\n\r\t\0\x1f\x7f\u2028 é € \U0001f4b3'),
-        "unknown_maps": plastic(x={"bb": 1, "a": {"z": 1, "yy": 2}, "": 3}),
+        "unknown_maps": plastic(x={"bb": 1, "a": {"z": 1, "yy": 2}}),
+        "unknown_inner_empty_name": plastic(x={"": 1}),
+        "unknown_inner_long_name": plastic(x={"n" * 65: 1}),
         "other_key": plastic(header={"kid": "A.b_c-9"}),
     }
     shows |= {name: (signed, None) for name, signed in cards.items()}
@@ -117,7 +119,7 @@ def unpackable(book: Book) -> None:
         "two_swapped": card_of(
             json_text({"vct": issued.claims["vct"]} | issued.claims)
         ),
-        "space": card_of(claims.replace(":", ": ", 1)),
+        "space": card_of(claims.replace('":', '": ', 1)),
         "final_newline": card_of(claims + "\n"),
         "escape": card_of(claims.replace("CITIZEN", "\\u0043ITIZEN")),
         "escaped_slash": card_of(claims.replace("https://", "https:\\/\\/", 1)),
@@ -151,7 +153,7 @@ def unpackable(book: Book) -> None:
         "proof_order": sign(
             shown.header, json_text(dict(reversed(shown.claims.items()))), HOLDER
         ),
-        "proof_space": sign(shown.header, shown.payload.replace(":", ": "), HOLDER),
+        "proof_space": sign(shown.header, shown.payload.replace('":', '": '), HOLDER),
         "proof_header_order": sign(
             '{"typ":"kb+jwt","alg":"ES256"}', shown.payload, HOLDER
         ),
@@ -206,6 +208,8 @@ def ununpackable(book: Book) -> None:
         ("unknown_key", qr_text(cbor(packed | {21: 0}))),
         ("text", text_of(card(), proof(card()))),
         ("physical_with_key", qr_text(cbor(packed | {15: 1}))),
+        ("economies_twice", qr_text(cbor(packed | {16: [0, "XYZ", "XYZ"]}))),
+        ("deep_empty", qr_text(cbor(packed | {"x": [[[[[[]]]]]]}))),
     ):
         book.add_wire(
             f"ununpackable_{name}",

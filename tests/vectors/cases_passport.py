@@ -77,7 +77,8 @@ def truncation(book: Book) -> None:
         read_names = {"family_name": family, "given_name": read}
         book.add(
             f"long_{name}",
-            f"Of ALEXANDER, {read} was read; the field was {'' if full else 'not '}full.",
+            f"Of ALEXANDER, {read} was read; the field was"
+            f" {'' if full else 'not '}full.",
             text,
             expect,
             spec="8 step 11",

@@ -129,7 +129,7 @@ def card_dates(book: Book) -> None:
             book.add(
                 f"{claim}_ahead_{ahead}",
                 f"Only {claim} differs from accept::app: {ahead} s after now.",
-                shown_qr(**{claim: NOW + ahead}),
+                shown_qr(**dict[str, Any]({claim: NOW + ahead})),
                 expect,
                 spec="8 step 8",
                 threats=threats,
@@ -322,13 +322,14 @@ def trust_age(book: Book) -> None:
 
 def list_age(book: Book) -> None:
     """S2 at the level of times: list age and exp of both lists."""
-    for name, token, expect in (
+    cases: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("age_3_days", {"iat": NOW - 3 * DAY}, accepted()),
         ("age_3_days_1", {"iat": NOW - 3 * DAY - 1}, undecided("status.stale")),
         ("exp_plus_1", {"exp": NOW + 1}, accepted()),
         ("exp_0", {"exp": NOW}, undecided("status.stale")),
         ("exp_minus_1", {"exp": NOW - 1}, undecided("status.stale")),
-    ):
+    ]
+    for name, token, expect in cases:
         document = status_token(**token)
         book.add(
             f"list_{name}",

@@ -262,8 +262,6 @@ def economies(book: Book) -> None:
             expect = answers[first]
             if named == ("key", "iss"):
                 expect = rejected("trust.binding")
-            if named == ("path", "iss"):
-                expect = rejected("signature.invalid")
             book.add(
                 f"economies_{'_'.join(named)}",
                 "All of path, card key, iss, URI and "

@@ -126,7 +126,11 @@ def issuer_keys(economy: str) -> list[dict[str, Any]]:
 
 
 def issuer_json(economy: str, /, **changes: Any) -> str:
-    document = {"abtc": "issuer", "economy": economy, "issuer": url(economy)}
+    document: dict[str, Any] = {
+        "abtc": "issuer",
+        "economy": economy,
+        "issuer": url(economy),
+    }
     document |= {"keys": issuer_keys(economy)}
     return json_text(changed(document, changes))
 
@@ -310,7 +314,8 @@ class Signed:
 def canonical(claims: dict[str, Any]) -> dict[str, Any]:
     """Return the payload's members in canonical order (section 3.2)."""
     known = {name: claims[name] for name in CLAIM_ORDER if name in claims}
-    return known | by_name({k: v for k, v in claims.items() if k not in known})
+    others = {k: v for k, v in claims.items() if k not in known}
+    return known | dict[str, Any](by_name(others))
 
 
 def card_claims(

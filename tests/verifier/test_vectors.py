@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 import verifier
@@ -54,7 +54,7 @@ VECTORS: dict[str, dict[str, Any]] = {
 USUAL: dict[str, Any] = loaded(FILES[0])["defaults"]["trust"]
 
 
-def of_kind(kind: str) -> Any:
+def of_kind(kind: str) -> pytest.MarkDecorator:
     names = [name for name, vector in VECTORS.items() if vector["kind"] == kind]
     return pytest.mark.parametrize("name", names)
 
@@ -79,14 +79,13 @@ def trust_of(spec: str) -> verifier.Trust:
 
 
 def policy_of(said: dict[str, Any]) -> verifier.Policy:
-    return verifier.Policy(
-        **{
-            DURATIONS.get(name, name): (
-                timedelta(seconds=value) if name in DURATIONS else value
-            )
-            for name, value in said.items()
-        }
-    )
+    values: dict[str, Any] = {
+        DURATIONS.get(name, name): (
+            timedelta(seconds=value) if name in DURATIONS else value
+        )
+        for name, value in said.items()
+    }
+    return verifier.Policy(**values)
 
 
 def passport_of(said: dict[str, Any] | None) -> verifier.Passport | None:
