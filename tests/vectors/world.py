@@ -426,10 +426,10 @@ def packed_economies(codes: list[str]) -> Any:
 def packed_card(issued: Signed, kid: str = "card-1") -> dict[Any, Any]:
     """Return keys 0 to 16 and the unknown claims (section 5.1)."""
     claims = issued.claims
-    country, number = claims["passport"]["country"], claims["passport"]["number"]
+    passport_of, number = (claims["passport"][name] for name in ("country", "number"))
     days, rest = divmod(claims["exp"], DAY)
     born = date.fromisoformat(claims["birthdate"]) - date(1900, 1, 1)
-    same = country == claims["nationality"]
+    same = passport_of == claims["nationality"]
     entry = claims["status"]["status_list"]
     packed = {
         0: issued.signature,
@@ -444,7 +444,7 @@ def packed_card(issued: Signed, kid: str = "card-1") -> dict[Any, Any]:
         11: claims["given_name"],
         12: born.days,
         13: code_value(claims["nationality"]),
-        14: number if same else [code_value(country), number],
+        14: number if same else [code_value(passport_of), number],
         15: ("app", "physical").index(claims["form"]),
         16: packed_economies(claims["economies"]),
     }
