@@ -167,10 +167,10 @@ def card_part() -> str:
         [
             "### 12.2 Issuer JWT",
             jwt("issuer", ISSUED),
-            "With the public key above in `card.pem`, header and payload joined by a"
+            "With the public key above in `public.pem`, header and payload joined by a"
             " full"
             " stop in `input` and these bytes in `signature`, `openssl dgst -sha256"
-            " -verify card.pem -signature signature input` says `Verified OK`:",
+            " -verify public.pem -signature signature input` says `Verified OK`:",
             fields({"signature in DER": der(ISSUED.signature)}),
             "### 12.3 Key binding JWT",
             f"The hash runs over the {len(issuer_jwt)} characters of the issuer JWT and"
