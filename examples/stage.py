@@ -205,7 +205,8 @@ class Table:
 
     def _open(self, folder: Path, code: str) -> BackOffice:
         economy = self.scheme.economy(code)
-        signers = {use: _signer(folder, code, use) for use in ("card", "status")}
+        uses: tuple[KeyUse, ...] = ("card", "status")
+        signers = {use: _signer(folder, code, use) for use in uses}
         since = self.now - timedelta(days=365)
         return BackOffice(
             code=code,

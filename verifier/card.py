@@ -115,7 +115,7 @@ def parse_card(claims: Mapping[str, object]) -> Card:
             passport["number"],
             claims["form"],
         ),
-        economies=_checked_economies(claims["economies"]),
+        economies=checked_economies(claims["economies"]),
         status_index=status["idx"],
         issued_at=claims["iat"],
         expires_at=claims["exp"],
@@ -256,7 +256,12 @@ def _checked_texts(texts: tuple[object, ...]) -> tuple[str, ...]:
     return tuple(joined.split("\n"))
 
 
-def _checked_economies(value: object) -> tuple[str, ...]:
+def checked_economies(value: object) -> tuple[str, ...]:
+    """Return a list of codes as the claim ``economies``.
+
+    Raises:
+        ValueError: Too long, not codes, or not strictly ascending.
+    """
     if not (isinstance(value, list) and len(value) <= _MAX_ECONOMIES):
         raise ValueError("economies is not a short list")
     if not all(map(is_economy_code, value)):

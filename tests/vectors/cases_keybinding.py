@@ -505,6 +505,8 @@ def economies(book: Book) -> None:
     for name, payload in (
         ("empty_name", '"":1'),
         ("name_65", f'"{"n" * 65}":1'),
+        ("inner_empty_name", '"x":{"":1}'),
+        ("inner_name_65", f'"x":[{{"{"n" * 65}":1}}]'),
     ):
         text = json_text(card_claims(plastic=True))[:-1] + f",{payload}}}"
         issued = card_of(text)

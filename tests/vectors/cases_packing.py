@@ -335,6 +335,14 @@ def values(book: Book) -> None:
         ),
         "unknown_empty": ("an unknown claim has no name", {"": 1}),
         "unknown_name_65": ("an unknown claim's name has 65 characters", {"n" * 65: 1}),
+        "unknown_inner_empty": (
+            "a name inside an unknown claim is empty",
+            {"x": {"": 1}},
+        ),
+        "unknown_inner_name_65": (
+            "a name inside an unknown claim has 65 characters",
+            {"x": [{"n" * 65: 1}]},
+        ),
         "unknown_dots": ("an unknown claim holds ...", {"x": {"...": "y"}}),
         **{
             f"text_key_{name}": (f"{name} is a text key", {name: value})

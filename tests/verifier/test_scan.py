@@ -27,7 +27,8 @@ def drawn(text: str, module_pixels: int = 4) -> Image.Image:
     is_ours = text.startswith("ABTC")
     code.add_data(QRData(text, mode=MODE_ALPHA_NUM) if is_ours else text)
     code.make()
-    return code.make_image().get_image().convert("RGB")
+    picture: Image.Image = code.make_image().get_image()
+    return picture.convert("RGB")
 
 
 def beside(*pictures: Image.Image) -> Image.Image:
