@@ -47,7 +47,9 @@ class ReplayGuard:
         self._seen: OrderedDict[_Key, datetime] = OrderedDict()
         self._last: _Key | None = None
 
-    def __len__(self) -> int:
+    @property
+    def remembered(self) -> int:
+        """How many proofs are remembered; never more than the capacity."""
         return len(self._seen)
 
     def check(self, decision: Decision) -> Decision:

@@ -533,7 +533,9 @@ def card_back(
     side = code.width
     top = (bottom - side) // 2
     left = CARD[0] - side - max(top, 60)
-    sheet.panel((left - 8, top - 8, left + side + 8, top + side + 8), "#FFFFFF", radius=24)
+    sheet.panel(
+        (left - 8, top - 8, left + side + 8, top + side + 8), "#FFFFFF", radius=24
+    )
     sheet.image.paste(code, (left, top))
     _write_reverse(sheet, face, top, left - 60)
     return _cut_round(sheet.image)
