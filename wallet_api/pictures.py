@@ -432,6 +432,9 @@ _LINES = "#CFE1E3"
 _EDGE = 90
 """Margin of a card's print, in pixels: 3.8 mm."""
 
+_CODE_PITCH = 164
+"""Pixels from one economy code to the next."""
+
 
 def card_front(face: CardFace) -> Image.Image:
     """Draw the front of a plastic card, with a silhouette for a portrait.
@@ -547,11 +550,12 @@ def _write_reverse(sheet: _Sheet, face: CardFace, top: int, right: int) -> None:
     if not face.economies:
         return
     sheet.write((_EDGE, first + 186), "Pre-cleared economies", size=38, ink=_MUTED)
+    columns = (right - _EDGE) // _CODE_PITCH
     for place, code in enumerate(face.economies):
-        row, column = divmod(place, 5)
-        at = (_EDGE + 164 * column, first + 262 + 76 * row)
+        row, column = divmod(place, columns)
+        at = (_EDGE + _CODE_PITCH * column, first + 262 + 76 * row)
         sheet.write(at, code, size=58, ink=_INK, bold=True, room=150)
-    end = first + 262 + 76 * ((len(face.economies) - 1) // 5)
+    end = first + 262 + 76 * ((len(face.economies) - 1) // columns)
     as_of = f"As of {_on_date(face.cleared_as_of)}"
     sheet.write((_EDGE, end + 72), as_of, size=38, ink=_MUTED)
 
