@@ -35,11 +35,25 @@ def test_every_answer_is_as_expected(played: tuple[Path, str]) -> None:
 
 @pytest.mark.parametrize(
     "reason",
-    ["entry.cleared", "entry.not_cleared", "entry.form", "entry.lane_only"]
-    + ["entry.not_required", "entry.excluded", "entry.withdrawn", "entry.granted"]
-    + ["passport.mismatch", "proof.repeat", "proof.stale", "proof.device"]
-    + ["signature.invalid", "status.revoked", "status.superseded", "status.stale"]
-    + ["time.clock"],
+    [
+        "entry.cleared",
+        "entry.not_cleared",
+        "entry.form",
+        "entry.lane_only",
+        "entry.not_required",
+        "entry.excluded",
+        "entry.withdrawn",
+        "entry.granted",
+        "passport.mismatch",
+        "proof.repeat",
+        "proof.stale",
+        "proof.device",
+        "signature.invalid",
+        "status.revoked",
+        "status.superseded",
+        "status.stale",
+        "time.clock",
+    ],
 )
 def test_the_story_is_whole(played: tuple[Path, str], reason: str) -> None:
     """Each thing that can happen to a card is shown, with its code."""

@@ -119,7 +119,7 @@ def test_no_verdict_on_the_phone() -> None:
 
 
 def test_versions_are_within_the_bars() -> None:
-    """A rotating code takes at most 12-L, a printed one 10-L, the longest names 14-L."""
+    """Rotating codes take at most 12-L, printed ones 10-L, the longest names 14-L."""
     assert qr_version(APP) <= 12
     assert qr_version(PRINTED) <= 10
     assert qr_version(WORST) <= 14
