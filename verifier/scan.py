@@ -6,7 +6,6 @@ texts that say they are ABTC codes are returned; nothing else is kept, shown or 
 
 import io
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,7 +13,7 @@ from typing import Any, TypeAlias
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 from zxingcpp import Barcode, BarcodeFormat, BarcodeFormats, read_barcodes
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Any"
+Source: TypeAlias = "str | Path | bytes | bytearray | Any"
 """A path, the bytes of a file, or an array of pixels."""
 
 MAX_FILE = 32 * 2**20
@@ -87,7 +86,7 @@ def _place(code: Barcode) -> tuple[int, int]:
 
 
 def _open(source: Source) -> Image.Image:
-    if isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (str, Path)):
         return _decode(_read_file(Path(source)))
     if isinstance(source, (bytes, bytearray)):
         return _decode(bytes(source))
