@@ -173,7 +173,7 @@ def card_part() -> str:
             " -verify public.pem -signature signature input` says `Verified OK`:",
             fields({"signature in DER": der(ISSUED.signature)}),
             "### 12.3 Key binding JWT",
-            f"The hash runs over the {len(issuer_jwt)} characters of the issuer JWT and"
+            f"The hash runs over {len(issuer_jwt)} characters: the issuer JWT and"
             " the `~` after it.",
             fields({"SHA-256": digest, "sd_hash": b64u(digest)}),
             jwt("proof", SHOWN),
@@ -261,12 +261,26 @@ def status_part() -> str:
     )
 
 
+def trust_part() -> str:
+    documents = world.small_documents()
+    shown = ["scheme.json", "AUS/issuer.json", "SGP/issuer.json", "SGP/policy.json"]
+    return "\n\n".join(
+        [
+            "### 12.6 Trust data",
+            "The snapshot has version 1, `issued_at` 2030-01-15T06:00:00Z and"
+            " `expires_at` 2030-02-14T06:00:00Z. Beside the two lists of 12.5 it holds"
+            " these documents, here with line breaks behind commas:",
+            fields({name: documents[name] for name in shown}),
+        ]
+    )
+
+
 def decision_part() -> str:
     age = world.NOW - SHOWN.claims["iat"]
     steps = [
         "The text begins with `ABTC1:` and unpacks to the text of section 1.",
         "The time floor is `issued_at`, 2030-01-15T06:00:00Z, and `now` is not"
-        " before it.",
+        " more than 5 minutes before it.",
         "The trust data is 6 hours old, less than 7 days, and ends on"
         " 2030-02-14T06:00:00Z.",
         "`https://abtc.example/AUS` is Australia's; `card-1` is one of its card keys.",
@@ -288,7 +302,7 @@ def decision_part() -> str:
     ]
     return "\n\n".join(
         [
-            "### 12.6 Decision at Singapore",
+            "### 12.7 Decision at Singapore",
             "Policy: economy `SGP`, otherwise the defaults. No passport was read and no"
             " challenge shown. Singapore accepts both forms, lets holders stay 60 days,"
             " needs no pre-clearance for its lane and asks for a passport valid for six"
@@ -302,7 +316,7 @@ def decision_part() -> str:
             " Row 11:"
             " 60 days. Row 12: visa-free, `entry.cleared`. The last day is the"
             " earlier of"
-            " 2030-01-15 + 60 days {MINUS} 1 day = 2030-03-15 and 2032-12-31, the"
+            f" 2030-01-15 + 60 days {MINUS} 1 day = 2030-03-15 and 2032-12-31, the"
             " last day of"
             " the card: `stay_until` is 2030-03-15. Lane: it needs no pre-clearance:"
             " yes,"
@@ -316,7 +330,14 @@ def decision_part() -> str:
 def examples() -> dict[str, str]:
     """Return the text between each pair of markers."""
     payload = json.dumps(ISSUED.claims, indent=2, ensure_ascii=False)
-    parts = (keys(), card_part(), packed_part(), status_part(), decision_part())
+    parts = (
+        keys(),
+        card_part(),
+        packed_part(),
+        status_part(),
+        trust_part(),
+        decision_part(),
+    )
     return {
         "qr": block(QR),
         "text": block(wrapped(TEXT)),
