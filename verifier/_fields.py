@@ -22,7 +22,7 @@ from .card import (
     PHYSICAL,
     Card,
     build_card,
-    is_economy_code,
+    checked_economies,
 )
 
 Fields = Mapping[int | str, Any]
@@ -150,14 +150,10 @@ def _economies(value: object) -> tuple[str, ...]:
         return _registered(_bit_set(value))
     if len(value) < 2:
         raise ValueError("economies is a list without text")
-    unregistered = tuple(value[1:])
-    if not all(is_economy_code(code) for code in unregistered):
-        raise ValueError("economies holds something that is not a code")
+    unregistered = checked_economies(value[1:])
     if not _registry.NUMBERS.keys().isdisjoint(unregistered):
         raise ValueError("a registered economy stands outside the bit set")
-    if list(unregistered) != sorted(unregistered):
-        raise ValueError("economies outside the registry are out of order")
-    return tuple(sorted(_registered(_bit_set(value[0])) + unregistered))
+    return checked_economies(sorted(_registered(_bit_set(value[0])) + unregistered))
 
 
 def _bit_set(value: object) -> int:

@@ -115,7 +115,7 @@ def parse_card(claims: Mapping[str, object]) -> Card:
             passport["number"],
             claims["form"],
         ),
-        economies=_checked_economies(claims["economies"]),
+        economies=checked_economies(claims["economies"]),
         status_index=status["idx"],
         issued_at=claims["iat"],
         expires_at=claims["exp"],
@@ -180,6 +180,21 @@ def build_card(
         status_uri=uri,
         status_index=status_index,
     )
+
+
+def checked_economies(value: object) -> tuple[str, ...]:
+    """Return ``economies`` if it is what the specification allows.
+
+    Raises:
+        ValueError: Not a list of at most 64 codes, strictly ascending.
+    """
+    if not (isinstance(value, list) and len(value) <= _MAX_ECONOMIES):
+        raise ValueError("economies is not a short list")
+    if not all(map(is_economy_code, value)):
+        raise ValueError("economies holds something that is not a code")
+    if any(first >= second for first, second in pairwise(value)):
+        raise ValueError("economies is not strictly ascending")
+    return tuple(value)
 
 
 def is_economy_code(value: object) -> bool:
@@ -254,13 +269,3 @@ def _checked_texts(texts: tuple[object, ...]) -> tuple[str, ...]:
         )
         raise ValueError(f"{next(wrong, 'a claim')} is malformed")
     return tuple(joined.split("\n"))
-
-
-def _checked_economies(value: object) -> tuple[str, ...]:
-    if not (isinstance(value, list) and len(value) <= _MAX_ECONOMIES):
-        raise ValueError("economies is not a short list")
-    if not all(map(is_economy_code, value)):
-        raise ValueError("economies holds something that is not a code")
-    if any(first >= second for first, second in pairwise(value)):
-        raise ValueError("economies is not strictly ascending")
-    return tuple(value)

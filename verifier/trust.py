@@ -100,11 +100,13 @@ class SeenCards:
 def _card_key(frame: Frame, shown: Presentation) -> tuple[bytes, bool] | None:
     """Return under what a card may be remembered, if the cut fell where it should.
 
-    An answer to a challenge does not end in an ordinary proof, and a member that the
-    profile does not define could end in bytes that merely look like one.
+    An answer to a challenge, or a member that the profile does not define, could end
+    in bytes that merely look like an ordinary proof.
     """
-    is_ordinary = (frame.proof_issued_at is None) == (shown.proof is None)
-    return frame.card_key if is_ordinary and not shown.card.others else None
+    proof = shown.proof
+    ending = (proof.issued_at, proof.signature) if proof else (None, b"")
+    is_cut_right = ending == (frame.proof_issued_at, frame.proof_signature)
+    return frame.card_key if is_cut_right and not shown.card.others else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
