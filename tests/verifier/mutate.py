@@ -5,7 +5,7 @@ mutator for each layer: text, JSON values, JSON bytes, and the packed map.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -121,17 +121,20 @@ def altered(draw: Draw, value: Any, most: int = 3) -> Any:
 
 
 def _alter_once(draw: Draw, value: Any) -> Any:
-    if isinstance(value, dict) and value:
+    kind = draw(st.sampled_from(["deeper", "deeper", "deeper", "new"]))
+    if kind == "deeper" and isinstance(value, dict) and value:
         return _alter_members(draw, value)
-    if isinstance(value, list) and value and draw(st.booleans()):
+    if kind == "deeper" and isinstance(value, list) and value:
         place = draw(st.integers(0, len(value) - 1))
         inner = _alter_once(draw, value[place])
         return [*value[:place], inner, *value[place + draw(st.integers(0, 1)) :]]
-    if isinstance(value, int) and draw(st.booleans()):
+    if kind == "deeper" and isinstance(value, int):
         return value + draw(st.integers(-2, 2))
-    if isinstance(value, str) and draw(st.booleans()):
+    if kind == "deeper" and isinstance(value, str):
         return draw(edited(st.just(value)))
-    return draw(st.one_of(values, code_lists, st.just([value]), st.just({"x": value})))
+    return draw(
+        st.one_of(values, code_lists, st.just([value]), st.sampled_from([[], {}]))
+    )
 
 
 def _alter_members(draw: Draw, members: dict[str, Any]) -> dict[str, Any]:
@@ -147,6 +150,18 @@ def _alter_members(draw: Draw, members: dict[str, Any]) -> dict[str, Any]:
         other = draw(st.sampled_from(sorted(members)))
         return {**members, name: members[other], other: members[name]}
     return dict(draw(st.permutations(list(members.items()))))
+
+
+def each_place(value: Any, other: object) -> Iterator[Any]:
+    """The value with one place after another changed; of a list, its first element."""
+    yield other
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            for changed in each_place(inner, other):
+                yield {**value, name: changed}
+    elif isinstance(value, list) and value:
+        for changed in each_place(value[0], other):
+            yield [changed, *value[1:]]
 
 
 # JSON bytes
