@@ -99,16 +99,17 @@ class _Trail:
 
     def evidence(self) -> Evidence:
         status, overlay, proof = self.status, self.overlay, self.proof
+        # An empty list is a list, although it is false.
         return Evidence(
             now=self.now,
             trust_version=self.trust.version,
             trust_issued_at=self.trust.issued_at,
             economy=self.issuer.economy if self.issuer else None,
             key_id=self.key_id,
-            status_uri=status.uri if status else None,
-            status_issued_at=status.issued_at if status else None,
-            overlay_uri=overlay.uri if overlay else None,
-            overlay_issued_at=overlay.issued_at if overlay else None,
+            status_uri=status.uri if status is not None else None,
+            status_issued_at=status.issued_at if status is not None else None,
+            overlay_uri=overlay.uri if overlay is not None else None,
+            overlay_issued_at=overlay.issued_at if overlay is not None else None,
             proof_issued_at=(
                 datetime.fromtimestamp(proof.issued_at, UTC) if proof else None
             ),

@@ -20,8 +20,11 @@ from .card import APP, PHYSICAL, is_economy_code, is_url
 T = TypeVar("T")
 MAX_DOCUMENT = 1 << 20
 """Bytes."""
+MAX_ROWS = 512
+"""Entries of a list: every two are compared, so a long one would take minutes."""
 _MEMBERSHIPS = ("full", "transitional")
 _UNITS = ("days", "months")
+_USES = ("card", "status")
 _MAX_SPAN = 1200
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _Row = Mapping[str, object]
@@ -145,6 +148,8 @@ def _rows(content: _Row, name: str, *, required: bool = False) -> list[_Row]:
     rows = content.get(name) if required else content.get(name, [])
     if not isinstance(rows, list) or not all(map(_json.is_object, rows)):
         raise ValueError(f"{name} is not a list of objects")
+    if len(rows) > MAX_ROWS:
+        raise ValueError(f"{name} has more than {MAX_ROWS} entries")
     return rows
 
 
@@ -190,7 +195,7 @@ def _key(row: _Row, url: str) -> TrustedKey:
     kid, use, proof = row.get("kid"), row.get("use"), row.get("proof")
     if not (isinstance(kid, str) and _jose.is_key_id(kid)):
         raise ValueError("kid is malformed")
-    if use not in {"card", "status"} or not isinstance(proof, str):
+    if use not in _USES or not isinstance(proof, str):
         raise ValueError(f"{kid}: use or proof is malformed")
     public_key = _jose.load_jwk(row.get("jwk"))
     statement = key_statement(url, str(use), kid)

@@ -9,6 +9,8 @@ from typing import NoReturn, TypeGuard
 
 MAX_DEPTH = 16
 """Levels of nesting."""
+MAX_COMMAS = 2**16
+"""Bounds how many values there can be, and so the memory, before any is built."""
 MAX_INTEGER = 2**64 - 1
 """Only a status index may be so large; every other field has its own, smaller bound."""
 EXACT_INTEGER = 2**53
@@ -23,8 +25,11 @@ def parse_object(data: bytes) -> dict[str, object]:
     """Return the JSON object that ``data`` is.
 
     Raises:
-        ValueError: ``data`` is not UTF-8, not strict JSON, not an object, or too deep.
+        ValueError: ``data`` is not UTF-8, not strict JSON, not an object, or too deep,
+            or has too many values.
     """
+    if data.count(b",") > MAX_COMMAS:
+        raise ValueError("too many values")
     try:
         value: object = json.loads(
             data.decode(),

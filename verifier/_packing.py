@@ -39,6 +39,7 @@ from ._presentation import (
     UnverifiedCard,
     derived_nonce,
 )
+from ._sdjwt import MAX_CHARACTERS as MAX_TEXT_CHARACTERS
 from ._sdjwt import is_printable, parse_presentation_text
 from .card import APP, CARD_TYPE, CLAIM_NAMES, Card, check_other_members
 from .errors import PackingError
@@ -50,6 +51,8 @@ _ANY_VERSION = re.compile(r"ABTC[0-9]+:")
 _MAX_DEPTH = 6
 _ORDINARY_PROOF = re.compile(rb"\x11\x1a(.{4})\x12\x58\x40(.{64})", re.DOTALL)
 _PROOF_BYTES = 73
+_SIGNATURE_CHARACTERS = 1 + 86
+"""A full stop, and 64 bytes in base64url."""
 _SHORTEST_FORM = 2**16
 """Below this, four bytes are not the shortest form of an integer."""
 _RESERVED_NAMES = frozenset(CLAIM_NAMES)
@@ -179,16 +182,10 @@ def parse_frame(frame: Frame) -> Presentation:
     """
     fields, names = _read_map(frame.packed)
     card = _signed_card(fields, {name: fields[name] for name in names})
-    if PROOF_ISSUED_AT not in fields:
-        return Presentation(card, None)
-    if card.holder_key is None:
-        raise ValueError("a physical card has no key binding")
-    nonce = _stated(fields, PROOF_NONCE, derived_nonce(fields[PROOF_ISSUED_AT]))
-    audience = _stated(fields, PROOF_AUDIENCE, BORDER_AUDIENCE)
-    proof = _proof(
-        fields[PROOF_ISSUED_AT], fields[PROOF_SIGNATURE], card.digest, nonce, audience
-    )
-    return Presentation(card, proof)
+    shown = Presentation(card, _stated_proof(fields, card))
+    if _text_length(shown) > MAX_TEXT_CHARACTERS:
+        raise ValueError(f"unpacks to more than {MAX_TEXT_CHARACTERS} characters")
+    return shown
 
 
 def parse_seen_frame(frame: Frame, card: SignedCard) -> Presentation:
@@ -204,6 +201,26 @@ def parse_seen_frame(frame: Frame, card: SignedCard) -> Presentation:
     return Presentation(
         card, _proof(frame.proof_issued_at, frame.proof_signature, card.digest)
     )
+
+
+def _stated_proof(fields: Fields, card: SignedCard) -> Proof | None:
+    if PROOF_ISSUED_AT not in fields:
+        return None
+    if card.holder_key is None:
+        raise ValueError("a physical card has no key binding")
+    nonce = _stated(fields, PROOF_NONCE, derived_nonce(fields[PROOF_ISSUED_AT]))
+    audience = _stated(fields, PROOF_AUDIENCE, BORDER_AUDIENCE)
+    return _proof(
+        fields[PROOF_ISSUED_AT], fields[PROOF_SIGNATURE], card.digest, nonce, audience
+    )
+
+
+def _text_length(shown: Presentation) -> int:
+    """Return the length of the presentation text: each JWS, and one ``~``."""
+    length = len(shown.card.signing_input) + _SIGNATURE_CHARACTERS + 1
+    if shown.proof:
+        length += len(shown.proof.signing_input) + _SIGNATURE_CHARACTERS
+    return length
 
 
 def _unpack(qr_text: str) -> tuple[Presentation, str]:

@@ -1,12 +1,15 @@
 """Notice when one proof is shown twice to one device."""
 
 from collections import OrderedDict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from .decision import Accepted, Decision, Undecided
 from .reasons import UndecidedReason
 
 _Key = tuple[str, datetime, str]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Times are counted from here: between two times of one zone Python reckons by the wall
+clock, which skips or repeats an hour when summer time begins or ends."""
 
 
 class ReplayGuard:
@@ -44,7 +47,7 @@ class ReplayGuard:
         self._memory = memory
         self._same_scan = same_scan
         self._capacity = capacity
-        self._seen: OrderedDict[_Key, datetime] = OrderedDict()
+        self._seen: OrderedDict[_Key, timedelta] = OrderedDict()
         self._last: _Key | None = None
 
     @property
@@ -67,13 +70,14 @@ class ReplayGuard:
         key = _key(decision)
         if key is None:
             return decision
-        now = decision.evidence.now
+        now = decision.evidence.now - _EPOCH
         self._forget(now)
         first_seen = self._seen.get(key)
         if first_seen is None:
             self._remember(key, now)
             return decision
-        is_same_scan = key == self._last and now - first_seen <= self._same_scan
+        # Either way: the device's clock may have been set back in between.
+        is_same_scan = key == self._last and abs(now - first_seen) <= self._same_scan
         if is_same_scan:
             return decision
         return Undecided(
@@ -82,13 +86,13 @@ class ReplayGuard:
             f"first seen {(now - first_seen).total_seconds():.0f} s before",
         )
 
-    def _remember(self, key: _Key, now: datetime) -> None:
+    def _remember(self, key: _Key, now: timedelta) -> None:
         if len(self._seen) >= self._capacity:
             self._seen.popitem(last=False)
         self._seen[key] = now
         self._last = key
 
-    def _forget(self, now: datetime) -> None:
+    def _forget(self, now: timedelta) -> None:
         while self._seen:
             key, seen_at = next(iter(self._seen.items()))
             if now - seen_at <= self._memory:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
@@ -100,11 +100,13 @@ class SeenCards:
 def _card_key(frame: Frame, shown: Presentation) -> tuple[bytes, bool] | None:
     """Return under what a card may be remembered, if the cut fell where it should.
 
-    An answer to a challenge does not end in an ordinary proof, and a member that the
-    profile does not define could end in bytes that merely look like one.
+    An answer to a challenge, or a member that the profile does not define, could end
+    in bytes that merely look like an ordinary proof.
     """
-    is_ordinary = (frame.proof_issued_at is None) == (shown.proof is None)
-    return frame.card_key if is_ordinary and not shown.card.others else None
+    proof = shown.proof
+    ending = (proof.issued_at, proof.signature) if proof else (None, b"")
+    is_cut_right = ending == (frame.proof_issued_at, frame.proof_signature)
+    return frame.card_key if is_cut_right and not shown.card.others else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,21 +166,23 @@ class Trust:
 
         Raises:
             TrustError: ``scheme.json`` is missing or cannot be used, a name is none of
-                the above, or a moment is naive or ``expires_at`` not after
-                ``issued_at``.
+                the above, or a moment is naive or out of range, or ``expires_at`` not
+                after ``issued_at``.
 
         Not checked: that the documents are the newest, and who distributed them under
         these names. The trust store does that.
 
         Source: specification, section 7.
         """
-        _check_moments(issued_at, expires_at, time_floor)
-        read = _Reader(documents, issued_at)
+        issued_at, expires_at = _utc(issued_at), _utc(expires_at)
+        time_floor = _utc(time_floor) if time_floor else issued_at
+        latest_issued_at = _latest_issued_at(issued_at, expires_at)
+        read = _Reader(documents, latest_issued_at)
         return cls(
             version=version,
             issued_at=issued_at,
             expires_at=expires_at,
-            time_floor=max(issued_at, time_floor or issued_at),
+            time_floor=max(issued_at, time_floor),
             problems=tuple(read.problems),
             _scheme=read.scheme,
             _issuers=MappingProxyType(
@@ -251,9 +255,11 @@ class Trust:
 class _Reader:
     """Reads documents one by one and notes what it has to refuse."""
 
-    def __init__(self, documents: Mapping[str, bytes], issued_at: datetime) -> None:
+    def __init__(
+        self, documents: Mapping[str, bytes], latest_issued_at: datetime
+    ) -> None:
         self._documents = documents
-        self._latest_issued_at = issued_at + MAX_ISSUED_AHEAD
+        self._latest_issued_at = latest_issued_at
         self.problems: list[Problem] = []
         self._names = _parse_names(documents)
         self.scheme = _parse_scheme(documents)
@@ -362,11 +368,24 @@ def _list_uri(url: str, parts: re.Match[str]) -> str:
     return f"{url}/status/{parts['list']}"
 
 
-def _check_moments(
-    issued_at: datetime, expires_at: datetime, time_floor: datetime | None
-) -> None:
-    for moment in (issued_at, expires_at, time_floor):
-        if moment is not None and moment.utcoffset() is None:
-            raise TrustError("moments must be timezone-aware")
+def _utc(moment: datetime) -> datetime:
+    """Return the same moment in UTC.
+
+    Between two moments of one zone Python reckons by the wall clock, which is wrong by
+    an hour when summer time begins or ends between them.
+    """
+    if moment.utcoffset() is None:
+        raise TrustError("moments must be timezone-aware")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise TrustError("a moment is out of range") from error
+
+
+def _latest_issued_at(issued_at: datetime, expires_at: datetime) -> datetime:
     if expires_at <= issued_at:
         raise TrustError("expires_at is not after issued_at")
+    try:
+        return issued_at + MAX_ISSUED_AHEAD
+    except OverflowError as error:
+        raise TrustError("issued_at is out of range") from error

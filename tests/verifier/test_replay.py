@@ -1,11 +1,12 @@
 """The memory of proofs: repeats, idempotence, and bounds."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 
 import pytest
 
 import verifier
 from tests.simulator import NOW, World, b64u, fixed_key, jwk
+from tests.verifier.zones import BACK_AT, FORWARD_AT, ZONE
 from verifier import _b64
 
 WORLD = World(economies=["AUS", "SGP"])
@@ -37,6 +38,30 @@ def test_q6_same_scan_is_idempotent(seconds: int, expected: str | None) -> None:
     guard = verifier.ReplayGuard()
     guard.check(at(0))
     assert reason(guard.check(at(seconds))) == expected
+
+
+@pytest.mark.parametrize("zone", [UTC, ZONE])
+@pytest.mark.parametrize("seconds", [-6, 6, 15, 40])
+def test_q6_clocks_go_back(seconds: int, zone: tzinfo) -> None:
+    """A repeat is a repeat while the clocks change, or while a clock is corrected."""
+    world = World(now=BACK_AT - timedelta(seconds=10), economies=["AUS", "SGP"])
+    code = world.show(world.card())
+    guard = verifier.ReplayGuard()
+    for offset, expected in ((0, None), (seconds, "proof.repeat")):
+        now = world.now + timedelta(seconds=offset)
+        decision = world.verify(code, now=now.astimezone(zone))
+        assert reason(guard.check(decision)) == expected
+
+
+def test_q6_clocks_go_forward_and_nothing_is_forgotten() -> None:
+    """An hour that only the wall clock skips does not empty the memory."""
+    world = World(now=FORWARD_AT - timedelta(seconds=10), economies=["AUS", "SGP"])
+    code = world.show(world.card())
+    guard = verifier.ReplayGuard()
+    for offset, expected in ((0, None), (15, "proof.repeat")):
+        now = world.now + timedelta(seconds=offset)
+        decision = world.verify(code, now=now.astimezone(ZONE))
+        assert reason(guard.check(decision)) == expected
 
 
 def test_q6_after_another_traveller_it_is_a_repeat_at_once() -> None:

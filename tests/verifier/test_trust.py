@@ -1,14 +1,18 @@
 """Building a snapshot: bad documents harm their own economy and nobody else."""
 
 import json
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from itertools import product
 from typing import Any
 
 import pytest
 
 import verifier
 from tests.simulator import NOW, World, b64u, fixed_key, jwk, signature
+from tests.verifier.zones import BACK_AT, ZONE
 
 WORLD = World(economies=["AUS", "NZL", "SGP"])
 
@@ -19,9 +23,12 @@ def document(name: str) -> dict[str, Any]:
     return found
 
 
-def outcome(issuer: str, trust: verifier.Trust) -> str:
-    found = WORLD.verify(WORLD.show(WORLD.card(issuer)), trust=trust)
+def reason(found: verifier.Decision) -> str:
     return "accepted" if isinstance(found, verifier.Accepted) else found.reason.value
+
+
+def outcome(issuer: str, trust: verifier.Trust) -> str:
+    return reason(WORLD.verify(WORLD.show(WORLD.card(issuer)), trust=trust))
 
 
 def trust_with(name: str, content: dict[str, Any]) -> verifier.Trust:
@@ -94,6 +101,8 @@ BAD_ISSUERS: dict[str, Callable[[dict[str, Any]], None]] = {
     "private key": set_key(jwk=jwk(fixed_key("AUS-card")) | {"d": "AA"}),
     "bad key id": set_key(kid="a b"),
     "use": set_key(use="both"),
+    "use a list": set_key(use=[]),
+    "use an object": set_key(use={}),
     "no from": set_key(**{"from": None}),
     "bad moment": set_key(**{"from": "2029-01-15"}),
     "moment with an offset": set_key(**{"from": "2029-01-15T12:00:00+00:00"}),
@@ -236,6 +245,40 @@ def test_bad_policies_leave_the_card_and_not_the_entry(changes: dict[str, Any]) 
     assert found.entitlement.lane.reason == "lane.rules_missing"
 
 
+LONG_LISTS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "exclusions": lambda count: {
+        "exclusions": [
+            {"issuer": f"X{chr(65 + row % 26)}X", "effect": "lane_only"}
+            for row in range(count)
+        ]
+    },
+    "lane": lambda count: {
+        "lane": [
+            {
+                "needs_preclearance": True,
+                "from": f"{NOW + timedelta(days=row):%Y-%m-%dT%H:%M:%SZ}",
+                "until": f"{NOW + timedelta(days=row + 1):%Y-%m-%dT%H:%M:%SZ}",
+            }
+            for row in range(count)
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("rows", LONG_LISTS.values(), ids=LONG_LISTS.keys())
+def test_d4_long_lists_are_refused_at_once(
+    rows: Callable[[int], dict[str, Any]],
+) -> None:
+    """Rows are compared pair by pair, so a document cannot have ten thousand."""
+    content = document("SGP/policy.json")
+    assert trust_with("SGP/policy.json", content | rows(512)).problems == ()
+    for count in (513, 9000):
+        started = time.perf_counter()
+        trust = trust_with("SGP/policy.json", content | rows(count))
+        assert time.perf_counter() - started < 1
+        assert "more than 512" in trust.problems[0].detail
+
+
 def test_an_economy_that_the_scheme_does_not_name() -> None:
     """Documents of a stranger are refused, one by one."""
     documents = WORLD.documents()
@@ -261,6 +304,83 @@ def test_moments_of_a_snapshot(changes: dict[str, Any], message: str) -> None:
     """A snapshot has a beginning and a later end, both with a zone."""
     with pytest.raises(verifier.TrustError, match=message):
         WORLD.trust(**changes)
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+ENDLESS: Any = dict.fromkeys(
+    [
+        "clock_skew",
+        "clock_tolerance",
+        "max_list_age",
+        "max_proof_age",
+        "max_proof_ahead",
+        "max_trust_age",
+    ],
+    timedelta.max,
+)
+
+
+@pytest.mark.parametrize("hours", [-12, 0, 14])
+@pytest.mark.parametrize(
+    ("start", "end"), [(FIRST, FIRST + SECOND), (LAST - SECOND, LAST), (FIRST, LAST)]
+)
+def test_moments_at_the_ends_of_time(
+    start: datetime, end: datetime, hours: int
+) -> None:
+    """What cannot be reckoned with is refused; anything else gets an answer."""
+    zone = timezone(timedelta(hours=hours))
+    start, end = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
+    shown = WORLD.show(WORLD.card())
+    trusts = [WORLD.trust()]
+    with suppress(verifier.TrustError):
+        trusts.append(WORLD.trust(issued_at=start, expires_at=end))
+    for trust, now in product(trusts, (start, end)):
+        found = WORLD.verify(shown, now=now, trust=trust)
+        assert reason(found) != "accepted"
+        endless = WORLD.verify(shown, now=now, trust=trust, **ENDLESS)
+        verifier.ReplayGuard().check(endless)
+
+
+@pytest.mark.parametrize("zone", [UTC, ZONE])
+@pytest.mark.parametrize(
+    ("changes", "policy", "expected"),
+    [
+        ({}, {"max_trust_age": timedelta(hours=2)}, "accepted"),
+        ({}, {"max_trust_age": timedelta(hours=2, seconds=-1)}, "trust.stale"),
+        ({"expires_at": timedelta(seconds=1)}, {}, "accepted"),
+        ({"expires_at": timedelta(0)}, {}, "trust.stale"),
+        ({"time_floor": timedelta(minutes=5)}, {}, "accepted"),
+        ({"time_floor": timedelta(minutes=5, seconds=1)}, {}, "time.clock"),
+    ],
+)
+def test_t3_clocks_go_back(
+    changes: dict[str, timedelta],
+    policy: dict[str, Any],
+    expected: str,
+    zone: tzinfo,
+) -> None:
+    """The hour that the clocks repeat counts, in whatever zone moments are given."""
+    world = World(now=BACK_AT + timedelta(minutes=30), economies=["AUS", "SGP"])
+    moments = {"issued_at": -timedelta(hours=2), **changes}
+    local: dict[str, Any] = {
+        name: (world.now + offset).astimezone(zone) for name, offset in moments.items()
+    }
+    trust = world.trust(
+        **local,
+        replace={
+            "AUS/status/1.jwt": world.list_token(
+                "AUS/status/1.jwt", iat=world.now - timedelta(hours=2)
+            )
+        },
+    )
+    found = world.verify(
+        world.show(world.card()),
+        trust=trust,
+        now=world.now.astimezone(zone),
+        **policy,
+    )
+    assert reason(found) == expected
 
 
 def test_a_snapshot_cannot_be_changed() -> None:

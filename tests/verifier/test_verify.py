@@ -11,11 +11,13 @@ import json
 import sys
 import time
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 from typing import Any
 
+import cbor2
 import pytest
 
 import verifier
@@ -24,7 +26,9 @@ from verifier import _b64, _base45
 
 WORLD = World(economies=["AUS", "NZL", "SGP"])
 CARD = WORLD.card()
+PLASTIC = WORLD.card(form="physical")
 CODE = WORLD.show(CARD)
+AZ = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 TEXT = WORLD.show(CARD, as_text=True)
 PUBLISHED_AT = NOW - timedelta(hours=1)
 AUS_URL = "https://abtc.example/AUS"
@@ -650,6 +654,14 @@ def test_evidence_grows_with_the_steps() -> None:
     assert found.proof_issued_at == NOW
     forged = WORLD.verify(WORLD.show(WORLD.card(key=fixed_key("forger")))).evidence
     assert forged.economy is forged.key_id is forged.status_uri is None
+    empty = {"bits": 2, "lst": b64u(zlib.compress(b""))}
+    lists = ("AUS/status/1.jwt", "SGP/overlay/AUS/1.jwt")
+    for index, name in enumerate(lists):
+        token = WORLD.list_token(name, status_list=empty)
+        trust = WORLD.trust(replace={name: token})
+        rests_on = WORLD.verify(CODE, trust=trust).evidence
+        uri = [rests_on.status_uri, rests_on.overlay_uri][index]
+        assert uri == f"https://abtc.example/{name.removesuffix('.jwt')}"
     stale = WORLD.verify(CODE, now=NOW + timedelta(seconds=60)).evidence
     assert stale.economy == "AUS"
     assert stale.status_uri is None
@@ -675,6 +687,42 @@ def test_q2_seen_cards_with_a_member_that_looks_like_a_proof() -> None:
         data = _base45.decode(code[6:])
         altered = data.replace(b"ABCD", b"ABCE")
         assert decide("ABTC1:" + _base45.encode(altered)) == "signature.invalid"
+
+
+def test_q2_seen_cards_with_a_proof_that_looks_like_two() -> None:
+    """An answer to a challenge that ends like an ordinary proof cuts no card in two."""
+    looks = b"\x11\x1a\x7f\x00\x00\x00\x12\x58\x40"
+    for name in ("nonce", "aud"):
+        proof = WORLD.proof(CARD, **changed(name, "n" * 61))
+        signed = proof.rpartition(".")[0]
+        first = verifier.pack(f"{CARD}{signed}.{b64u(bytes(55) + looks)}")
+        data = _base45.decode(first[6:])
+        assert data[-73:-64] == looks
+        second = f"ABTC1:{_base45.encode(data[:-73] + _base45.decode(CODE[6:])[-73:])}"
+        trust = WORLD.trust()
+        for shown, expected in ((first, "proof.device"), (second, "card.malformed")):
+            assert decide(shown, trust=WORLD.trust()) == expected
+            assert decide(shown, trust=trust) == expected
+
+
+def test_q2_codes_obey_the_limits_of_the_text() -> None:
+    """What the presentation text may not say, its packed form may not say either."""
+    codes = sorted(f"X{first}{second}" for first, second in product(AZ, AZ))
+    for claims, field, value in (
+        ({"economies": ["XXA", "XXA"]}, 16, [0, "XXA", "XXA"]),
+        ({"economies": ["XXB", "XXA"]}, 16, [0, "XXB", "XXA"]),
+        ({"economies": codes[:65]}, 16, [0, *codes[:65]]),
+        ({"economies": ["AUS", *codes[:64]]}, 16, [1, *codes[:64]]),
+        ({"long": "\0" * 1100}, "long", "\0" * 1100),
+    ):
+        card = WORLD.card(form="physical", **dict[str, Any](claims))
+        fields = cbor2.loads(_base45.decode(WORLD.show(PLASTIC)[6:]))
+        signature = _b64.decode(card.removesuffix("~").rpartition(".")[2])
+        fields |= {0: signature, field: value}
+        code = f"ABTC1:{_base45.encode(cbor2.dumps(fields, canonical=True))}"
+        assert decide(card) == decide(code) == "card.malformed", claims
+    at_most = WORLD.card(form="physical", economies=["AUS", *codes[:63]])
+    assert decide(at_most) == decide(verifier.pack(at_most)) == "accepted"
 
 
 def test_seen_cards_answer_challenges() -> None:

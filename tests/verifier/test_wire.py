@@ -1,6 +1,7 @@
 """Base45, base64url and JSON: one spelling, or none."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -106,6 +107,20 @@ def test_j8_j10_j11_bad_json(data: bytes) -> None:
     """What the standard reader lets through is refused, and nothing else is raised."""
     with pytest.raises(ValueError, match=ANY):
         _json.parse_object(data)
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"0", b'{"a":0}'])
+def test_j11_many_values(value: bytes) -> None:
+    """Memory is bounded before anything is built: a million values are not read."""
+    for count in (2**16 + 2, 1_000_000):
+        data = b'{"a":[' + b",".join([value] * count) + b"]}"
+        tracemalloc.start()
+        with pytest.raises(ValueError, match="too many"):
+            _json.parse_object(data)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2**20
+    assert _json.parse_object(b'{"a":[' + b",".join([value] * (2**16 + 1)) + b"]}")
 
 
 def test_json_at_the_limits() -> None:
