@@ -49,7 +49,7 @@ def deflated(presentation: str) -> str:
     signatures = b"".join(unb64u(token[2]) for token in tokens)
     stream = zlib.compressobj(9, wbits=_NO_HEADER, zdict=_DICTIONARY)
     packed = stream.compress("\n".join(texts).encode()) + stream.flush()
-    return DEFLATE_PREFIX + base45.b45encode(signatures + packed).decode()
+    return _base45_text(DEFLATE_PREFIX, signatures + packed)
 
 
 def inflated(text: str) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def _hc1_card(payload: dict[str, Any]) -> bytes:
         "bd": payload["birthdate"],
         "na": payload["nationality"],
         "pp": [payload["passport"]["country"], payload["passport"]["number"]],
-        "fo": payload["form"],
+        "ty": payload["form"],
         "ec": payload["economies"],
     }
     content: dict[int, object] = {
@@ -118,4 +118,8 @@ def _sign1(content: object, key: PrivateKey, key_id: bytes | None) -> bytes:
 
 
 def _hc1_text(message: bytes) -> str:
-    return HC1_PREFIX + base45.b45encode(zlib.compress(message, 9)).decode()
+    return _base45_text(HC1_PREFIX, zlib.compress(message, 9))
+
+
+def _base45_text(prefix: str, data: bytes) -> str:
+    return f"{prefix}{base45.b45encode(data).decode()}"

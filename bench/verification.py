@@ -35,7 +35,9 @@ FLOOR: Final = "two bare verifies"
 NEW: Final = "ABTC, new card"
 SEEN: Final = "ABTC, seen card"
 
+_COLOURS: Final = {FLOOR: report.FLOOR, NEW: report.OURS, SEEN: report.OURS}
 _ES256 = ec.ECDSA(hashes.SHA256())
+_POLICY: Final = verifier.Policy(economy=cards.DESTINATION)
 _TICK: Final = timedelta(seconds=10)
 
 
@@ -154,7 +156,7 @@ def _accept(text: str, trust: verifier.Trust, now: datetime) -> verifier.Decisio
     decision = verifier.verify(
         text,
         trust=trust,
-        policy=verifier.Policy(economy=cards.DESTINATION),
+        policy=_POLICY,
         expected_passport=None,
         expected_challenge=None,
         now=now,
@@ -279,14 +281,10 @@ def _plot(spreads: dict[str, Spread], foreign: dict[str, Spread]) -> None:
     report.use_plain_style()
     figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
     for row, (name, (spread, ratio)) in enumerate(ratios.items()):
-        colour = report.OURS if name in {NEW, SEEN} else report.PEER
-        axes.barh(row, ratio, color=report.FLOOR if name == FLOOR else colour)
-        ends = [
-            [spread.p10 / spread.median * ratio],
-            [spread.p90 / spread.median * ratio],
-        ]
-        axes.hlines(row, *ends, color="#333", linewidth=1)
-        axes.text(ends[1][0] + 0.05, row, f"{ratio:.2f}", va="center")
+        low, high = (each / spread.median * ratio for each in spread[1:])
+        axes.barh(row, ratio, color=_COLOURS.get(name, report.PEER))
+        axes.hlines(row, low, high, color="#333", linewidth=1)
+        axes.text(high + 0.05, row, f"{ratio:.2f}", va="center")
     report.name_bars(axes, list(ratios))
     axes.axvline(1, color="#333", linewidth=0.8, linestyle=":")
     axes.axvline(MAX_RATIO, color=report.OURS, linewidth=0.8, linestyle="--")
