@@ -421,7 +421,12 @@ def _shown_by_another_phone(prepared: Prepared, signer: Signer, now: datetime) -
 
 
 def _lint_scheme(issuer_url: str) -> bytes:
-    economy = {"code": _LINT_ECONOMY, "name": "Lint", "issuer": issuer_url}
+    economy = {
+        "code": _LINT_ECONOMY,
+        "name": "Lint",
+        "issuer": issuer_url,
+        "membership": [],
+    }
     return canonical({"abtc": "scheme", "economies": [economy]})
 
 

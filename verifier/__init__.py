@@ -8,7 +8,7 @@ system for the time.
 >>> import verifier
 >>> day = datetime(2030, 1, 15, tzinfo=UTC)
 >>> trust = verifier.Trust.from_documents(
-...     {"scheme.json": b'{"abtc":"scheme"}'},
+...     {"scheme.json": b'{"abtc":"scheme","economies":[]}'},
 ...     version=1,
 ...     issued_at=day,
 ...     expires_at=day.replace(day=22),

@@ -1,5 +1,6 @@
 """The decision, in the order of the specification (section 8)."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ from .policy import Policy
 from .reasons import RejectReason, UndecidedReason
 from .trust import Sighting, Trust
 
+_LIST_NUMBER = re.compile(r"0|[1-9][0-9]{0,9}")
 _BAD_STATES = {
     1: RejectReason.REVOKED,
     2: RejectReason.SUSPENDED,
@@ -198,9 +200,8 @@ def _check_is_no_test(issuer: Issuer) -> None:
 def _check_binding(card: Card, issuer: Issuer, key: TrustedKey) -> None:
     if card.issued_at not in key.signs:
         raise Reject(RejectReason.KEY_WINDOW)
-    start = f"{issuer.url}/status/"
-    number = card.status_uri.removeprefix(start)
-    if not card.status_uri.startswith(start) or not number.isdecimal():
+    base, _, number = card.status_uri.rpartition("/")
+    if base != f"{issuer.url}/status" or not _LIST_NUMBER.fullmatch(number):
         raise Reject(RejectReason.BINDING)
 
 

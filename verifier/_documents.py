@@ -48,7 +48,7 @@ def parse_scheme(document: bytes) -> Scheme:
         ValueError: Malformed or contradictory; the message says what.
     """
     content = _content(document, "scheme")
-    economies = _rows(content, "economies")
+    economies = _rows(content, "economies", required=True)
     codes = [_code(row, "code") for row in economies]
     urls = [_url(row, "issuer") for row in economies]
     if len(set(codes)) != len(codes) or len(set(urls)) != len(urls):
@@ -58,7 +58,7 @@ def parse_scheme(document: bytes) -> Scheme:
     return Scheme(
         issuers=dict(zip(codes, urls, strict=True)),
         membership={
-            code: _dated(row, "membership", _membership)
+            code: _dated(row, "membership", _membership, required=True)
             for code, row in zip(codes, economies, strict=True)
         },
         pair_rules=pair_rules,
@@ -84,7 +84,7 @@ def parse_issuer(document: bytes, *, economy: str, url: str) -> Issuer:
     is_test = content.get("test", False)
     if not isinstance(is_test, bool):
         raise ValueError("test is not true or false")
-    rows = _rows(content, "keys")
+    rows = _rows(content, "keys", required=True)
     keys = [_key(row, url) for row in rows]
     points = {_jose.compressed_point(key.public_key) for key in keys}
     uses = {str(row["kid"]): str(row["use"]) for row in rows}
@@ -144,8 +144,8 @@ def _content(document: bytes, kind: str) -> _Row:
     return content
 
 
-def _rows(content: _Row, name: str) -> list[_Row]:
-    rows = content.get(name, [])
+def _rows(content: _Row, name: str, *, required: bool = False) -> list[_Row]:
+    rows = content.get(name) if required else content.get(name, [])
     if not isinstance(rows, list) or not all(map(_json.is_object, rows)):
         raise ValueError(f"{name} is not a list of objects")
     if len(rows) > MAX_ROWS:
@@ -157,10 +157,14 @@ def _dated(
     content: _Row,
     name: str,
     read: Callable[[_Row], T],
+    *,
     only: Mapping[str, str] | None = None,
+    required: bool = False,
 ) -> Dated[T]:
     wanted = (only or {}).items()
-    rows = [row for row in _rows(content, name) if wanted <= row.items()]
+    rows = [
+        row for row in _rows(content, name, required=required) if wanted <= row.items()
+    ]
     try:
         return Dated(tuple((_period(row), read(row)) for row in rows))
     except ValueError as error:

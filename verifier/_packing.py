@@ -305,17 +305,19 @@ def _ordered(names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: (len(name.encode()), name.encode()))
 
 
-def _check_member(value: object) -> None:
+def _check_member(value: object, depth: int = 2) -> None:
     """Refuse what JSON cannot say, and objects in another order, at every depth."""
+    if isinstance(value, (dict, list)) and depth > _MAX_DEPTH:
+        raise ValueError("nested too deep")  # cbor2 does not count empty containers
     if isinstance(value, dict):
         names = list(value)
         if not all(type(name) is str for name in names) or names != _ordered(names):
             raise ValueError("member names are not text in order")
         for inner in value.values():
-            _check_member(inner)
+            _check_member(inner, depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            _check_member(inner)
+            _check_member(inner, depth + 1)
     elif value is not None and type(value) not in {str, int, bool}:
         raise ValueError("a value that JSON cannot say")
 

@@ -90,11 +90,14 @@ def _parse_proof(text: str) -> Proof:
         raise ValueError("nonce is malformed")
     if not isinstance(digest, str):
         raise ValueError("sd_hash is not text")
+    card_digest = _b64.decode(digest)
+    if len(card_digest) != hashlib.sha256().digest_size:
+        raise ValueError("sd_hash is not 32 bytes")
     return Proof(
         issued_at=issued_at,
         audience=audience,
         nonce=nonce,
-        card_digest=_b64.decode(digest),
+        card_digest=card_digest,
         signing_input=jws.signing_input,
         signature=jws.signature,
     )

@@ -148,11 +148,11 @@ def _lines(stream: TextIO) -> Iterator[str]:
 
 def _picture_texts(path: Path) -> tuple[str, ...]:
     try:
-        from . import scan  # noqa: PLC0415  # an extra that pack and text do not need
+        from .scan import read_codes  # noqa: PLC0415  # an extra that may be absent
     except ImportError as error:
         raise _InputError("reading pictures needs abtc[scan]") from error
     try:
-        texts = scan.read_codes(path)
+        texts = read_codes(path)
     except ValueError as error:
         raise _InputError(f"{path}: {error}") from error
     if not texts:

@@ -152,7 +152,8 @@ def _visa_free(case: Case, rules: DestinationRules, reason: EntryReason) -> Entr
     last_day = min(stay.after(today) - _ONE_DAY, _last_day_of(case.card))
     if passport_end:
         last_day = min(last_day, passport_end)
-    return Entry(EntryAnswer.VISA_FREE, reason, last_day)
+    # East of Greenwich the card's last day in UTC can be over before the card is.
+    return Entry(EntryAnswer.VISA_FREE, reason, max(last_day, today))
 
 
 def _last_day_of(card: Card) -> date:

@@ -50,7 +50,9 @@ class ReplayGuard:
         self._seen: OrderedDict[_Key, timedelta] = OrderedDict()
         self._last: _Key | None = None
 
-    def __len__(self) -> int:
+    @property
+    def remembered(self) -> int:
+        """How many proofs are remembered; never more than the capacity."""
         return len(self._seen)
 
     def check(self, decision: Decision) -> Decision:

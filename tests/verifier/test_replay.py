@@ -102,7 +102,7 @@ def test_refusals_are_not_remembered() -> None:
     refused = at(60)
     assert reason(refused) == "proof.stale"
     assert guard.check(refused) is refused
-    assert len(guard) == 0
+    assert guard.remembered == 0
 
 
 def test_physical_cards_have_no_proof_to_repeat() -> None:
@@ -120,9 +120,9 @@ def test_memory_is_bounded() -> None:
         key = fixed_key(f"phone {number}")
         card = WORLD.card(cnf={"jwk": jwk(key)})
         guard.check(at(0, WORLD.show(card, key=key)))
-        assert len(guard) <= 3
+        assert guard.remembered <= 3
     guard.check(at(70, WORLD.show(CARD, at=NOW + timedelta(seconds=70))))
-    assert len(guard) == 1
+    assert guard.remembered == 1
 
 
 @pytest.mark.parametrize(
