@@ -427,6 +427,20 @@ def test_q2_second_encodings(change: Callable[[bytes], bytes]) -> None:
     assert decide(recoded(change)) == "card.malformed"
 
 
+@pytest.mark.parametrize(
+    "tag", [*range(64), 100, 256, 258, 1004, 43_000, 55_799, 2**63]
+)
+@pytest.mark.parametrize("value", [0, "a", b"a", [1, 0], {}])
+def test_q2_tags_build_nothing(tag: int, value: object) -> None:
+    """A tag is refused as such: no date, regular expression or cycle is made of it."""
+    fields = cbor2.loads(_base45.decode(CODE[6:])) | {"x": cbor2.CBORTag(tag, value)}
+    with pytest.raises(verifier.PackingError) as caught:
+        verifier.unpack(f"ABTC1:{_base45.encode(cbor2.dumps(fields))}")
+    refusal = caught.value.__cause__
+    assert refusal is not None
+    assert "tags are not allowed" in str(refusal.__cause__)
+
+
 def test_q2_order_of_keys() -> None:
     """The same pairs in another order are refused."""
     data = _base45.decode(CODE[6:])
