@@ -67,15 +67,8 @@ _USUAL_KEYS = {
 class _NoTags(dict[int, Any]):
     """Answers for every tag, so that cbor2 builds nothing from any of them."""
 
-    def __contains__(self, tag: object) -> bool:
-        return True
-
-    def get(self, tag: int, default: object = None) -> Any:
-        return _refuse_tag
-
-
-def _refuse_tag(decoder: object, immutable: bool = False) -> NoReturn:
-    raise cbor2.CBORDecodeError("tags are not allowed")
+    def __missing__(self, tag: int) -> NoReturn:
+        raise cbor2.CBORDecodeError("tags are not allowed")
 
 
 _NO_TAGS = _NoTags()

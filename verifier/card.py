@@ -182,21 +182,6 @@ def build_card(
     )
 
 
-def checked_economies(value: object) -> tuple[str, ...]:
-    """Return ``economies`` if it is what the specification allows.
-
-    Raises:
-        ValueError: Not a list of at most 64 codes, strictly ascending.
-    """
-    if not (isinstance(value, list) and len(value) <= _MAX_ECONOMIES):
-        raise ValueError("economies is not a short list")
-    if not all(map(is_economy_code, value)):
-        raise ValueError("economies holds something that is not a code")
-    if any(first >= second for first, second in pairwise(value)):
-        raise ValueError("economies is not strictly ascending")
-    return tuple(value)
-
-
 def is_economy_code(value: object) -> bool:
     """Tell whether ``value`` is text that may be an economy's code."""
     return isinstance(value, str) and _CODE.fullmatch(value) is not None
@@ -269,3 +254,18 @@ def _checked_texts(texts: tuple[object, ...]) -> tuple[str, ...]:
         )
         raise ValueError(f"{next(wrong, 'a claim')} is malformed")
     return tuple(joined.split("\n"))
+
+
+def checked_economies(value: object) -> tuple[str, ...]:
+    """Return a list of codes as the claim ``economies``.
+
+    Raises:
+        ValueError: Too long, not codes, or not strictly ascending.
+    """
+    if not (isinstance(value, list) and len(value) <= _MAX_ECONOMIES):
+        raise ValueError("economies is not a short list")
+    if not all(map(is_economy_code, value)):
+        raise ValueError("economies holds something that is not a code")
+    if any(first >= second for first, second in pairwise(value)):
+        raise ValueError("economies is not strictly ascending")
+    return tuple(value)

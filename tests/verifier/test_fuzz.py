@@ -162,6 +162,7 @@ def decide(
     )
     assert type(found.reason) is kind
     assert found.reason.value in REASONS
+    assert verifier.guidance(found.reason).do
     assert not re.search("CITIZEN|PA1234567|A1234567", found.detail)
     return found
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import product
 from typing import Any
@@ -106,6 +106,9 @@ BAD_ISSUERS: dict[str, Callable[[dict[str, Any]], None]] = {
     "no from": set_key(**{"from": None}),
     "bad moment": set_key(**{"from": "2029-01-15"}),
     "moment with an offset": set_key(**{"from": "2029-01-15T12:00:00+00:00"}),
+    "moment in short": set_key(**{"from": "2029-1-15T12:00:00Z"}),
+    "moment with other digits": set_key(**{"from": "202\u0669-01-15T12:00:00Z"}),
+    "moment a number": set_key(**{"from": 1_863_172_800}),
     "until before from": set_key(until="2028-01-01T00:00:00Z"),
 }
 
@@ -190,6 +193,7 @@ BAD_SCHEMES: dict[str, Callable[[dict[str, Any]], object]] = {
     "contradiction": lambda content: content["pair_rules"].append(
         content["pair_rules"][0] | {"effect": "normal"}
     ),
+    "effect a list": lambda content: content["pair_rules"][0].update(effect=[]),
     "unknown effect": lambda content: content["pair_rules"][0].update(effect="maybe"),
     "bad nationality": lambda content: content["pair_rules"][0].update(
         nationality="!x"
@@ -205,6 +209,39 @@ def test_bad_schemes_are_unusable(change: Callable[[dict[str, Any]], object]) ->
     change(content)
     with pytest.raises(verifier.TrustError, match=r"scheme\.json"):
         trust_with("scheme.json", content)
+
+
+@pytest.mark.parametrize(
+    ("nationalities", "is_sound"),
+    [
+        (("CHN", "CHN"), False),
+        (("CHN", "HKG"), True),
+        (("!CHN", "!HKG"), False),
+        (("!CHN", "HKG"), False),
+        (("!CHN", "CHN"), True),
+        (("HKG", "!CHN"), False),
+        (("CHN", "!CHN"), True),
+        ((None, "CHN"), True),
+        ((None, None), False),
+    ],
+)
+def test_rules_that_contradict(
+    nationalities: tuple[str | None, str | None], is_sound: bool
+) -> None:
+    """Two rules of equal rank that can both apply must say the same."""
+    content = document("scheme.json")
+    content["pair_rules"] = [
+        {"issuer": "AUS", "nationality": nationality, "effect": effect}
+        for nationality, effect in zip(
+            nationalities, ("lane_only", "normal"), strict=True
+        )
+    ]
+    refused = pytest.raises(verifier.TrustError, match="contradict")
+    with nullcontext() if is_sound else refused:
+        trust_with("scheme.json", content)
+    content["pair_rules"][0]["until"] = "2029-01-01T00:00:00Z"
+    content["pair_rules"][1]["from"] = "2029-01-01T00:00:00Z"
+    trust_with("scheme.json", content)
 
 
 def test_scheme_missing_or_unreadable() -> None:

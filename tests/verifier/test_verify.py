@@ -13,6 +13,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 from typing import Any
@@ -427,6 +428,20 @@ def test_q2_second_encodings(change: Callable[[bytes], bytes]) -> None:
     assert decide(recoded(change)) == "card.malformed"
 
 
+@pytest.mark.parametrize(
+    "tag", [*range(64), 100, 256, 258, 1004, 43_000, 55_799, 2**63]
+)
+@pytest.mark.parametrize("value", [0, "a", b"a", [1, 0], {}])
+def test_q2_tags_build_nothing(tag: int, value: object) -> None:
+    """A tag is refused as such: no date, regular expression or cycle is made of it."""
+    fields = cbor2.loads(_base45.decode(CODE[6:])) | {"x": cbor2.CBORTag(tag, value)}
+    with pytest.raises(verifier.PackingError) as caught:
+        verifier.unpack(f"ABTC1:{_base45.encode(cbor2.dumps(fields))}")
+    refusal = caught.value.__cause__
+    assert refusal is not None
+    assert "tags are not allowed" in str(refusal.__cause__)
+
+
 def test_q2_order_of_keys() -> None:
     """The same pairs in another order are refused."""
     data = _base45.decode(CODE[6:])
@@ -705,6 +720,59 @@ def test_q2_seen_cards_with_a_proof_that_looks_like_two() -> None:
             assert decide(shown, trust=trust) == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (8, "text"),
+        (8, bytes(32)),
+        (17, "1894708800"),
+        (17, True),
+        (17, -1),
+        (17, 4_102_444_801),
+        (18, bytes(63)),
+        (18, "x" * 64),
+        (0, bytes(65)),
+        (0, "x" * 64),
+    ],
+)
+def test_q2_bytes_and_moments(key: int, value: object) -> None:
+    """A key, a moment or a signature of another type or size is refused."""
+    trust = WORLD.trust()
+    fields = cbor2.loads(_base45.decode(CODE[6:]))
+    good = dict(fields)
+    for content, expected in (
+        (fields | {key: value}, "card.malformed"),
+        (good, "accepted"),
+        (fields | {key: value}, "card.malformed"),
+    ):
+        code = f"ABTC1:{_base45.encode(cbor2.dumps(content, canonical=True))}"
+        assert decide(code, trust=trust) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "members", "length"),
+    [
+        ("physical", {"x": "\1" * 923}, 8192),
+        ("physical", {"x": "\1" * 924}, 8200),
+        ("app", {"x": "\1" * 862, "y": "y" * 4}, 8192),
+        ("app", {"x": "\1" * 862, "y": "y" * 5}, 8194),
+    ],
+)
+def test_q2_the_longest_text(form: str, members: dict[str, Any], length: int) -> None:
+    """The text form ends at 8,192 characters, for a code as for the text itself."""
+    text = WORLD.show(WORLD.card(form=form, **members), as_text=True)
+    card, _, proof = text.partition("~")
+    fields = cbor2.loads(_base45.decode(WORLD.show(WORLD.card(form=form))[6:]))
+    fields |= members
+    fields[0] = _b64.decode(card.rpartition(".")[2])
+    if proof:
+        fields[18] = _b64.decode(proof.rpartition(".")[2])
+    code = f"ABTC1:{_base45.encode(cbor2.dumps(fields, canonical=True))}"
+    assert len(text) == length
+    expected = "accepted" if length == 8192 else "card.malformed"
+    assert decide(text) == decide(code) == expected
+
+
 def test_q2_codes_obey_the_limits_of_the_text() -> None:
     """What the presentation text may not say, its packed form may not say either."""
     codes = sorted(f"X{first}{second}" for first, second in product(AZ, AZ))
@@ -723,6 +791,58 @@ def test_q2_codes_obey_the_limits_of_the_text() -> None:
         assert decide(card) == decide(code) == "card.malformed", claims
     at_most = WORLD.card(form="physical", economies=["AUS", *codes[:63]])
     assert decide(at_most) == decide(verifier.pack(at_most)) == "accepted"
+
+
+def test_seen_cards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of good cards does not grow the memory beyond its size."""
+    monkeypatch.setattr("verifier.trust._MEMO_SIZE", 3)
+    trust = WORLD.trust()
+    for number in range(8):
+        code = WORLD.show(WORLD.card(document_number=f"N{number}"))
+        for _ in range(2):
+            assert decide(code, trust=trust) == "accepted"
+        assert 1 <= len(trust.seen_cards._cards) <= 3
+
+
+def test_seen_cards_are_remembered() -> None:
+    """A good ordinary card is remembered, and nothing else is."""
+    for code, how, expected in (
+        (CODE, {}, 1),
+        (WORLD.show(PLASTIC), {}, 1),
+        (WORLD.show(WORLD.card(other=1)), {}, 0),
+        (WORLD.show(CARD, challenge=CHALLENGE), {"challenge": CHALLENGE}, 0),
+        (WORLD.show(WORLD.card(key=fixed_key("forger"))), {}, 0),
+    ):
+        trust = WORLD.trust()
+        decide(code, trust=trust, **how)
+        assert len(trust.seen_cards._cards) == expected
+
+
+def test_seen_cards_serve_many_threads() -> None:
+    """Threads that push each other's cards out of the memory all decide alike."""
+    trust = WORLD.trust()
+    shown = [
+        WORLD.show(WORLD.card(document_number=f"N{number}")) for number in range(12)
+    ]
+    forged = WORLD.show(CARD, key=fixed_key("another phone"))
+
+    def lane(start: int) -> set[str]:
+        codes = shown[start:] + shown[:start]
+        return {decide(code, trust=trust) for code in codes * 10}
+
+    def thief(_: int) -> set[str]:
+        return {decide(forged, trust=trust) for _ in range(120)}
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(8) as lanes:
+        patch.setattr("verifier.trust._MEMO_SIZE", 4)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        try:
+            good, bad = lanes.map(lane, range(12)), lanes.map(thief, range(2))
+            assert set().union(*good) == {"accepted"}
+            assert set().union(*bad) == {"proof.device"}
+        finally:
+            sys.setswitchinterval(interval)
 
 
 def test_seen_cards_answer_challenges() -> None:
