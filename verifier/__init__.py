@@ -32,7 +32,14 @@ from ._packing import pack, unpack
 from .card import Card
 from .decision import Accepted, Decision, Evidence, MustSee, Rejected, Undecided
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
-from .errors import PackingError, PolicyError, TrustError, VerifierError
+from .errors import (
+    PackingError,
+    PolicyError,
+    StoreError,
+    SyncError,
+    TrustError,
+    VerifierError,
+)
 from .guidance import Guidance, guidance
 from .passport import (
     FieldMatch,
@@ -73,6 +80,8 @@ __all__ = [
     "RejectReason",
     "Rejected",
     "ReplayGuard",
+    "StoreError",
+    "SyncError",
     "Trust",
     "TrustError",
     "Undecided",

@@ -15,16 +15,15 @@ from typing import Self
 from . import _json
 
 _FORMAT = "abtc-floor-1"
-_EMPTY: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
     """The highest versions, list times and moment that a device has accepted."""
 
-    versions: Mapping[str, int] = field(default=_EMPTY)
+    versions: Mapping[str, int] = field(default_factory=dict)
     """Version by TUF role."""
-    lists: Mapping[str, int] = field(default=_EMPTY)
+    lists: Mapping[str, int] = field(default_factory=dict)
     """``iat``, in seconds, by document name of a status or overlay list."""
     time: int = 0
     """The latest ``issued_at``, in seconds since 1970-01-01."""
