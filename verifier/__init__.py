@@ -28,6 +28,7 @@ This is not an ABTC code.
 """
 
 from ._algorithm import verify
+from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
 from .decision import Accepted, Decision, Evidence, MustSee, Rejected, Undecided
@@ -52,6 +53,7 @@ from .passport import (
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
 from .replay import ReplayGuard
+from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Problem, Trust
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "EntryReason",
     "Evidence",
     "FieldMatch",
+    "Floor",
     "Guidance",
     "Lane",
     "LaneAnswer",
@@ -81,9 +84,12 @@ __all__ = [
     "Rejected",
     "ReplayGuard",
     "StoreError",
+    "StoreInfo",
     "SyncError",
+    "SyncReport",
     "Trust",
     "TrustError",
+    "TrustStore",
     "Undecided",
     "UndecidedReason",
     "VerifierError",

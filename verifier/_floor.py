@@ -68,7 +68,7 @@ class Floor:
             "time": self.time,
         }
         text = json.dumps(body, sort_keys=True)
-        return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n".encode()
+        return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -78,7 +78,6 @@ class Floor:
             ValueError: Anything else, or damaged.
         """
         digest, _, text = data.decode().partition("\n")
-        text = text.removesuffix("\n")
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise ValueError("the mark is damaged")
         body = _json.parse_object(text.encode())

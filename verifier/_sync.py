@@ -193,10 +193,14 @@ class _Collector:
 
 def _roles(targets: Targets) -> list[str]:
     delegations = targets.delegations
-    names = list(delegations.roles or {}) if delegations else []
-    if not all(map(_ROLE.fullmatch, names)):
-        raise SyncError("a delegated role is no economy")
-    return names
+    roles = (delegations.roles or {}) if delegations else {}
+    for name, role in roles.items():
+        if not _ROLE.fullmatch(name):
+            raise SyncError("a delegated role is no economy")
+        own = {f"{name}/*", f"{name}/status/*", f"{name}/overlay/*/*"}
+        if not (role.terminating and role.paths and own.issuperset(role.paths)):
+            raise SyncError(f"{name} may sign more than its own documents")
+    return list(roles)
 
 
 def _issued_at(timestamp: Timestamp) -> datetime:

@@ -19,12 +19,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from . import _json
 from ._floor import Floor
-from ._sync import Collected, collect
 from .errors import StoreError, SyncError
 from .trust import Problem, Trust
+
+if TYPE_CHECKING:
+    from ._sync import Collected
 
 _FORMAT = "abtc-store-1"
 _MANIFEST = "manifest.json"
@@ -159,6 +162,9 @@ class TrustStore:
 
         Source: the TUF specification, section 5, by python-tuf; and `Floor`.
         """
+        # Deciding needs neither python-tuf nor a network library: only this does.
+        from ._sync import collect  # noqa: PLC0415
+
         with self._locked():
             before = self._newest_or_none()
             with tempfile.TemporaryDirectory(prefix="work-", dir=self._folder) as work:
@@ -169,7 +175,7 @@ class TrustStore:
                 return self._adopt(before, found, metadata)
 
     def _adopt(
-        self, before: _Generation | None, found: Collected, metadata: Path
+        self, before: _Generation | None, found: "Collected", metadata: Path
     ) -> SyncReport:
         trust = Trust.from_documents(
             found.documents,
@@ -207,7 +213,7 @@ class TrustStore:
     def _write_generation(
         self,
         number: int,
-        found: Collected,
+        found: "Collected",
         metadata: Path,
         problems: tuple[Problem, ...],
     ) -> None:
@@ -236,7 +242,7 @@ class TrustStore:
         }
         text = json.dumps(manifest, sort_keys=True)
         seal = hashlib.sha256(text.encode()).hexdigest()
-        _write_file(made / _MANIFEST, f"{seal}\n{text}\n".encode())
+        _write_file(made / _MANIFEST, f"{seal}\n{text}".encode())
         _flush_folder(made / "metadata")
         _flush_folder(made)
         made.rename(self._folder / f"generation-{number}")
@@ -318,7 +324,6 @@ def _copy_metadata(before: _Generation | None, folder: Path) -> None:
 
 def _read_generation(number: int, folder: Path) -> _Generation:
     seal, _, text = _read_regular(folder / _MANIFEST).decode().partition("\n")
-    text = text.removesuffix("\n")
     if hashlib.sha256(text.encode()).hexdigest() != seal:
         raise ValueError("the manifest is damaged")
     manifest = _json.parse_object(text.encode())

@@ -48,7 +48,7 @@ def reason(store: TrustStore) -> str:
 
 
 def republish(repository: Repository, **documents: bytes) -> None:
-    repository.issued_at += timedelta(hours=1)
+    repository.issued_at += timedelta(minutes=10)
     repository.documents |= {
         name.replace("__", "/").replace("_jwt", ".jwt"): data
         for name, data in documents.items()
@@ -59,7 +59,7 @@ def republish(repository: Repository, **documents: bytes) -> None:
 def revoked_list() -> bytes:
     world = World(economies=["AUS"])
     world.set_status(1)
-    return world.list_token("AUS/status/1.jwt", iat=NOW)
+    return world.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=50))
 
 
 def test_folder_bundle_and_mirror_give_the_same(
@@ -152,7 +152,7 @@ def test_d1_o4_rollback_after_everything_was_deleted(
     tmp_path: Path, repository: Repository
 ) -> None:
     """A mark built into the installation holds even for an empty folder."""
-    floor = Floor(versions={"timestamp": 2}, time=int(NOW.timestamp()))
+    floor = Floor(versions={"timestamp": 2})
     store = TrustStore(tmp_path / "store", floor=floor)
     with pytest.raises(verifier.SyncError, match="timestamp has version 1, but 2"):
         sync(store, repository)
@@ -164,7 +164,7 @@ def test_d1_o4_rollback_after_everything_was_deleted(
 def test_o4_deleted_generations(
     tmp_path: Path, store: TrustStore, repository: Repository
 ) -> None:
-    """With the generations gone and the marks there, an old repository stays refused."""
+    """With only the marks left, an old repository stays refused."""
     old = shutil.copytree(repository.folder, tmp_path / "old")
     republish(repository)
     sync(store, repository)
@@ -179,9 +179,9 @@ def test_o4_deleted_generations(
 def test_s6_d1_an_older_list_in_newer_metadata(
     store: TrustStore, repository: Repository
 ) -> None:
-    """A list that goes back in time is refused, although its economy signed it again."""
-    newer = WORLD.list_token("AUS/status/1.jwt", iat=NOW)
-    older = WORLD.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=30))
+    """A list that goes back in time is refused, although it is signed again."""
+    newer = WORLD.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=50))
+    older = WORLD.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=55))
     republish(repository, AUS__status__1_jwt=newer)
     sync(store, repository)
     republish(repository, AUS__status__1_jwt=older)
@@ -245,7 +245,7 @@ def test_d3_a_target_that_is_another(store: TrustStore, repository: Repository) 
 
 @pytest.mark.parametrize(
     "name",
-    ["NZL/issuer.json", "AUS/../NZL/issuer.json", "AUS/Issuer.json", "AUS/x/y.jwt"],
+    ["NZL/status/9.jwt", "AUS/../NZL/issuer.json", "AUS/Issuer.json", "AUS/x/y.jwt"],
 )
 def test_d6_d8_an_economy_signs_what_is_not_its(
     store: TrustStore, repository: Repository, name: str
@@ -254,7 +254,6 @@ def test_d6_d8_an_economy_signs_what_is_not_its(
     repository.documents[name] = repository.documents["AUS/issuer.json"]
     own = [each for each in repository.documents if each.startswith("AUS/")]
     repository.listed["AUS"] = [*own, name]
-    repository.paths["AUS"] = ["*", "*/*", "*/*/*", "*/*/*/*"]
     repository.publish()
     report = sync(store, repository)
     assert name in {problem.document for problem in report.problems}
@@ -343,8 +342,11 @@ def test_d14_damaged_bundles(
         "evil",
         "metadata/a b",
         "targets//x",
-    ]
-    + ["metadata/", "targets/..", "C:\\evil", "metadata\\evil"],
+        "metadata/",
+        "targets/..",
+        "C:\\evil",
+        "metadata\\evil",
+    ],
 )
 def test_d14_d11_foreign_members(
     tmp_path: Path, store: TrustStore, repository: Repository, name: str
@@ -365,15 +367,16 @@ def test_d14_bombs(tmp_path: Path, store: TrustStore, repository: Repository) ->
         for number in range(8193):
             archive.writestr(f"targets/{number}", b"")
     twice = tmp_path / "twice"
-    with zipfile.ZipFile(twice, "w") as archive, pytest.warns(UserWarning):
-        for _ in range(2):
+    with zipfile.ZipFile(twice, "w") as archive:
+        archive.writestr("targets/x", b"")
+        with pytest.warns(UserWarning, match="Duplicate name"):
             archive.writestr("targets/x", b"")
     bomb = tmp_path / "bomb"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(5):
             archive.writestr(f"targets/{number}", bytes(16 * 2**20))
     for file in (many, twice, bomb):
-        with pytest.raises(verifier.SyncError, match="too many|twice|inflates"):
+        with pytest.raises(verifier.SyncError, match=r"too many|twice|inflates"):
             sync(store, repository, source=file)
 
 
@@ -408,20 +411,35 @@ def test_o6_one_sync_at_a_time(
         assert reason(other) == "accepted"
 
 
+def _flip(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_suffix(".x"))
+    path.symlink_to(path.with_suffix(".x"))
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _to_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
-    "missing": lambda path: path.unlink(),
+    "missing": Path.unlink,
     "empty": lambda path: path.write_bytes(b""),
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
-    "flipped": lambda path: path.write_bytes(
-        bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:]
-    ),
+    "flipped": _flip,
     "longer": lambda path: path.write_bytes(path.read_bytes() + b" "),
-    "link": lambda path: (
-        path.rename(path.with_suffix(".x")),
-        path.symlink_to(path.with_suffix(".x")),
-    ),
-    "pipe": lambda path: (path.unlink(), os.mkfifo(path)),
-    "folder": lambda path: (path.unlink(), path.mkdir()),
+    "link": _link,
+    "pipe": _pipe,
+    "folder": _to_folder,
 }
 
 
@@ -429,7 +447,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 def test_o3_l9_damaged_stores(
     tmp_path: Path, repository: Repository, damage: Callable[[Path], object]
 ) -> None:
-    """Whatever file of a generation is damaged, it no longer counts; the one before does."""
+    """A generation of which any file is damaged no longer counts."""
     folder = tmp_path / "store"
     store = TrustStore(folder)
     sync(store, repository)

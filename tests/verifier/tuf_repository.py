@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
+    Key,
     Metadata,
     MetaFile,
     Root,
@@ -31,7 +32,7 @@ class Repository:
     def __init__(self, folder: Path, documents: Mapping[str, bytes]) -> None:
         self.folder = folder
         self.documents = dict(documents)
-        self.issued_at = NOW
+        self.issued_at = NOW - timedelta(hours=1)
         self.versions: dict[str, int] = {}
         self.expires: dict[str, datetime] = {}
         self.signers: dict[str, list[CryptoSigner]] = {
@@ -42,6 +43,7 @@ class Repository:
         self.paths: dict[str, list[str]] = {}
         self.listed: dict[str, list[str]] = {}
         """Names that a role lists instead of its own."""
+        self.snapshot: dict[str, MetaFile] = {}
         self.root_version = 1
         self.timestamp_fields: dict[str, Any] = {}
         self.write_root()
@@ -65,12 +67,13 @@ class Repository:
 
     def publish(self) -> None:
         """Write everything anew, one version up."""
-        snapshot_meta = {"targets.json": self._targets()}
+        # TUF lets no role leave the snapshot, only the delegations.
+        self.snapshot["targets.json"] = self._targets()
         for role in self.roles:
-            snapshot_meta[f"{role}.json"] = self._economy(role)
+            self.snapshot[f"{role}.json"] = self._economy(role)
         version = self._next("snapshot")
         snapshot = Snapshot(
-            version=version, expires=self._expiry("snapshot"), meta=snapshot_meta
+            version=version, expires=self._expiry("snapshot"), meta=self.snapshot
         )
         self._write(f"{version}.snapshot", snapshot, self.signers["snapshot"])
         fields = {"x-abtc-issued-at": f"{self.issued_at:%Y-%m-%dT%H:%M:%SZ}"}
@@ -92,7 +95,8 @@ class Repository:
 
     def _targets(self) -> MetaFile:
         version = self._next("targets")
-        keys, roles = {}, {}
+        keys: dict[str, Key] = {}
+        roles: dict[str, DelegatedRole] = {}
         for role in self.roles:
             signer = self.signers.setdefault(role, [CryptoSigner.generate_ecdsa()])[0]
             keys[signer.public_key.keyid] = signer.public_key
