@@ -12,15 +12,25 @@ def outcome_of(decision: Decision) -> str:
 
 
 def as_object(decision: Decision) -> dict[str, object]:
-    """Return the object that ``--json`` prints; moments are RFC 3339, dates ISO 8601."""
-    accepted = decision if isinstance(decision, Accepted) else None
-    return {
+    """Return the object that ``--json`` prints; moments as RFC 3339, dates ISO 8601."""
+    common = {
         "outcome": outcome_of(decision),
-        "reason": None if accepted else decision.reason.value,  # type: ignore[union-attr]
-        "card": _card(accepted) if accepted else None,
-        "entitlement": _entitlement(accepted) if accepted else None,
-        "must_see": [each.value for each in accepted.must_see] if accepted else [],
         "evidence": _evidence(decision.evidence),
+    }
+    if isinstance(decision, Accepted):
+        return {
+            **common,
+            "reason": None,
+            "card": _card(decision),
+            "entitlement": _entitlement(decision),
+            "must_see": [each.value for each in decision.must_see],
+        }
+    return {
+        **common,
+        "reason": decision.reason.value,
+        "card": None,
+        "entitlement": None,
+        "must_see": [],
     }
 
 
