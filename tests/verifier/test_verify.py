@@ -345,6 +345,15 @@ def test_q4_foreign_codes(text: str) -> None:
     assert decide(text) == "card.foreign"
 
 
+@pytest.mark.parametrize(
+    "prefix", ["", "ABTC2:", "abtc1:", "ABTC1", "HC1:AB", "      "]
+)
+def test_q4_unpack_reads_its_own_version(prefix: str) -> None:
+    """What another prefix stands for is not guessed."""
+    with pytest.raises(verifier.PackingError, match="does not begin"):
+        verifier.unpack(prefix + CODE[6:])
+
+
 @pytest.mark.parametrize("text", ["ABTC1:", "ABTC1:" + CODE, CODE + "\n", CODE + " "])
 def test_q3_q4_damaged_codes(text: str) -> None:
     """A doubled prefix or a stray character is damage."""
@@ -704,6 +713,46 @@ def test_q2_seen_cards_with_a_member_that_looks_like_a_proof() -> None:
         assert decide("ABTC1:" + _base45.encode(altered)) == "signature.invalid"
 
 
+def test_q2_seen_cards_with_a_member_that_repeats_the_proof() -> None:
+    """Nor does a member that ends in the very bytes of the proof before it."""
+    made_at = int.from_bytes(b"ABCD", "big")
+    ending = "\x11\x1aABCD\x12X@" + "x" * 64
+    card = WORLD.card(zzz=ending)
+    signed = WORLD.proof(card, at=datetime.fromtimestamp(made_at, UTC))
+    first = verifier.pack(f"{card}{signed.rpartition('.')[0]}.{b64u(b'x' * 64)}")
+    data = _base45.decode(first[6:])
+    second = f"ABTC1:{_base45.encode(data[:-73] + _base45.decode(CODE[6:])[-73:])}"
+    trust = WORLD.trust()
+    for shown, expected in ((first, "proof.device"), (second, "card.malformed")):
+        assert decide(shown, trust=WORLD.trust()) == expected
+        assert decide(shown, trust=trust) == expected
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b"\xa2\x62bb\x00\x61a\x00",
+        b"\xa2\x61b\x00\x61a\x00",
+        b"\x81\xa2\x61b\x00\x61a\x00",
+        b"\xa1\x61a\xa2\x61b\x00\x61a\x00",
+        b"\xa1\x61a\xfb\x3f\xf8" + bytes(6),
+        b"\xa1\x61a\x41a",
+        b"\xa1\x61a\xf7",
+        b"\xa1\x00\x00",
+        b"\xa1\x61a\xa1\x00\x00",
+        b"\x81\x41a",
+        b"\xf8\x63",
+        b"\x41a",
+    ],
+)
+def test_q2_members_that_json_cannot_say(member: bytes) -> None:
+    """At every depth: names are text in order, and values are JSON's."""
+    data = _base45.decode(WORLD.show(WORLD.card(form="physical", x=0))[6:])
+    assert data.endswith(b"\x61x\x00")
+    code = f"ABTC1:{_base45.encode(data[:-1] + member)}"
+    assert decide(code) == "card.malformed"
+
+
 def test_q2_seen_cards_with_a_proof_that_looks_like_two() -> None:
     """An answer to a challenge that ends like an ordinary proof cuts no card in two."""
     looks = b"\x11\x1a\x7f\x00\x00\x00\x12\x58\x40"
@@ -724,6 +773,8 @@ def test_q2_seen_cards_with_a_proof_that_looks_like_two() -> None:
     ("key", "value"),
     [
         (8, "text"),
+        (8, "x" * 33),
+        (8, [2] * 33),
         (8, bytes(32)),
         (17, "1894708800"),
         (17, True),
