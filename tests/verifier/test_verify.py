@@ -247,6 +247,17 @@ def test_k4_weak_proof_claims(claim: str, value: object) -> None:
     assert decide(shown) in {"card.malformed", "proof.binding"}
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "card.malformed"), (31, "card.malformed"), (32, "proof.binding")]
+    + [(33, "card.malformed"), (64, "card.malformed")],
+)
+def test_k4_digest_of_another_size(size: int, expected: str) -> None:
+    """What is no SHA-256 is malformed; a SHA-256 of something else binds nothing."""
+    shown = WORLD.show(CARD, as_text=True, sd_hash=b64u(bytes(size)))
+    assert decide(shown) == expected
+
+
 def test_k4_nonce_and_audience() -> None:
     """A nonce that nobody asked for, or another audience, is refused."""
     assert decide(WORLD.show(CARD, nonce="iat.1")) == "proof.nonce"
