@@ -247,6 +247,17 @@ def test_k4_weak_proof_claims(claim: str, value: object) -> None:
     assert decide(shown) in {"card.malformed", "proof.binding"}
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "card.malformed"), (31, "card.malformed"), (32, "proof.binding")]
+    + [(33, "card.malformed"), (64, "card.malformed")],
+)
+def test_k4_digest_of_another_size(size: int, expected: str) -> None:
+    """What is no SHA-256 is malformed; a SHA-256 of something else binds nothing."""
+    shown = WORLD.show(CARD, as_text=True, sd_hash=b64u(bytes(size)))
+    assert decide(shown) == expected
+
+
 def test_k4_nonce_and_audience() -> None:
     """A nonce that nobody asked for, or another audience, is refused."""
     assert decide(WORLD.show(CARD, nonce="iat.1")) == "proof.nonce"
@@ -343,6 +354,15 @@ def test_k13_economy_lists(economies: object) -> None:
 def test_q4_foreign_codes(text: str) -> None:
     """What is not an ABTC code is called so, and nothing is opened."""
     assert decide(text) == "card.foreign"
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "ABTC2:", "abtc1:", "ABTC1", "HC1:AB", "      "]
+)
+def test_q4_unpack_reads_its_own_version(prefix: str) -> None:
+    """What another prefix stands for is not guessed."""
+    with pytest.raises(verifier.PackingError, match="does not begin"):
+        verifier.unpack(prefix + CODE[6:])
 
 
 @pytest.mark.parametrize("text", ["ABTC1:", "ABTC1:" + CODE, CODE + "\n", CODE + " "])
@@ -704,6 +724,46 @@ def test_q2_seen_cards_with_a_member_that_looks_like_a_proof() -> None:
         assert decide("ABTC1:" + _base45.encode(altered)) == "signature.invalid"
 
 
+def test_q2_seen_cards_with_a_member_that_repeats_the_proof() -> None:
+    """Nor does a member that ends in the very bytes of the proof before it."""
+    made_at = int.from_bytes(b"ABCD", "big")
+    ending = "\x11\x1aABCD\x12X@" + "x" * 64
+    card = WORLD.card(zzz=ending)
+    signed = WORLD.proof(card, at=datetime.fromtimestamp(made_at, UTC))
+    first = verifier.pack(f"{card}{signed.rpartition('.')[0]}.{b64u(b'x' * 64)}")
+    data = _base45.decode(first[6:])
+    second = f"ABTC1:{_base45.encode(data[:-73] + _base45.decode(CODE[6:])[-73:])}"
+    trust = WORLD.trust()
+    for shown, expected in ((first, "proof.device"), (second, "card.malformed")):
+        assert decide(shown, trust=WORLD.trust()) == expected
+        assert decide(shown, trust=trust) == expected
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b"\xa2\x62bb\x00\x61a\x00",
+        b"\xa2\x61b\x00\x61a\x00",
+        b"\x81\xa2\x61b\x00\x61a\x00",
+        b"\xa1\x61a\xa2\x61b\x00\x61a\x00",
+        b"\xa1\x61a\xfb\x3f\xf8" + bytes(6),
+        b"\xa1\x61a\x41a",
+        b"\xa1\x61a\xf7",
+        b"\xa1\x00\x00",
+        b"\xa1\x61a\xa1\x00\x00",
+        b"\x81\x41a",
+        b"\xf8\x63",
+        b"\x41a",
+    ],
+)
+def test_q2_members_that_json_cannot_say(member: bytes) -> None:
+    """At every depth: names are text in order, and values are JSON's."""
+    data = _base45.decode(WORLD.show(WORLD.card(form="physical", x=0))[6:])
+    assert data.endswith(b"\x61x\x00")
+    code = f"ABTC1:{_base45.encode(data[:-1] + member)}"
+    assert decide(code) == "card.malformed"
+
+
 def test_q2_seen_cards_with_a_proof_that_looks_like_two() -> None:
     """An answer to a challenge that ends like an ordinary proof cuts no card in two."""
     looks = b"\x11\x1a\x7f\x00\x00\x00\x12\x58\x40"
@@ -724,6 +784,8 @@ def test_q2_seen_cards_with_a_proof_that_looks_like_two() -> None:
     ("key", "value"),
     [
         (8, "text"),
+        (8, "x" * 33),
+        (8, [2] * 33),
         (8, bytes(32)),
         (17, "1894708800"),
         (17, True),
