@@ -56,6 +56,10 @@ class Holder:
         return verifier.Passport(
             country=self.passport_country,
             number=self.passport_number,
+            family_name=self.family_name,
+            given_name=self.given_name,
+            nationality=self.nationality,
+            birthdate=f"{self.birthdate:%y%m%d}",
             expires_on=self.passport_expires_on,
         )
 

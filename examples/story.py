@@ -208,7 +208,10 @@ class Story:
             )
 
     def _copies(self) -> Iterator[Scene]:
-        guard, trust = verifier.ReplayGuard(), self.table.trust("SGP")
+        guard, trust = (
+            verifier.ReplayGuard(verifier.Policy(economy="SGP")),
+            self.table.trust("SGP"),
+        )
         screen = self._screen(JANE, self.jane, self.phone)
         for title, seconds, expect in (
             ("A live code, first traveller", 0, "entry.cleared"),

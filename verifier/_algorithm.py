@@ -9,7 +9,7 @@ from ._documents import Issuer
 from ._keys import TrustedKey
 from ._packing import PREFIX as QR_PREFIX
 from ._packing import is_any_version
-from ._presentation import Presentation, Proof, SignedCard, derived_nonce
+from ._presentation import HolderKey, Presentation, Proof, SignedCard, derived_nonce
 from ._sdjwt import parse_presentation_text
 from ._status import StatusList
 from ._stop import Refer, Reject
@@ -21,6 +21,7 @@ from .policy import Policy
 from .reasons import RejectReason, UndecidedReason
 from .trust import Sighting, Trust
 
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{22,86}")
 _LIST_NUMBER = re.compile(r"0|[1-9][0-9]{0,9}")
 _BAD_STATES = {
     1: RejectReason.REVOKED,
@@ -49,7 +50,8 @@ def verify(
         trust: Issuers, rules and lists, loaded beforehand.
         policy: What this device demands.
         expected_passport: What was read of the traveller's passport. None if nothing
-            was: the answer then asks the officer to compare.
+            was, or not its names, birth date and end: the answer then asks the officer
+            to compare.
         expected_challenge: The challenge that this device showed to the phone. None if
             it showed none.
         now: The moment of the check, timezone-aware. Days of stay are counted by its
@@ -62,7 +64,8 @@ def verify(
 
     Raises:
         TypeError: ``presentation`` is not text.
-        ValueError: ``now`` is naive. A bad card never raises.
+        ValueError: ``now`` is naive, or ``expected_challenge`` is no challenge. A bad
+            card never raises.
 
     Not checked: that the traveller is the holder (see ``must_see``), and that the proof
     was not shown before (see `ReplayGuard`).
@@ -73,6 +76,8 @@ def verify(
         raise TypeError("presentation must be text")
     if now.utcoffset() is None:
         raise ValueError("now must be timezone-aware")
+    if expected_challenge is not None and not _CHALLENGE.fullmatch(expected_challenge):
+        raise ValueError("a challenge is 22 to 86 of A-Z, a-z, 0-9, _ and -")
     trail = _Trail(now=now, trust=trust)
     try:
         return _accept(
@@ -142,7 +147,7 @@ def _accept(
     _check_proof(shown, trail, policy, challenge)  # 9
     trail.status = trust.status_list(card.status_uri)  # 10
     _check_status(card, trail.status, policy, now)
-    if passport:
+    if passport is not None:
         _check_passport(card, passport, now)  # 11
     trail.overlay = trust.overlay_of(policy.economy, issuer, card.status_uri)
     case = Case(
@@ -216,24 +221,34 @@ def _check_dates(card: Card, policy: Policy, now: datetime) -> None:
 def _check_proof(
     shown: Presentation, trail: _Trail, policy: Policy, challenge: str | None
 ) -> None:
-    holder_key, proof = shown.card.holder_key, shown.proof
-    if holder_key is None:  # a physical card cannot answer a challenge
+    if shown.card.holder_key is None:  # plastic cannot answer a challenge
         if challenge is not None:
             raise Refer(UndecidedReason.PROOF_CHALLENGE)
         return
-    if proof is None:
+    proof = _find_proof(shown)  # a
+    _check_device(proof, shown.card.holder_key)  # b
+    trail.proof, trail.holder_key = proof, shown.card.holder_key.thumbprint()
+    _check_proof_age(proof, policy, trail.now)  # c, d
+    _check_audience(proof, policy)  # e
+    _check_nonce(proof, challenge)  # f
+    if proof.card_digest != shown.card.digest:  # g
+        raise Reject(RejectReason.PROOF_BINDING)
+
+
+def _find_proof(shown: Presentation) -> Proof:
+    if shown.proof is None:
         raise Reject(RejectReason.PROOF_MISSING)
-    if not _jose.is_signed_by(
-        holder_key.public_key, proof.signing_input, proof.signature
-    ):
+    return shown.proof
+
+
+def _check_device(proof: Proof, key: HolderKey) -> None:
+    if not _jose.is_signed_by(key.public_key, proof.signing_input, proof.signature):
         raise Reject(RejectReason.PROOF_DEVICE)
-    trail.proof, trail.holder_key = proof, holder_key.thumbprint()
-    _check_proof_age(proof, policy, trail.now)
+
+
+def _check_audience(proof: Proof, policy: Policy) -> None:
     if proof.audience != policy.audience:
         raise Reject(RejectReason.PROOF_AUDIENCE)
-    _check_nonce(proof, challenge)
-    if proof.card_digest != shown.card.digest:
-        raise Reject(RejectReason.PROOF_BINDING)
 
 
 def _check_proof_age(proof: Proof, policy: Policy, now: datetime) -> None:
@@ -289,4 +304,6 @@ def _check_passport(card: Card, passport: Passport, now: datetime) -> None:
 def _must_see(card: Card, passport: Passport | None) -> tuple[MustSee, ...]:
     if card.form == PHYSICAL:
         return (MustSee.PLASTIC_CARD, MustSee.PASSPORT, MustSee.FACE)
-    return (MustSee.FACE,) if passport else (MustSee.PASSPORT, MustSee.FACE)
+    if passport is not None and passport.is_fully_read:
+        return (MustSee.FACE,)
+    return (MustSee.PASSPORT, MustSee.FACE)

@@ -23,7 +23,7 @@ def decode(text: str) -> bytes:
     Raises:
         ValueError: A foreign character, a length of 3n+1, or a group out of range.
     """
-    raw = text.encode("ascii")  # UnicodeEncodeError is a ValueError
+    raw = text.encode("ascii", "replace")  # to a question mark, which is foreign
     if raw.translate(None, _ALPHABET):
         raise ValueError("character outside the base45 alphabet")
     digits = raw.translate(_DIGIT)

@@ -1,8 +1,9 @@
 """Strict readers of the trust documents (specification, section 7)."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from . import _b64, _jose, _json
@@ -13,6 +14,7 @@ from ._rules import (
     PairEffect,
     PairRule,
     Scheme,
+    check_between,
     check_pair_rules,
 )
 from .card import APP, PHYSICAL, is_economy_code, is_url
@@ -26,7 +28,7 @@ _MEMBERSHIPS = ("full", "transitional")
 _UNITS = ("days", "months")
 _USES = ("card", "status")
 _MAX_SPAN = 1200
-_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _Row = Mapping[str, object]
 
 
@@ -119,7 +121,8 @@ def parse_policy(document: bytes, *, economy: str, scheme: Scheme) -> Destinatio
         _pair_rule({**row, "destination": economy})
         for row in _rows(content, "exclusions")
     )
-    check_pair_rules((*scheme.pair_rules, *exclusions))
+    check_pair_rules(exclusions)
+    check_between(scheme.pair_rules, exclusions)
     return DestinationRules(
         accepts_form={
             form: _dated(content, "accepts_form", _boolean, only={"form": form})
@@ -185,10 +188,9 @@ def _moment(row: _Row, name: str) -> datetime:
     text = row.get(name)
     if not isinstance(text, str):
         raise ValueError(f"{name} is not a moment")
-    moment = datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)
-    if moment.strftime(_MOMENT) != text:
+    if not _MOMENT.fullmatch(text):
         raise ValueError(f"{name} is not written as YYYY-MM-DDTHH:MM:SSZ")
-    return moment
+    return datetime.fromisoformat(text)
 
 
 def _key(row: _Row, url: str) -> TrustedKey:

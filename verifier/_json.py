@@ -51,18 +51,18 @@ def canonical(value: object) -> str:
     return _encode(value)
 
 
-def check_value(value: object, max_depth: int = MAX_DEPTH) -> None:
-    """Check depth and text of a value that a parser has built.
+def check_value(value: object) -> None:
+    """Check depth, text and numbers of a value that a parser has built.
 
     Raises:
-        ValueError: Nested deeper than ``max_depth``, or text with unpaired surrogates.
+        ValueError: Nested deeper than 16, text with unpaired surrogates, or an integer
+            beyond 2**53 under another name than ``idx``.
     """
     level: list[object] = [value]
-    for _ in range(max_depth + 1):
-        if not level:
-            return
+    for depth in range(MAX_DEPTH + 1):
+        if depth == MAX_DEPTH and any(isinstance(each, dict | list) for each in level):
+            raise ValueError("nested too deep")
         level = [inner for outer in level for inner in _children(outer)]
-    raise ValueError("nested too deep")
 
 
 def is_object(value: object) -> TypeGuard[dict[str, object]]:
@@ -80,10 +80,17 @@ def _children(value: object) -> Iterable[object]:
         value.encode()  # UnicodeEncodeError is a ValueError
         return ()
     if isinstance(value, list):
+        _check_integers(value)
         return value
     if isinstance(value, dict):
+        _check_integers(inner for name, inner in value.items() if name != "idx")
         return [*value, *value.values()]
     return ()
+
+
+def _check_integers(values: Iterable[object]) -> None:
+    if any(type(value) is int and abs(value) > EXACT_INTEGER for value in values):
+        raise ValueError("integer beyond 2**53")
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, product
 
 from ._dated import Dated, Period, Span
 
@@ -63,8 +63,22 @@ def check_pair_rules(rules: Iterable[PairRule]) -> None:
         ValueError: Two rows do.
     """
     for first, second in combinations(rules, 2):
-        if first.contradicts(second):
-            raise ValueError("two pair rules of equal rank contradict each other")
+        _check_agree(first, second)
+
+
+def check_between(rules: Iterable[PairRule], others: Iterable[PairRule]) -> None:
+    """Check that no row of one table contradicts a row of the other.
+
+    Raises:
+        ValueError: One does.
+    """
+    for first, second in product(rules, others):
+        _check_agree(first, second)
+
+
+def _check_agree(first: PairRule, second: PairRule) -> None:
+    if first.contradicts(second):
+        raise ValueError("two pair rules of equal rank contradict each other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ def parse_presentation_text(text: str) -> Presentation:
         raise ValueError("not a card, one ~ and at most one proof")
     jws = _jose.parse_jws(card_text, token_type=CARD_TOKEN_TYPE, has_key_id=True)
     claims = jws.unverified_payload
-    card = _parse_claims(claims)
+    card = parse_card(claims)
     signed = SignedCard(
         unverified_claims=UnverifiedCard(card),
         others=other_members(claims),
@@ -56,13 +56,6 @@ def parse_presentation_text(text: str) -> Presentation:
 def is_printable(value: object) -> bool:
     """Tell whether ``value`` is text that may be an audience or a nonce."""
     return isinstance(value, str) and _PRINTABLE.fullmatch(value) is not None
-
-
-def _parse_claims(claims: Mapping[str, object]) -> Card:
-    try:
-        return parse_card(claims)
-    except KeyError as error:
-        raise ValueError(f"claim {error} is missing") from error
 
 
 def _holder_key(claims: Mapping[str, object], card: Card) -> HolderKey | None:

@@ -11,8 +11,8 @@ from ._keys import TrustedKey
 TOKEN_TYPE = "statuslist+jwt"  # noqa: S105  # a media type
 MAX_TOKEN = 4 * 2**20
 """Characters."""
-MAX_INFLATED = 4 * 2**20
-"""Bytes: sixteen times the largest list that this profile allows."""
+MAX_ENTRIES = 2**20
+"""The largest list that this profile allows."""
 MAX_REFRESH = timedelta(hours=24)
 _BITS = (1, 2, 4, 8)
 
@@ -105,7 +105,7 @@ def _parse_claims(claims: Mapping[str, object], expected_uri: str) -> StatusList
         expires_at=datetime.fromtimestamp(expires_at, UTC),
         refresh_after=_refresh_after(claims),
         bits=bits,
-        entries=_inflate(_b64.decode(packed)),
+        entries=_inflate(_b64.decode(packed), MAX_ENTRIES * bits // 8),
     )
 
 
@@ -118,7 +118,7 @@ def _refresh_after(claims: Mapping[str, object]) -> timedelta | None:
     return timedelta(seconds=min(seconds, MAX_REFRESH.total_seconds()))
 
 
-def _inflate(data: bytes) -> bytes:
+def _inflate(data: bytes, most: int) -> bytes:
     """Inflate one whole zlib stream and nothing else.
 
     ``decompressobj`` returns what it has when the stream is cut, so its end, and that
@@ -126,10 +126,10 @@ def _inflate(data: bytes) -> bytes:
     """
     stream = zlib.decompressobj()
     try:
-        inflated = stream.decompress(data, MAX_INFLATED + 1)
+        inflated = stream.decompress(data, most + 1)
     except zlib.error as error:
         raise ValueError("lst is not a zlib stream") from error
-    if len(inflated) > MAX_INFLATED:
+    if len(inflated) > most:
         raise ValueError("list is too long")
     if not stream.eof or stream.unused_data or stream.unconsumed_tail:
         raise ValueError("zlib stream is cut, or followed by something")

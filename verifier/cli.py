@@ -13,12 +13,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 from . import _report
 from ._algorithm import verify
-from ._packing import pack, unpack
+from ._packing import is_any_version, pack, unpack
 from .decision import Decision
 from .errors import PolicyError, TrustError
 from .passport import Passport
@@ -44,6 +45,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``abtc-verify`` and return its exit status."""
     options = _parser().parse_args(arguments)
+    if sys.stdout is None:
+        return BAD_INPUT
     try:
         status = _run(options)
         sys.stdout.flush()
@@ -57,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="abtc-verify", description="Check ABTC cards, offline.")
+    parser.add_argument("--version", action="version", version=metadata.version("abtc"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, run, what in (
         ("check", _check, "decide about cards, from QR text or pictures"),
@@ -314,19 +318,22 @@ def _json_part(part: str) -> object:
 def _texts(source: str, *, pictures: bool) -> Iterator[str]:
     if source == "-":
         yield from _lines(sys.stdin)
-    elif pictures and not source.startswith("ABTC"):
+    elif pictures and not is_any_version(source):
         yield from _picture_texts(Path(source))
     else:
         yield source
 
 
-def _lines(stream: TextIO) -> Iterator[str]:
+def _lines(stream: TextIO | None) -> Iterator[str]:
+    if stream is None:
+        raise _InputError("there is no standard input")
     stream.reconfigure(errors="replace")  # type: ignore[attr-defined]
     while line := stream.readline(_MAX_LINE):
         rest = line
         while len(rest) == _MAX_LINE and not rest.endswith("\n"):
             rest = stream.readline(_MAX_LINE)  # what is so long is refused anyway
-        yield line.rstrip("\r\n")
+        if text := line.rstrip("\r\n"):
+            yield text
 
 
 def _picture_texts(path: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@
     - StoreError   the device's store cannot be used
     - SyncError    new trust data was refused; what was there before stays in use
 
+`MrzError` and ``scan.ImageError`` are `ValueError`s: the text or the picture is none.
 ``ValueError`` and ``TypeError`` report a bug of the caller, such as a time without a
 zone. A bad *card* is never an exception: it is a `Rejected` or `Undecided` decision.
 """

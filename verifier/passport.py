@@ -6,7 +6,7 @@ because the passport in hand has another number.
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NoReturn, Self
 
@@ -81,10 +81,19 @@ class Passport:
             _require("nationality", self.nationality, _CODE, "three letters A to Z")
         if self.sex is not None:
             _require("sex", self.sex, _SEX, "F, M or X")
+        if isinstance(self.expires_on, datetime):  # a date that compares with no date
+            msg = "expires_on is a moment, not a day"
+            raise ValueError(msg)
         if self.birthdate is not None and not is_possible_birthdate(self.birthdate):
             msg = "birthdate is not YYMMDD with << for unknown parts"
             raise ValueError(msg)
         self._check_names()
+
+    @property
+    def is_fully_read(self) -> bool:
+        """Whether all that a card can be compared with was read, and the end."""
+        read = (self.family_name, self.birthdate, self.expires_on)
+        return None not in read
 
     def _check_names(self) -> None:
         if (self.family_name is None) != (self.given_name is None):

@@ -50,5 +50,7 @@ class Policy:
             self.max_trust_age,
             self.max_list_age,
         )
+        if not all(isinstance(each, timedelta) for each in durations):
+            raise PolicyError("durations must be timedelta")
         if min(durations) < timedelta(0):
             raise PolicyError("durations must not be negative")

@@ -55,7 +55,7 @@ class UndecidedReason(StrEnum):
     VERSION = "card.version"
     """An ABTC code of a version that this software does not know (step 1)."""
     CLOCK = "time.clock"
-    """The device's clock is behind what signed data has proven (step 2)."""
+    """The device's clock is behind trust data that it has accepted (step 2)."""
     NOT_YET = "time.not_yet"
     """The card is not good yet, or the clock is behind (step 8)."""
     TRUST_STALE = "trust.stale"

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 
 from .decision import Accepted, Decision, Undecided
+from .policy import Policy
 from .reasons import UndecidedReason
 
 _Key = tuple[str, datetime, str]
@@ -23,28 +24,28 @@ class ReplayGuard:
     Not safe to share between threads without a lock; keep one for each lane.
 
     Args:
-        memory: How long a proof is remembered; at least the policy's proof age and
-            allowance ahead together.
+        policy: The policy of the device: a proof is remembered for as long as it could
+            be accepted.
         same_scan: How long the same proof may be handed in again.
         capacity: Most proofs remembered; the oldest is forgotten first. 4,096 take
             less than 2 MB.
 
     Raises:
-        ValueError: ``capacity`` is below 1 or a duration is negative.
+        ValueError: ``capacity`` is below 1 or ``same_scan`` is negative.
 
     Source: specification, section 8, last paragraphs.
     """
 
     def __init__(
         self,
+        policy: Policy,
         *,
-        memory: timedelta = timedelta(seconds=60),
         same_scan: timedelta = timedelta(seconds=5),
         capacity: int = 4096,
     ) -> None:
-        if capacity < 1 or min(memory, same_scan) < timedelta(0):
+        if capacity < 1 or same_scan < timedelta(0):
             raise ValueError("capacity below 1, or a negative duration")
-        self._memory = memory
+        self._memory = policy.max_proof_age + policy.max_proof_ahead
         self._same_scan = same_scan
         self._capacity = capacity
         self._seen: OrderedDict[_Key, timedelta] = OrderedDict()
@@ -65,10 +66,9 @@ class ReplayGuard:
             `Undecided` with ``proof.repeat`` for an accepted proof that this device saw
             before; anything else unchanged.
         """
-        if not isinstance(decision, Accepted):
-            return decision
-        key = _key(decision)
+        key = _key(decision) if isinstance(decision, Accepted) else None
         if key is None:
+            self._last = None  # another traveller has been in between
             return decision
         now = decision.evidence.now - _EPOCH
         self._forget(now)
@@ -80,6 +80,7 @@ class ReplayGuard:
         is_same_scan = key == self._last and abs(now - first_seen) <= self._same_scan
         if is_same_scan:
             return decision
+        self._last = None
         return Undecided(
             UndecidedReason.PROOF_REPEAT,
             decision.evidence,
@@ -100,7 +101,7 @@ class ReplayGuard:
             del self._seen[key]
 
 
-def _key(decision: Accepted) -> _Key | None:
+def _key(decision: Decision) -> _Key | None:
     # Never the token text: an ECDSA signature has a second spelling.
     evidence = decision.evidence
     if not (evidence.holder_key and evidence.proof_issued_at and evidence.proof_nonce):

@@ -6,6 +6,8 @@ texts that say they are ABTC codes are returned; nothing else is kept, shown or 
 
 import io
 import math
+import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,6 +27,11 @@ _MARK = "ABTC"
 _QR = BarcodeFormats(BarcodeFormat.QRCode)
 _ENLARGEMENTS = ((2, 2, 120), (3, 4, 200))
 """Factor, then radius and strength of the sharpening: found by measuring."""
+_MAX_SECONDS = 0.3
+_MAX_FIRST_PIXELS = 4_000_000
+"""A larger picture is first tried at this size, which is quick."""
+_MAX_SIDE = 65_535
+"""What the reader can take."""
 _MAX_ENLARGED_PIXELS = 24_000_000
 """A picture already this large holds its code in enough pixels."""
 
@@ -38,6 +45,10 @@ def read_codes(source: Source) -> tuple[str, ...]:
 
     The picture is tried as it is and, if that finds no ABTC code, enlarged and
     sharpened: small codes, at two camera pixels a module and below, are read only then.
+    No further try is begun once 0.3 s have gone by.  A picture made up of nothing but
+    finder patterns can still hold the first try for about two seconds, and nothing in
+    this process can stop it: a gate that reads files of strangers runs this in a
+    process of its own that it can end.
 
     Args:
         source: Path of a PNG or JPEG file; the bytes of one; or an array of 8-bit
@@ -56,25 +67,21 @@ def read_codes(source: Source) -> tuple[str, ...]:
     return _read(source, _MARK)
 
 
-def read_any_codes(source: Source) -> tuple[str, ...]:
-    """Return the texts of all QR codes in a picture, whatever they are.
-
-    For measuring the reader on other codes; a device calls `read_codes`. Arguments and
-    errors are the same.
-    """
-    return _read(source, "")
-
-
 def _read(source: Source, mark: str) -> tuple[str, ...]:
     picture = _open(source)
+    started = time.perf_counter()
     for attempt in _attempts(picture):
         found = _texts(attempt, mark)
-        if found:
+        if found or time.perf_counter() - started > _MAX_SECONDS:
             return found
     return ()
 
 
 def _attempts(picture: Image.Image) -> Iterator[Image.Image]:
+    if math.prod(picture.size) > _MAX_FIRST_PIXELS:
+        share = math.sqrt(_MAX_FIRST_PIXELS / math.prod(picture.size))
+        size = (int(picture.width * share) or 1, int(picture.height * share) or 1)
+        yield picture.resize(size, Image.Resampling.BICUBIC)
     yield picture
     for factor, radius, percent in _ENLARGEMENTS:
         size = (picture.width * factor, picture.height * factor)
@@ -123,10 +130,10 @@ def _decode(data: bytes) -> Image.Image:
     if len(data) > MAX_FILE:
         raise ImageError("larger than 32 MiB")
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-            if math.prod(picture.size) > MAX_PIXELS:
-                raise ImageError("more than 50 million pixels")
-            return _grey(ImageOps.exif_transpose(picture))
+        with warnings.catch_warnings():
+            # Pillow warns of what is refused below anyway, and of odd metadata.
+            warnings.simplefilter("ignore")
+            return _decode_quietly(data)
     except UnidentifiedImageError as error:
         raise ImageError("neither a PNG nor a JPEG picture") from error
     # Pillow raises these, and more, for files that are cut or made up.
@@ -134,6 +141,19 @@ def _decode(data: bytes) -> Image.Image:
         if isinstance(error, ImageError):
             raise
         raise ImageError("the picture is damaged") from error
+
+
+def _decode_quietly(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        _check_size(*picture.size)
+        return _grey(ImageOps.exif_transpose(picture))
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageError("more than 50 million pixels")
+    if max(width, height) > _MAX_SIDE:
+        raise ImageError("a side of more than 65,535 pixels")
 
 
 def _grey(picture: Image.Image) -> Image.Image:
@@ -155,7 +175,6 @@ def _from_array(pixels: Any) -> Image.Image:
     if view.format != "B" or not (is_grey or is_colour) or 0 in shape:
         raise ImageError("an array must be 8-bit, height x width or height x width x 3")
     height, width = shape[:2]
-    if height * width > MAX_PIXELS:
-        raise ImageError("more than 50 million pixels")
+    _check_size(width, height)
     mode = "L" if is_grey else "RGB"
     return Image.frombytes(mode, (width, height), view.tobytes()).convert("L")

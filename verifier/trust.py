@@ -28,6 +28,8 @@ from .reasons import UndecidedReason
 
 MAX_ISSUED_AHEAD = timedelta(minutes=5)
 """How much later than the trust data a list in it may be dated."""
+MAX_LISTS = 512
+"""Lists of one economy, overlays included."""
 _SCHEME = "scheme.json"
 DOCUMENT_NAME = re.compile(
     r"(?P<owner>[A-Z]{3})/(?:(?P<kind>issuer|policy)\.json"
@@ -109,7 +111,7 @@ def _card_key(frame: Frame, shown: Presentation) -> tuple[bytes, bool] | None:
     return frame.card_key if is_cut_right and not shown.card.others else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trust:
     """Issuers, rules and lists: an immutable snapshot to decide from.
 
@@ -123,7 +125,7 @@ class Trust:
     expires_at: datetime
     """The moment from which it must not be used."""
     time_floor: datetime
-    """The latest moment that signed data has proven to this device."""
+    """The latest ``issued_at`` of any snapshot that this device has accepted."""
     problems: tuple[Problem, ...] = ()
     """Documents that were refused."""
     _scheme: Scheme = field(repr=False)
@@ -157,8 +159,9 @@ class Trust:
             version: Counts up with every publication.
             issued_at: The moment at which the documents were current; timezone-aware.
             expires_at: The moment from which they must not be used; timezone-aware.
-            time_floor: The latest moment that signed data has proven to this device, if
-                it is later than ``issued_at``; timezone-aware.
+            time_floor: The latest ``issued_at`` of any snapshot that this device has
+                accepted, if that is later than this one's; timezone-aware.  Never the
+                date of a list, a card or a proof: one wrong clock would stop a border.
 
         Returns:
             A snapshot. A document of one economy that cannot be used is left out and
@@ -227,6 +230,8 @@ class Trust:
         """Return the destination's overlay over an issuer's list, if it is usable."""
         number = status_uri.removeprefix(f"{issuer.url}/status/")
         url = self._scheme.issuers.get(destination)
+        if url is None:
+            return None
         return self._lists.get(f"{url}/overlay/{issuer.economy}/{number}")
 
     def rules_of(self, destination: str) -> DestinationRules | None:
@@ -261,13 +266,24 @@ class _Reader:
         self._documents = documents
         self._latest_issued_at = latest_issued_at
         self.problems: list[Problem] = []
-        self._names = _parse_names(documents)
+        self._names = self._parse_names()
         self.scheme = _parse_scheme(documents)
         self.issuers = self._read_issuers()
         self.rules = self._read_rules()
         self.lists: dict[str, StatusList] = {}
         self.unusable: set[str] = set()
+        self._lists_of: dict[str, int] = {}
         self._read_lists()
+
+    def _parse_names(self) -> dict[str, re.Match[str]]:
+        names: dict[str, re.Match[str]] = {}
+        for name in self._documents:
+            parts = DOCUMENT_NAME.fullmatch(name)
+            if parts is not None:
+                names[name] = parts
+            elif name != _SCHEME:
+                self._note(name, ValueError("not the name of a trust document"))
+        return names
 
     def _read_issuers(self) -> dict[str, Issuer]:
         issuers: dict[str, Issuer] = {}
@@ -284,6 +300,7 @@ class _Reader:
         rules: dict[str, DestinationRules] = {}
         for name, owner in self._of_kind("policy"):
             try:
+                self._url_of(owner)
                 rules[owner] = _documents.parse_policy(
                     self._documents[name], economy=owner, scheme=self.scheme
                 )
@@ -309,11 +326,18 @@ class _Reader:
             if parts["kind"]:
                 continue
             try:
+                self._count_list(parts["owner"])
                 uri = _list_uri(self._url_of(parts["owner"]), parts)
                 self.unusable.add(uri)
                 self.lists[uri] = self._read_list(name, parts["owner"], uri)
             except ValueError as error:
                 self._note(name, error)
+
+    def _count_list(self, owner: str) -> None:
+        """Bound the memory that one economy's lists can take."""
+        self._lists_of[owner] = self._lists_of.get(owner, 0) + 1
+        if self._lists_of[owner] > MAX_LISTS:
+            raise ValueError(f"more than {MAX_LISTS} lists of one economy")
 
     def _read_list(self, name: str, owner: str, uri: str) -> StatusList:
         if owner not in self.issuers:
@@ -339,18 +363,6 @@ class _Reader:
 
     def _note(self, name: str, error: ValueError) -> None:
         self.problems.append(Problem(document=name, detail=str(error)))
-
-
-def _parse_names(documents: Mapping[str, bytes]) -> dict[str, re.Match[str]]:
-    names: dict[str, re.Match[str]] = {}
-    for name in documents:
-        if name == _SCHEME:
-            continue
-        parts = DOCUMENT_NAME.fullmatch(name)
-        if parts is None:
-            raise TrustError(f"{name!r} is not the name of a trust document")
-        names[name] = parts
-    return names
 
 
 def _parse_scheme(documents: Mapping[str, bytes]) -> Scheme:

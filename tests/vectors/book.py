@@ -102,7 +102,15 @@ class Book:
         passport: dict[str, Any] | None = None,
         challenge: str | None = None,
     ) -> None:
-        """Add a decision vector; what is not said is the default."""
+        """Add a decision vector; what is not said is the default.
+
+        Unless the passport was wholly read, an acceptance asks for it.
+        """
+        read = passport is not None and {"family_name", "birthdate", "expires_on"} <= {
+            name for name, value in passport.items() if value is not None
+        }
+        if expect.get("must_see") == ["face"] and not read:
+            expect = expect | {"must_see": ["passport", "face"]}
         self.vectors.append(
             {
                 "id": f"{self.area}::{name}",

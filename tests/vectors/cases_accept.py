@@ -58,12 +58,35 @@ def plain(book: Book) -> None:
     )
     add(
         "app_passport",
-        "accept::app with the passport read.",
+        "accept::app with number and code of the passport read: still shown.",
         shown_qr(),
-        accepted(must_see="face"),
+        accepted(),
         spec="8 step 11",
         passport=passport(),
     )
+    whole = {
+        "family_name": "CITIZEN",
+        "given_name": "JANE MARY",
+        "birthdate": "850314",
+        "expires_on": "2035-01-01",
+    }
+    add(
+        "app_passport_read",
+        "accept::app with the whole passport read.",
+        shown_qr(),
+        accepted(must_see="face"),
+        spec="8 step 11",
+        passport=passport(**whole),
+    )
+    for missing in ("birthdate", "expires_on"):
+        add(
+            f"app_passport_without_{missing}",
+            f"accept::app_passport_read without its {missing}: still shown.",
+            shown_qr(),
+            accepted(),
+            spec="8 step 11",
+            passport=passport(**{k: v for k, v in whole.items() if k != missing}),
+        )
     add(
         "physical_passport",
         "accept::physical with the passport read: still shown.",

@@ -409,11 +409,11 @@ def broken(book: Book) -> None:
             threats="S3 J9",
             trust=listed(status_token(status_list=entry)),
         )
-    for size, expect in ((4_194_304, accepted()), (4_194_305, UNUSABLE)):
+    for size, expect in ((262_144, accepted()), (262_145, UNUSABLE)):
         token = status_token(lst=b64u(zlib_zeros(size)))
         book.add(
             f"inflated_{size}",
-            f"The issuer list inflates to {size:,} bytes.",
+            f"The issuer list of 2 bits inflates to {size:,} bytes.",
             shown_qr(),
             expect,
             spec="6",

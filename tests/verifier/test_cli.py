@@ -65,8 +65,8 @@ def test_streaming_goes_on_after_a_bad_line() -> None:
 
 @pytest.mark.parametrize(
     "stdin",
-    [b"\xff\xfe\x00", b"x" * 10**6, b"\n\n", b"\x00\n", CODE.encode() + b"x" * 20_000],
-    ids=["not UTF-8", "one long line", "empty lines", "NUL", "long tail"],
+    [b"\xff\xfe\x00", b"x" * 10**6, b"\x00\n", CODE.encode() + b"x" * 20_000],
+    ids=["not UTF-8", "one long line", "NUL", "long tail"],
 )
 def test_hostile_standard_input(stdin: bytes) -> None:
     """Whatever comes in, there is a clear line for each line and never a traceback."""
@@ -111,3 +111,26 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     )
     assert done.stdout.decode() == f"{TEXT}\n"
     assert done.stderr == b""
+
+
+def test_empty_lines_are_passed_over() -> None:
+    """An empty line on standard input is nothing, not a bad code."""
+    assert run("unpack", "-", stdin=f"\n{CODE}\n\n".encode()) == (0, f"{TEXT}\n", "")
+
+
+def test_version() -> None:
+    """--version says which release this is."""
+    assert run("--version") == (0, "0.1.0\n", "")
+
+
+def test_without_standard_input() -> None:
+    """A closed standard input is one clear line."""
+    done = subprocess.run(  # noqa: S602  # only a shell closes a stream
+        f'"{COMMAND}" unpack - <&-',
+        shell=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode() == "abtc-verify: there is no standard input\n"

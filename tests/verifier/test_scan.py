@@ -214,6 +214,21 @@ def test_bad_arrays(pixels: Any) -> None:
         read_codes(pixels)
 
 
+def test_q8_long_sides() -> None:
+    """A side that the reader cannot take is refused like any other picture."""
+    with pytest.raises(ImageError, match="65,535"):
+        read_codes(np.zeros((1, 65_536), np.uint8))
+
+
+def test_q8_nothing_but_finder_patterns() -> None:
+    """A picture made to be slow ends with the first try, and with nothing."""
+    side = np.zeros((8, 8), np.uint8)
+    side[7] = side[:, 7] = 255
+    side[1:6, 1:6] = 255
+    side[2:5, 2:5] = 0
+    assert read_codes(np.tile(side, (200, 200))) == ()
+
+
 def test_bad_paths(tmp_path: Path) -> None:
     """A folder, a pipe, a missing or a large file is refused; nothing blocks."""
     pipe = tmp_path / "pipe"

@@ -249,8 +249,13 @@ def test_k4_weak_proof_claims(claim: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [(0, "card.malformed"), (31, "card.malformed"), (32, "proof.binding")]
-    + [(33, "card.malformed"), (64, "card.malformed")],
+    [
+        (0, "card.malformed"),
+        (31, "card.malformed"),
+        (32, "proof.binding"),
+        (33, "card.malformed"),
+        (64, "card.malformed"),
+    ],
 )
 def test_k4_digest_of_another_size(size: int, expected: str) -> None:
     """What is no SHA-256 is malformed; a SHA-256 of something else binds nothing."""
@@ -273,6 +278,13 @@ def test_challenge_answered() -> None:
     assert decide(shown, challenge=CHALLENGE) == "accepted"
     assert decide(shown) == "proof.nonce"
     assert decide(shown, challenge=CHALLENGE[::-1]) == "proof.nonce"
+
+
+@pytest.mark.parametrize("challenge", ["", "1", "iat.1894708800", "n" * 21, "n" * 87])
+def test_k4_what_is_no_challenge_cannot_be_expected(challenge: str) -> None:
+    """A device that would take a derived nonce for an answer has a bug, and is told."""
+    with pytest.raises(ValueError, match="22 to 86"):
+        WORLD.verify(CODE, challenge=challenge)
 
 
 def test_challenge_ignored() -> None:

@@ -82,7 +82,11 @@ BAD_JSON = {
     "1e400": b'{"a":1e400}',
     "fraction": b'{"a":1.0}',
     "-0": b'{"a":-0}',
-    "2**64": b'{"a":18446744073709551616}',
+    "2**64": b'{"idx":18446744073709551616}',
+    "2**53 + 1": b'{"a":9007199254740993}',
+    "2**53 + 1 in a list": b'{"a":[9007199254740993]}',
+    "2**53 + 1 inside": b'{"a":{"b":-9007199254740993}}',
+    "depth 17, empty": b'{"a":' * 16 + b"[]" + b"}" * 16,
     "4300 digits": b'{"a":' + b"1" * 4300 + b"}",
     "4301 digits": b'{"a":' + b"1" * 4301 + b"}",
     "full-width digits": b'{"a":\xef\xbc\x91}',
@@ -124,13 +128,16 @@ def test_j11_many_values(value: bytes) -> None:
 
 
 def test_json_at_the_limits() -> None:
-    """Sixteen levels and the largest integer are read."""
-    deep = b'{"a":' * 15 + b"18446744073709551615" + b"}" * 15
-    value: object = _json.parse_object(deep)
-    for _ in range(15):
-        assert isinstance(value, dict)
-        value = value["a"]
-    assert value == 2**64 - 1
+    """Sixteen levels are read, whatever is innermost, and the largest numbers."""
+    for inner in (b"7", b"{}", b"[]"):
+        levels = 16 if inner == b"7" else 15
+        deep = b'{"a":' * levels + inner + b"}" * levels
+        value: object = _json.parse_object(deep)
+        for _ in range(levels):
+            assert isinstance(value, dict)
+            value = value["a"]
+    assert _json.parse_object(b'{"idx":18446744073709551615}') == {"idx": 2**64 - 1}
+    assert _json.parse_object(b'{"a":[-9007199254740992]}') == {"a": [-(2**53)]}
 
 
 @pytest.mark.parametrize(
