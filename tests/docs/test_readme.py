@@ -61,6 +61,7 @@ def test_the_commands_exist() -> None:
     root = README.parent
     text = README.read_text()
     makefile = (root / "Makefile").read_text()
+    assert not re.search(r"^[A-Z]{4,}$", text, re.MULTILINE)
     for target in re.findall(r"(?:`|^ +)make ([a-z]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for path in re.findall(
