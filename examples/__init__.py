@@ -1,0 +1,1 @@
+"""The demonstration: its story, the economies on its stage, and a simulated camera."""

@@ -5,6 +5,9 @@
 Every card is really signed, every code really drawn, photographed by a simulated camera
 and read back, and every decision is made with the network blocked. The table says what
 the officer sees; the exit status is 1 if any answer is not the expected one.
+
+The folder is emptied first if an earlier run has filled it, and refused if anybody else
+has.
 """
 
 import argparse
@@ -28,6 +31,9 @@ from verifier.scan import read_codes
 GREEN, BLUE, AMBER, RED = "#1f7a3d", "#1d5fa8", "#a86400", "#b3261e"
 GREY: Final = "#5f6368"
 _NOT_LIVE: Final = {"card.foreign", "card.malformed", "card.test"}
+_DEFAULT_OUT: Final = Path("build/demo")
+_SHEET: Final = "contact-sheet.png"
+"""Written last, and the mark by which a folder of an earlier run is known."""
 _WIDTH: Final = 118
 _PHONE_WIDTH, _CARD_WIDTH = 400, 1040
 """Camera pixels that a phone's screen and a plastic card cover in a photograph."""
@@ -60,8 +66,10 @@ class Outcome:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play the story; return 0 if every answer was right."""
     parser = argparse.ArgumentParser(description="Play the ABTC story on pictures.")
-    parser.add_argument("--out", type=Path, default=Path("build/demo"))
+    parser.add_argument("--out", type=Path, default=_DEFAULT_OUT)
     out: Path = parser.parse_args(arguments).out
+    if not _may_be_emptied(out):
+        parser.error(f"{out} is not empty, and not from an earlier run")
     if out.exists():
         shutil.rmtree(out)
     out.mkdir(parents=True)
@@ -76,8 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_outcome(number, outcomes[-1])
     title = f"ABTC demonstration, {NOW:%-d %B %Y}"
     tiles = [_tile(number, each) for number, each in enumerate(outcomes, start=1)]
-    contact_sheet(title, tiles).save(out / "contact-sheet.png")
+    contact_sheet(title, tiles).save(out / _SHEET)
     return _print_sum(outcomes, out)
+
+
+def _may_be_emptied(out: Path) -> bool:
+    """Tell whether a folder is new, empty or ours, so that nothing else is lost."""
+    if out == _DEFAULT_OUT or not out.exists():
+        return True
+    return out.is_dir() and (not any(out.iterdir()) or (out / _SHEET).is_file())
 
 
 def _block_network() -> None:
@@ -230,7 +245,7 @@ def _print_sum(outcomes: Sequence[Outcome], out: Path) -> int:
     right = len(outcomes) - len(wrong)
     print("-" * _WIDTH)
     print(f"{right} of {len(outcomes)} answers as expected. Pictures: {out}")
-    print(f"One page with all photographs: {out / 'contact-sheet.png'}")
+    print(f"One page with all photographs: {out / _SHEET}")
     return 1 if wrong else 0
 
 

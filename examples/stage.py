@@ -71,10 +71,12 @@ class BackOffice:
     code: str
     url: str
     signers: dict[KeyUse, FileSigner]
-    records: list[KeyRecord]
+    records: dict[KeyUse, KeyRecord]
     states: StatusStates
     used: set[int] = field(default_factory=set)
     overlays: dict[str, OverlayStates] = field(default_factory=dict)
+    last_issued_at: datetime | None = None
+    """The latest ``iat`` it has signed: its clock may not go back behind it."""
 
     @property
     def list_uri(self) -> str:
@@ -97,7 +99,7 @@ class Table:
         self.issued_at = now - timedelta(days=30)
         folder.mkdir(parents=True, exist_ok=True)
         self.offices = {code: self._open(folder, code) for code in economies}
-        self._documents_made = 0
+        self._cards_issued = 0
 
     def issue(
         self,
@@ -109,10 +111,10 @@ class Table:
         office = self.offices[holder.issuer]
         index = draw_index(office.used, office.states.capacity)
         office.used.add(index)
-        self._documents_made += 1
+        self._cards_issued += 1
         card = CardData(
             issuer=holder.issuer,
-            document_number=f"{holder.issuer[:2]}{700_000 + self._documents_made}",
+            document_number=f"{holder.issuer[:2]}{700_000 + self._cards_issued}",
             family_name=holder.family_name,
             given_name=holder.given_name,
             birthdate=holder.birthdate,
@@ -140,10 +142,11 @@ class Table:
         credential = sign(
             prepared,
             office.signers["card"],
-            key=office.records[0],
+            key=office.records["card"],
             now=self.issued_at,
-            last_issued_at=None,
+            last_issued_at=office.last_issued_at,
         )
+        office.last_issued_at = credential.issued_at
         if phone:
             phone.receive(credential.text)
         return credential
@@ -189,7 +192,10 @@ class Table:
         life = {"iat": at, "exp": at + LIST_LIFE}
         return {
             f"{office.code}/issuer.json": issuer_document(
-                self.scheme, office.code, keys=office.records, issued_at=at
+                self.scheme,
+                office.code,
+                keys=[*office.records.values()],
+                issued_at=at,
             ),
             f"{office.code}/status/1.jwt": status_token(
                 office.states,
@@ -216,10 +222,12 @@ class Table:
             code=code,
             url=economy.issuer_url,
             signers=signers,
-            records=[
-                KeyRecord.of(signer, issuer_url=economy.issuer_url, signs_from=since)
-                for signer in signers.values()
-            ],
+            records={
+                use: KeyRecord.of(
+                    signer, issuer_url=economy.issuer_url, signs_from=since
+                )
+                for use, signer in signers.items()
+            },
             states=StatusStates.of({}, capacity=economy.list_capacity),
         )
 

@@ -39,8 +39,9 @@ def find_problems(
     for placed in rules:
         yield from _unknown_codes(placed, economies, nationalities)
         yield from _own_pair(placed)
-    yield from _contradicted_pairs(economies, rules)
+    yield from _ties(rules)
     yield from _repeated_rules(rules)
+    yield from _transitional_approvals(economies, rules)
 
 
 def _overlaps(path: str, rows: Sequence[Fact]) -> Iterator[Problem]:
@@ -87,7 +88,19 @@ def _own_pair(placed: PlacedRule) -> Iterator[Problem]:
         yield f"{placed.path}.effect", f"{effect} is impossible of {issuer} with itself"
 
 
-def _contradicted_pairs(
+def _ties(rules: Sequence[PlacedRule]) -> Iterator[Problem]:
+    """Two rules of one rank that differ; a stronger third is no way out.
+
+    Source: specification, section 7.1.
+    """
+    for first, second in combinations(rules, 2):
+        effects = first.rule.effect, second.rule.effect
+        differ = first.rank == second.rank and effects[0] != effects[1]
+        if differ and first.meets(second):
+            yield second.path, f"ties with {first.path}: {' or '.join(effects)}"
+
+
+def _transitional_approvals(
     economies: Mapping[str, Economy], rules: Sequence[PlacedRule]
 ) -> Iterator[Problem]:
     for at in _turning_points(economies, rules):
@@ -95,7 +108,6 @@ def _contradicted_pairs(
         transitional = _transitional_at(economies, at)
         for pair in _sample_pairs(economies, current, transitional):
             best = winners(current, pair)
-            yield from _tie(best, pair, at)
             yield from _transitional_approval(best, pair, transitional)
 
 
@@ -137,18 +149,6 @@ def _with_another(
 ) -> list[str]:
     unnamed = sorted(economies.keys() - named)
     return sorted(economies.keys() & named) + unnamed[:1]
-
-
-def _tie(best: Sequence[PlacedRule], pair: Pair, at: datetime) -> Iterator[Problem]:
-    when = "from the start" if at == _START else f"at {at.isoformat()}"
-    for first, second in combinations(best, 2):
-        effects = first.rule.effect, second.rule.effect
-        if effects[0] != effects[1]:
-            yield (
-                second.path,
-                f"ties with {first.path} on {_described(pair)} {when}: "
-                f"{effects[0]} or {effects[1]}",
-            )
 
 
 def _transitional_approval(

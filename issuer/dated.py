@@ -20,29 +20,45 @@ Mark = Literal["verified", "reported", "assumed"]
 """How sure a fact is: a government or APEC text says so; press, agents or guides
 say so; general knowledge or a design choice."""
 
+MAX_ROWS = 512
+"""Entries of one list (specification, section 7)."""
+
+_FIRST_YEAR = 1000
+"""Earlier ones have fewer digits than a published moment."""
+
 
 def require_aware(at: datetime) -> datetime:
-    """Return ``at``, or raise ``ValueError`` where it has no UTC offset."""
+    """Return the same moment in UTC, the only form in which moments are compared.
+
+    Between two moments of one zone Python reckons by the wall clock, which is wrong by
+    an hour when summer time begins or ends between them.
+
+    Raises:
+        ValueError: ``at`` has no UTC offset, or is out of range in UTC.
+    """
     if at.utcoffset() is None:
         raise ValueError(f"{at.isoformat()} has no UTC offset")
-    return at
-
-
-def _utc_seconds(at: datetime) -> datetime:
-    if at.microsecond:
-        raise ValueError("must be a whole second")
     try:
         return at.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("is out of range in UTC") from error
 
 
+def _utc_seconds(at: datetime) -> datetime:
+    if at.microsecond:
+        raise ValueError("must be a whole second")
+    moment = require_aware(at)
+    if moment.year < _FIRST_YEAR:
+        raise ValueError(f"must not be before the year {_FIRST_YEAR}")
+    return moment
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(_utc_seconds)]
-"""An instant in whole seconds, read with any offset and kept in UTC."""
+"""An instant in whole seconds from the year 1000, read with any offset, kept in UTC."""
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
-Rows = Annotated[tuple[_Item, ...], Strict(strict=False)]
+Rows = Annotated[tuple[_Item, ...], Strict(strict=False), Field(max_length=MAX_ROWS)]
 """A list of the file, kept as a tuple; its items are still read strictly."""
 
 
@@ -81,6 +97,7 @@ class Fact(Model):
 
     def holds(self, at: datetime) -> bool:
         """Tell whether the row is in force at ``at`` (timezone-aware)."""
+        at = require_aware(at)
         return not (self.starts_at and at < self.starts_at) and not (
             self.ends_at and at >= self.ends_at
         )
@@ -121,7 +138,7 @@ def in_force(
     Raises:
         ValueError: ``at`` is naive.
     """
-    require_aware(at)
+    at = require_aware(at)
     found = (row for row in rows if row.subject == subject and row.holds(at))
     return next(found, None)
 

@@ -2,21 +2,28 @@
 
 Equal input gives equal bytes: UTF-8 JSON with sorted members and no white space.
 Moments are UTC in whole seconds, ``YYYY-MM-DDTHH:MM:SSZ``; ``null`` is an open side.
-Rows keep their order in the scheme file.
+Rows keep their order in the scheme file.  What the scheme gives, the verifier judges
+before anybody else sees it.
 """
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
+import verifier
 from issuer.dated import Fact, require_aware
 from issuer.economy import Economy
+from issuer.errors import LintError
 from issuer.jws import b64u, public_jwk
 from issuer.keys import KeyRecord
 from issuer.pairs import Exclusion
 from issuer.scheme import Scheme
 
 _Json = dict[str, object]
+_SCHEME: Final = "scheme.json"
+_LINT_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Any would do: what is judged here does not depend on it."""
 
 
 def scheme_document(scheme: Scheme, *, issued_at: datetime) -> bytes:
@@ -30,21 +37,12 @@ def scheme_document(scheme: Scheme, *, issued_at: datetime) -> bytes:
         issued_at: Moment of publication; timezone-aware, cut to whole seconds.
 
     Raises:
+        LintError: The verifier could not use it; it is too long, say.
         ValueError: ``issued_at`` is naive.
     """
-    rules = [
-        {"destination": rule.destination, **_rule_row(rule)}
-        for rule in scheme.pair_rules
-    ]
-    return _encode(
-        {
-            "abtc": "scheme",
-            "issued_at": _moment(require_aware(issued_at)),
-            "economies": [_member(each) for each in scheme.economies.values()],
-            "pair_rules": rules,
-            "own_economy": [_row(row, value=row.value) for row in scheme.own_economy],
-        }
-    )
+    document = _scheme_bytes(scheme, issued_at)
+    _lint({_SCHEME: document})
+    return document
 
 
 def policy_document(scheme: Scheme, economy: str, *, issued_at: datetime) -> bytes:
@@ -59,10 +57,11 @@ def policy_document(scheme: Scheme, economy: str, *, issued_at: datetime) -> byt
         issued_at: Moment of publication; timezone-aware, cut to whole seconds.
 
     Raises:
+        LintError: The verifier could not use it beside the scheme's document.
         ValueError: ``issued_at`` is naive, or ``economy`` is none of the scheme's.
     """
     facts = scheme.economy(economy)
-    return _encode(
+    document = _encode(
         {
             "abtc": "policy",
             "economy": economy,
@@ -72,6 +71,9 @@ def policy_document(scheme: Scheme, economy: str, *, issued_at: datetime) -> byt
             **_card_rules(facts),
         }
     )
+    scheme_json = _scheme_bytes(scheme, issued_at)
+    _lint({_SCHEME: scheme_json, f"{economy}/policy.json": document})
+    return document
 
 
 def issuer_document(
@@ -126,6 +128,36 @@ def key_row(key: KeyRecord) -> _Json:
         "until": _moment(key.signs_until),
         "proof": b64u(key.proof),
     }
+
+
+def _scheme_bytes(scheme: Scheme, issued_at: datetime) -> bytes:
+    rules = [
+        {"destination": rule.destination, **_rule_row(rule)}
+        for rule in scheme.pair_rules
+    ]
+    return _encode(
+        {
+            "abtc": "scheme",
+            "issued_at": _moment(require_aware(issued_at)),
+            "economies": [_member(each) for each in scheme.economies.values()],
+            "pair_rules": rules,
+            "own_economy": [_row(row, value=row.value) for row in scheme.own_economy],
+        }
+    )
+
+
+def _lint(documents: Mapping[str, bytes]) -> None:
+    try:
+        trust = verifier.Trust.from_documents(
+            documents,
+            version=1,
+            issued_at=_LINT_MOMENT,
+            expires_at=_LINT_MOMENT + timedelta(days=1),
+        )
+    except verifier.TrustError as error:
+        raise LintError("trust", str(error)) from error
+    for problem in trust.problems:
+        raise LintError("trust", f"{problem.document}: {problem.detail}")
 
 
 def _check_keys(keys: Sequence[KeyRecord], issuer_url: str) -> None:
@@ -194,7 +226,7 @@ def _row(fact: Fact, **says: object) -> _Json:
 def _moment(at: datetime | None) -> str | None:
     if at is None:
         return None
-    naive = at.astimezone(UTC).replace(tzinfo=None)
+    naive = require_aware(at).replace(tzinfo=None)
     return naive.isoformat(timespec="seconds") + "Z"
 
 

@@ -29,7 +29,11 @@ PassportMoment = Literal["application", "preclearance", "entry"]
 MAX_LIST_CAPACITY = 2**20
 """Entries of the longest status list."""
 
+MAX_ISSUER_URL = 170
+"""Characters: with ``/overlay/AAA/4294967295`` behind it, still within 200."""
+
 _Count = Annotated[int, Field(ge=1)]
+_Span = Annotated[int, Field(ge=1, le=1200)]
 _Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -52,9 +56,9 @@ class FormFact(Fact):
 
 
 class Stay(Fact):
-    """The longest stay after one entry, at least 1 day or month."""
+    """The longest stay after one entry, 1 to 1200 days or months."""
 
-    value: _Count
+    value: _Span
     unit: Unit
 
 
@@ -69,7 +73,7 @@ class PassportValidity(Fact):
     """How long the passport must still be valid at one moment of the procedure."""
 
     moment: PassportMoment
-    value: _Count
+    value: _Span
     unit: Unit
 
     @property
@@ -139,14 +143,15 @@ class Economy(Facts):
 
     ``code`` is alpha-3 and for machines, ``name`` is APEC's and for screens.
     ``issuer_url`` is the ``iss`` of its cards, an https URL without a slash, query
-    or fragment at its end.  ``list_capacity`` is the number of entries of each of
-    its status lists, a power of two from 4 to 2**20.
+    or fragment at its end, of at most 170 characters.  ``list_capacity`` is the number
+    of entries of each of its status lists, a power of two from 4 to 2**20.
     """
 
     code: str = Field(pattern=r"^[A-Z]{3}$")
     name: str = Field(min_length=1)
     issuer_url: str = Field(
-        pattern=r"^https://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*$"
+        pattern=r"^https://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*$",
+        max_length=MAX_ISSUER_URL,
     )
     list_capacity: Annotated[
         int, Field(ge=4, le=MAX_LIST_CAPACITY), AfterValidator(_power_of_two)

@@ -2,7 +2,7 @@
 
     IssuerError
     ├── KeyFileError      a file holds no private key that may be used
-    ├── LintError         the verifier would not accept a prepared card
+    ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
     ├── ProfileError      a card may not contain this
     ├── SchemeError       the scheme file cannot be read, parsed or believed
@@ -39,8 +39,9 @@ class LintError(IssuerError):
     """The verifier would not accept what was prepared; nothing was signed.
 
     Attributes:
-        reason: The verifier's reason code, such as ``card.malformed``, or
-            ``packing`` where the card does not survive packing into a QR code.
+        reason: The verifier's reason code, such as ``card.malformed``; ``packing``
+            where the card does not survive packing into a QR code, and ``trust`` where
+            it is a document that cannot be used.
         detail: For logs.
     """
 

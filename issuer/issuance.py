@@ -42,6 +42,8 @@ CARD_TYPE: Final = "urn:abtc:card:1"
 """The ``vct`` of every card (specification, section 3.2)."""
 
 _LIST_NUMBER = re.compile(r"0|[1-9][0-9]{0,9}")
+_MAX_NESTED: Final = 64
+"""Objects and lists of a card, which has six; thousands would exhaust the stack."""
 _LINT_ECONOMY: Final = "XAA"
 """ISO 3166 leaves it to users, so it is no economy's."""
 
@@ -53,8 +55,8 @@ class Prepared:
     The two fields are all there is; storing them stores the intent.
 
     Raises:
-        ValueError: One is not a canonical JSON object, or there is no ``kid`` or
-            ``iat``.  `lint` finds what else may be wrong.
+        ValueError: One is not a canonical JSON object, or there is no ``kid``, or no
+            ``iat`` from 1970 to 2100-01-01.  `lint` finds what else may be wrong.
     """
 
     header: bytes
@@ -64,11 +66,11 @@ class Prepared:
 
     def __post_init__(self) -> None:
         for data in (self.header, self.payload):
-            value = json.loads(data)
-            if not isinstance(value, dict) or canonical(value) != data:
-                raise ValueError("not a canonical JSON object")
-        if type(self.claims.get("iat")) is not int or not self.key_id:
+            _check_canonical(data)
+        iat = self.claims.get("iat")
+        if type(iat) is not int or not self.key_id:
             raise ValueError("without a key id, or a moment of signing")
+        moment_from_wire(iat)
 
     @property
     def signing_input(self) -> str:
@@ -175,11 +177,12 @@ def prepare(
     Source: specification, sections 3.1, 3.2 and 6.
     """
     check_key_id(key_id)
-    check_scheme(card, scheme, at=require_aware(iat))
+    iat, exp = require_aware(iat), require_aware(exp)
+    check_scheme(card, scheme, at=iat)
     issuer = scheme.economy(card.issuer)
     _check_holder_key(card, holder_key)
     _check_status(status_uri, status_index, issuer.issuer_url, issuer.list_capacity)
-    _check_end(card, iat, require_aware(exp))
+    _check_end(card, iat, exp)
     claims: dict[str, object] = {
         "iss": issuer.issuer_url,
         "vct": CARD_TYPE,
@@ -205,16 +208,16 @@ def lint(prepared: Prepared, *, now: datetime) -> None:
 
     Args:
         prepared: What is to be signed.
-        now: The moment of signing; timezone-aware.
+        now: The moment of signing; timezone-aware, cut to whole seconds.
 
     Raises:
         LintError: The verifier would not accept it, its bytes are not canonical, or it
             does not survive packing.
-        ValueError: ``now`` is naive.
+        ValueError: ``now`` is naive, or not from 1970 to 2100-01-01.
 
     Not checked: that the claims are true, or allowed by the scheme.
     """
-    require_aware(now)
+    now = moment_from_wire(moment_on_wire(now))
     try:
         presentation, trust = _in_a_laboratory(prepared, now)
     except (LookupError, TypeError, ValueError, verifier.TrustError) as error:
@@ -258,22 +261,34 @@ def sign(
         ClockError: ``now`` is before ``last_issued_at`` or before the card's ``iat``,
             or the key's period does not hold both ``now`` and ``iat``.  Nothing
             was signed.
-        LintError: The verifier would not accept the card; nothing was signed.  Or the
-            signed card does not survive packing; nothing was released.
-        SigningError: The signer is not the key published for this card, or its
-            signature is not good; nothing was released.
-        ValueError: A moment is naive.
+        LintError: The verifier would not accept the card; nothing was signed.
+        SigningError: The signer is not the key published for this card, its signature
+            is not good, or the signed card does not survive packing; nothing was
+            released.
+        ValueError: A moment is naive, or ``now`` is not from 1970 to 2100-01-01.
 
     Not checked: that the intent was stored and approved before; that the key was
     published long enough ago for devices to know it; and a clock that runs ahead,
     which shows only when it goes back.
     """
-    _check_clock(prepared, key, require_aware(now), last_issued_at)
+    now = require_aware(now)
+    _check_clock(prepared, key, now, last_issued_at)
     _check_signer(prepared, signer, key)
     lint(prepared, now=now)
     text = _signed(prepared, signer)
-    _check_round_trip(text)
+    try:
+        _check_round_trip(text)
+    except LintError as error:
+        raise SigningError(f"the signed card does not survive {error}") from error
     return _credential(prepared, text)
+
+
+def _check_canonical(data: bytes) -> None:
+    if data.count(b"{") + data.count(b"[") > _MAX_NESTED:
+        raise ValueError("not a canonical JSON object of this size")
+    value = json.loads(data)
+    if not isinstance(value, dict) or canonical(value) != data:
+        raise ValueError("not a canonical JSON object")
 
 
 def _holder_claims(card: CardData) -> dict[str, object]:
@@ -317,7 +332,7 @@ def _check_end(card: CardData, iat: datetime, exp: datetime) -> None:
 def _check_clock(
     prepared: Prepared, key: KeyRecord, now: datetime, last_issued_at: datetime | None
 ) -> None:
-    if last_issued_at and now < last_issued_at:
+    if last_issued_at and now < require_aware(last_issued_at):
         raise ClockError(f"it is {now}, but a card was signed at {last_issued_at}")
     if now < prepared.issued_at:
         raise ClockError(f"it is {now}, but the card is dated {prepared.issued_at}")
@@ -395,7 +410,7 @@ def _in_a_laboratory(prepared: Prepared, now: datetime) -> tuple[str, verifier.T
     documents = {
         "scheme.json": _lint_scheme(url),
         f"{_LINT_ECONOMY}/issuer.json": _lint_issuer(url, records),
-        f"{_LINT_ECONOMY}/status/{status['uri'].rpartition('/')[2]}.jwt": status_token(
+        f"{_LINT_ECONOMY}/status/{_list_number(status['uri'])}.jwt": status_token(
             StatusStates.of({}, capacity=(status["idx"] // 4 + 1) * 4),
             uri=status["uri"],
             iat=max(now, prepared.issued_at),
@@ -408,6 +423,12 @@ def _in_a_laboratory(prepared: Prepared, now: datetime) -> tuple[str, verifier.T
         documents, version=1, issued_at=now, expires_at=now + timedelta(days=1)
     )
     return presentation, trust
+
+
+def _list_number(uri: object) -> str:
+    if not isinstance(uri, str):
+        raise ValueError("the address of the list is not text")
+    return uri.rpartition("/")[2]
 
 
 def _shown_by_another_phone(prepared: Prepared, signer: Signer, now: datetime) -> str:

@@ -59,13 +59,20 @@ def moment_on_wire(at: datetime) -> int:
 
     Source: specification, section 2.
     """
-    if not _EPOCH <= require_aware(at) <= _LAST_MOMENT:
+    at = require_aware(at)
+    if not _EPOCH <= at <= _LAST_MOMENT:
         raise ValueError("a moment is not from 1970 to 2100-01-01")
     return (at - _EPOCH) // timedelta(seconds=1)
 
 
 def moment_from_wire(seconds: int) -> datetime:
-    """Read a moment of the wire, in UTC."""
+    """Read a moment of the wire, in UTC.
+
+    Raises:
+        ValueError: It is not from 1970 to 2100-01-01.
+    """
+    if not 0 <= seconds <= moment_on_wire(_LAST_MOMENT):
+        raise ValueError("a moment is not from 1970 to 2100-01-01")
     return _EPOCH + timedelta(seconds=seconds)
 
 

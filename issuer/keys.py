@@ -108,15 +108,15 @@ class FileSigner:
 
         Args:
             path: PKCS#8 PEM, encrypted, as `generate_key_file` writes it; at most
-                16 KiB.  A regular file, no symbolic link, that nobody but its owner
+                16 KiB.  A regular file of this user, no symbolic link, that nobody else
                 may read or write.
             passphrase: What it was encrypted with.
 
         Raises:
-            KeyFileError: The file is missing, open to others, of another kind or
-                name, not encrypted, or holds no P-256 key; or the passphrase is
-                wrong.
-            ValueError: ``passphrase`` is empty.
+            KeyFileError: The file is missing, open to others or another user's, of
+                another kind or name, not encrypted, or holds no P-256 key; or the
+                passphrase is wrong.
+            ValueError: ``passphrase`` is empty or not bytes.
 
         Not checked: that this key id was published with this key; `issuance.sign`
         compares with the published record.
@@ -163,7 +163,7 @@ def generate_key_file(
     )
     try:
         _write_private(path, pem)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise KeyFileError(file=str(path), reason=_os_reason(error)) from error
     return path
 
@@ -204,7 +204,7 @@ class KeyRecord:
         for moment in (self.signs_from, self.signs_until):
             if moment and require_aware(moment).microsecond:
                 raise ValueError("the period is not in whole seconds")
-        if self.signs_until and self.signs_until <= self.signs_from:
+        if not self._is_before_end(self.signs_from):
             raise ValueError("signs_until is not after signs_from")
         if len(self.proof) != SIGNATURE_BYTES:
             raise ValueError("the proof is not 64 bytes")
@@ -247,14 +247,17 @@ class KeyRecord:
 
     def signs_at(self, moment: datetime) -> bool:
         """Tell whether the key signs at ``moment`` (timezone-aware)."""
-        return self.signs_from <= moment and not (
-            self.signs_until and moment >= self.signs_until
-        )
+        is_begun = require_aware(self.signs_from) <= require_aware(moment)
+        return is_begun and self._is_before_end(moment)
 
     def is_of(self, signer: Signer) -> bool:
         """Tell whether ``signer`` says to be this key; its signatures must show it."""
         theirs = (signer.key_id, signer.use, signer.public_key)
         return theirs == (self.key_id, self.use, self.public_key)
+
+    def _is_before_end(self, moment: datetime) -> bool:
+        end = self.signs_until
+        return end is None or require_aware(moment) < require_aware(end)
 
 
 def key_statement(issuer_url: str, use: KeyUse, key_id: str) -> bytes:
@@ -277,7 +280,9 @@ def check_use(use: str) -> None:
         raise ValueError("a key's use is card or status")
 
 
-def _check_passphrase(passphrase: bytes) -> None:
+def _check_passphrase(passphrase: object) -> None:
+    if not isinstance(passphrase, bytes):
+        raise ValueError("the passphrase is not bytes")
     if not passphrase:
         raise ValueError("the passphrase is empty")
 
@@ -299,13 +304,15 @@ def _read_private(path: Path) -> bytes:
         with os.fdopen(os.open(path, flags), "rb") as file:
             _check_is_private(path, os.fstat(file.fileno()))
             return file.read(_MAX_FILE + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise KeyFileError(file=str(path), reason=_os_reason(error)) from error
 
 
 def _check_is_private(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise KeyFileError(file=str(path), reason="it is not a regular file")
+    if status.st_uid != os.geteuid():
+        raise KeyFileError(file=str(path), reason="it belongs to another user")
     if status.st_mode & _OTHERS:
         mode = stat.S_IMODE(status.st_mode)
         raise KeyFileError(
@@ -346,7 +353,9 @@ def _write_private(path: Path, data: bytes) -> None:
         os.close(directory)
 
 
-def _os_reason(error: OSError) -> str:
+def _os_reason(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):  # a NUL, say
+        return "it cannot be a path"
     if error.errno == errno.ELOOP:
         return "it is a symbolic link"
     return (error.strerror or "it cannot be used").lower()

@@ -71,6 +71,29 @@ class PlacedRule:
             and _nationality_matches(self.rule.nationality, pair.nationality)
         )
 
+    def meets(self, other: "PlacedRule") -> bool:
+        """Tell whether both speak about some pair at some moment."""
+        return (
+            self.rule.overlaps(other.rule)
+            and _agree(self.rule.issuer, other.rule.issuer)
+            and _agree(self.destination, other.destination)
+            and _nationalities_agree(self.rule.nationality, other.rule.nationality)
+        )
+
+
+def _agree(first: str | None, second: str | None) -> bool:
+    return first is None or second is None or first == second
+
+
+def _nationalities_agree(first: str | None, second: str | None) -> bool:
+    if first is None or second is None:
+        return True
+    if first.startswith("!") and second.startswith("!"):
+        return True  # some third nationality is neither
+    if second.startswith("!"):
+        return _nationality_matches(second, first)
+    return _nationality_matches(first, second)
+
 
 def _nationality_matches(wanted: str | None, nationality: str) -> bool:
     if wanted is None:

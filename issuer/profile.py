@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Final, get_args
 
 import verifier
+from issuer.dated import require_aware
 from issuer.economy import Form
 from issuer.errors import ProfileError
 from issuer.scheme import Scheme
@@ -129,6 +130,7 @@ def check_scheme(card: CardData, scheme: Scheme, *, at: datetime) -> None:
 
     Not checked: that each economy listed did pre-clear the holder.
     """
+    at = require_aware(at)
     if card.issuer not in scheme.economies:
         raise ProfileError("issuer", "is no economy of the scheme")
     forms = scheme.issuance_mode(card.issuer, at)
@@ -138,7 +140,7 @@ def check_scheme(card: CardData, scheme: Scheme, *, at: datetime) -> None:
     for code in card.economies:
         if code not in possible:
             raise ProfileError("economies", f"{code} cannot have pre-cleared this card")
-    if card.birthdate > at.astimezone(UTC).date():
+    if card.birthdate > at.date():
         raise ProfileError("birthdate", "is in the future")
 
 
@@ -191,7 +193,7 @@ def reissue_expiry(first_expiry: datetime, passport_expires_on: date) -> datetim
 
 def last_day(expiry: datetime) -> date:
     """Return the UTC date of the last second before ``expiry`` (timezone-aware)."""
-    return (expiry - timedelta(seconds=1)).astimezone(UTC).date()
+    return (require_aware(expiry) - timedelta(seconds=1)).date()
 
 
 def end_of_day(day: date) -> datetime:

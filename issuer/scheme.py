@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from issuer._scheme_checks import find_problems
-from issuer.dated import Model, Rows, Valued, in_force, require_aware
+from issuer.dated import MAX_ROWS, Model, Rows, Valued, in_force, require_aware
 from issuer.economy import Economy, Facts, Form, Membership, Stay
 from issuer.errors import SchemeError
 from issuer.pairs import (
@@ -67,7 +67,7 @@ class Scheme(Model):
     common: Facts = Facts()
     economies: Annotated[
         Mapping[Code, Economy],
-        Field(alias="economy", min_length=1),
+        Field(alias="economy", min_length=1, max_length=MAX_ROWS),
         AfterValidator(_sorted_view),
     ]
     other_nationalities: Rows[Code] = ()
@@ -93,7 +93,7 @@ class Scheme(Model):
             return cls.from_toml(packaged.read_text("utf-8"))
         try:
             text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # not there, not UTF-8, no path at all
             raise SchemeError(file=str(path), path="", reason=str(error)) from error
         return cls.from_toml(text, file=str(path))
 
@@ -104,11 +104,9 @@ class Scheme(Model):
         Raises:
             SchemeError: As for ``load``.
         """
+        data = _parse_toml(text, file)
         try:
-            data = tomllib.loads(text, parse_float=Decimal)
             return cls.model_validate(data, context=file)
-        except tomllib.TOMLDecodeError as error:
-            raise SchemeError(file=file, path="", reason=str(error)) from error
         except ValidationError as error:
             raise _scheme_error(file, error) from error
 
@@ -218,7 +216,7 @@ class Scheme(Model):
 
         Not checked: that the destination takes this form, or pre-cleared the card.
         """
-        require_aware(at)
+        at = require_aware(at)
         pair = Pair(
             issuer=self.economy(issuer).code,
             nationality=nationality,
@@ -255,6 +253,19 @@ class Scheme(Model):
             )
             == "normal"
         )
+
+
+def _parse_toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except RecursionError as error:
+        raise SchemeError(file=file, path="", reason="is nested too deep") from error
+    except InvalidOperation as error:
+        raise SchemeError(
+            file=file, path="", reason="has too large a number"
+        ) from error
+    except ValueError as error:  # no TOML, or an integer of thousands of digits
+        raise SchemeError(file=file, path="", reason=str(error)) from error
 
 
 def _scheme_error(file: str, error: ValidationError) -> SchemeError:

@@ -1,1 +1,1 @@
-"""HTTP API and web wallet for card holders."""
+"""The holder's side: a reference phone, and pictures of screens and cards."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from examples import demo
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -67,6 +69,41 @@ def test_pictures_are_written(played: tuple[Path, str]) -> None:
     assert len(list(out.glob("*-photo.jpg"))) == 27
     with Image.open(out / "contact-sheet.png") as sheet:
         assert sheet.width > 2000
+
+
+@pytest.mark.parametrize("name", ["folder", "folder/letter.txt"])
+def test_a_folder_of_somebody_elses_is_not_emptied(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong --out costs nobody a file."""
+    letter = tmp_path / "folder" / "letter.txt"
+    letter.parent.mkdir()
+    letter.write_text("Dear officer", encoding="utf-8")
+    with pytest.raises(SystemExit) as refused:
+        demo.main(["--out", str(tmp_path / name)])
+    assert refused.value.code == 2
+    assert "not from an earlier run" in capsys.readouterr().err
+    assert letter.read_text(encoding="utf-8") == "Dear officer"
+
+
+def test_a_folder_of_an_earlier_run_is_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is an empty one, and what lay in it is gone before the story begins."""
+
+    class Begun(Exception):  # noqa: N818  # no error
+        pass
+
+    def begin(_: Path) -> None:
+        raise Begun
+
+    monkeypatch.setattr(demo, "Story", begin)
+    for names in ((), ("contact-sheet.png", "keys")):
+        for name in names:
+            (tmp_path / name).touch()
+        with pytest.raises(Begun):
+            demo.main(["--out", str(tmp_path)])
+        assert not [*tmp_path.iterdir()]
 
 
 def test_keys_are_private(played: tuple[Path, str]) -> None:

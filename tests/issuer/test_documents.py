@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from issuer.documents import policy_document, scheme_document
+from issuer.errors import LintError
 from issuer.scheme import Scheme
 
 ISSUED = datetime(2026, 11, 1, tzinfo=UTC)
@@ -174,6 +175,44 @@ def test_policy_shows_what_changes_and_what_is_unknown() -> None:
     assert policy("JPN")["lane"] == []
     assert policy("AUS")["lane"][0]["needs_preclearance"] is False
     assert policy("AUS")["allowed_purposes"][0]["value"] == ["business", "non_business"]
+
+
+def test_every_document_of_a_full_size_is_usable() -> None:
+    """The longest lists and URL that the scheme takes are within the verifier's."""
+    url = "https://abtc.example/".ljust(170, "a")
+    rows = ", ".join(
+        f'{{ value = 1200, unit = "days", from = {1000 + year}-01-01T00:00:00Z, '
+        f"until = {1001 + year}-01-01T00:00:00Z, "
+        'mark = "verified", source = "a test" }'
+        for year in range(512)
+    )
+    text = SMALL.replace("https://abtc.example/AUS", url).replace(
+        'max_stay = [{ value = 3, unit = "months", mark = "verified", source = "a test"'
+        " }]",
+        f"max_stay = [{rows}]",
+    )
+    scheme = Scheme.from_toml(text)
+    assert len(policy("AUS", scheme)["max_stay"]) == 512
+    assert url.encode() in scheme_document(scheme, issued_at=ISSUED)
+
+
+def test_a_document_the_verifier_could_not_use_is_not_published() -> None:
+    """Each is judged by the verifier as it would be on a device; here, for its size."""
+    long = "a" * 2**20
+    policy_only = Scheme.from_toml(
+        SMALL.replace(
+            'value = 3, unit = "months", mark = "verified", source = "a test"',
+            f'value = 3, unit = "months", mark = "verified", source = "{long}"',
+        )
+    )
+    scheme_document(policy_only, issued_at=ISSUED)
+    with pytest.raises(LintError, match=r"trust: AUS/policy\.json: longer than 1 MiB"):
+        policy_document(policy_only, "AUS", issued_at=ISSUED)
+    whole = Scheme.from_toml(SMALL.replace('"guides"', f'"{long}"'))
+    with pytest.raises(LintError, match=r"trust: scheme\.json: longer than 1 MiB"):
+        scheme_document(whole, issued_at=ISSUED)
+    with pytest.raises(LintError, match=r"trust: scheme\.json: longer than 1 MiB"):
+        policy_document(whole, "NZL", issued_at=ISSUED)
 
 
 def test_callers_mistakes_are_refused() -> None:

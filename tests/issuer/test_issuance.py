@@ -3,9 +3,10 @@
 import base64
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -40,6 +41,7 @@ from tests.simulator import NOW, SCHEME, FixedSigner, World, fixed_key, jwk
 from wallet_api.holder import Phone
 
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 URL = "https://abtc.example/AUS"
 SIGNER = FixedSigner.of("AUS", "card")
@@ -245,6 +247,8 @@ def test_a_good_card_passes_the_lint(card: CardData) -> None:
         ({"form": "physical"}, "card.malformed"),
         ({"iss": "https://abtc.example/AUS/"}, "card.malformed"),
         ({"status": {}}, "card.malformed"),
+        ({"status": {"status_list": {"idx": 7, "uri": 5}}}, "card.malformed"),
+        ({"status": {"status_list": {"idx": 7, "uri": None}}}, "card.malformed"),
         ({"_sd": []}, "card.malformed"),
         (
             {
@@ -293,14 +297,18 @@ def test_an_ended_card_fails_the_lint() -> None:
         (b'{"kid":"a"}', b"[]"),
         (b'{"kid":"a"}', b'{"iat":"1"}'),
         (b'{"kid":""}', b'{"iat":1}'),
+        (b'{"kid":"a"}', b'{"iat":-1}'),
+        (b'{"kid":"a"}', b'{"iat":1000000000000000000}'),
+        (b'{"kid":"a"}', b'{"iat":1,"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}"),
+        (b'{"kid":"a","b":' + b'{"c":' * 300 + b"1" + b"}" * 301, b'{"iat":1}'),
         (b"", b""),
     ],
 )
 def test_only_canonical_bytes_come_back_from_storage(
     header: bytes, payload: bytes
 ) -> None:
-    """White space, repeated members, no object, no moment, no key id."""
-    with pytest.raises(ValueError, match=r"canonical|without|Expecting"):
+    """White space, repeated members, no object, no or no such moment, no key id."""
+    with pytest.raises(ValueError, match=r"canonical|without|Expecting|1970"):
         Prepared(header=header, payload=payload)
 
 
@@ -391,8 +399,37 @@ def test_t7_a_right_clock_signs(changes: dict[str, Any]) -> None:
 
 def test_t7_a_moment_needs_an_offset() -> None:
     """A naive one is the caller's mistake."""
+    naive = NOW.replace(tzinfo=None)
     with pytest.raises(ValueError, match="no UTC offset"):
-        signed(now=NOW.replace(tzinfo=None))
+        signed(now=naive)
+    with pytest.raises(ValueError, match="no UTC offset"):
+        signed(last_issued_at=naive)
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(-8 * HOUR)])
+def test_t7_a_moment_no_card_can_say_signs_nothing(zone: timezone) -> None:
+    """The end of the calendar is the caller's mistake, not an overflow."""
+    late = datetime.max.replace(tzinfo=zone)
+    with pytest.raises(ValueError, match=r"out of range|2100"):
+        signed(now=late, key=KeyRecord.of(SIGNER, issuer_url=URL, signs_from=NOW))
+    with pytest.raises(ValueError, match=r"out of range|2100"):
+        lint(prepared(), now=late)
+
+
+def test_t7_the_clock_is_compared_in_utc() -> None:
+    """01:15 of an autumn night's second hour is after 01:45 of its first."""
+    zone = ZoneInfo("Europe/London")
+    # Summer time ends at 01:00 UTC: 00:45 UTC shows 01:45, and 01:15 UTC shows 01:15.
+    before = datetime(2030, 10, 27, 1, 45, tzinfo=zone, fold=0)
+    after = datetime(2030, 10, 27, 1, 15, tzinfo=zone, fold=1)
+    ready = prepared(iat=before)
+    assert ready.issued_at == datetime(2030, 10, 27, 0, 45, tzinfo=UTC)
+    key = record(signs_from=before, signs_until=after + HOUR)
+    signed(ready, now=after, last_issued_at=before, key=key)
+    with pytest.raises(ClockError, match="a card was signed at"):
+        signed(ready, now=before, last_issued_at=after, key=key)
+    with pytest.raises(ClockError, match="the card is dated"):
+        signed(prepared(iat=after), now=before, last_issued_at=None, key=key)
 
 
 def test_only_the_published_card_key_signs() -> None:
@@ -447,7 +484,7 @@ def test_q10_what_does_not_survive_packing_is_not_released(
 
     monkeypatch.setattr(verifier, "unpack", lossy)
     lint(prepared(), now=NOW)
-    with pytest.raises(LintError, match="packing: unpacking gives other bytes"):
+    with pytest.raises(SigningError, match="packing: unpacking gives other bytes"):
         signed()
 
 

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -119,8 +120,29 @@ def test_r7_links_pipes_and_directories_are_no_key_files(
             FileSigner.load(path, passphrase=PASSPHRASE)
 
 
+def test_r7_a_key_file_of_another_user_is_refused(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who owns a file may change it, and its mode."""
+    owner = key_file.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(KeyFileError, match="it belongs to another user"):
+        FileSigner.load(key_file, passphrase=PASSPHRASE)
+
+
+def test_what_no_path_can_be_is_refused(tmp_path: Path) -> None:
+    """A NUL is no fault of the program."""
+    folder = tmp_path / "a\0b"
+    with pytest.raises(KeyFileError, match="it cannot be a path"):
+        FileSigner.load(folder / "AUS.card.pem", passphrase=PASSPHRASE)
+    with pytest.raises(KeyFileError, match="it cannot be a path"):
+        generate_key_file(folder, key_id="AUS", use="card", passphrase=PASSPHRASE)
+
+
 def test_a_wrong_passphrase_opens_nothing(key_file: Path) -> None:
-    """Neither another passphrase nor none."""
+    """Neither another passphrase nor none, and text is the caller's mistake."""
+    with pytest.raises(ValueError, match="passphrase is not bytes"):
+        FileSigner.load(key_file, passphrase=PASSPHRASE.decode())  # type: ignore[arg-type]
     with pytest.raises(KeyFileError, match="passphrase is wrong"):
         FileSigner.load(key_file, passphrase=b"wrong")
     with pytest.raises(ValueError, match="passphrase is empty"):
@@ -372,3 +394,15 @@ def test_a_period_starts_included_and_ends_excluded() -> None:
         False,
     ]
     assert record(CARD).signs_at(datetime(2099, 1, 1, tzinfo=UTC))
+
+
+def test_a_period_is_reckoned_in_utc() -> None:
+    """In autumn 01:15 of the second hour is after 01:45 of the first."""
+    zone = ZoneInfo("Europe/London")
+    first = datetime(2030, 10, 27, 1, 45, tzinfo=zone, fold=0)
+    second = datetime(2030, 10, 27, 1, 15, tzinfo=zone, fold=1)
+    key = KeyRecord.of(CARD, issuer_url=URL, signs_from=first, signs_until=second)
+    assert key.signs_at(first)
+    assert not key.signs_at(second)
+    with pytest.raises(ValueError, match="not after signs_from"):
+        KeyRecord.of(CARD, issuer_url=URL, signs_from=second, signs_until=first)
