@@ -353,8 +353,9 @@ def test_q2_packed_maps(code: str, data: st.DataObject) -> None:
 
 
 PACKED_TYPES: list[Any] = [
-    None, True, False, -1, 0, 1, 2**17, 2**17 + 1, 2**21, 2**32 - 1, 2**32, 2**64 - 1, 1.5, "",
-    "x", "X", "AUS", "XXA", "1", "x" * 33, "\0", b"", bytes(33), b"x" * 64, [], [0],
+    None, True, False, -1, 0, 1, 2**17, 2**17 + 1, 2**21, 2**32 - 1, 2**32, 2**64 - 1,
+    1.5, "", "x", "X", "AUS", "XXA", "1", "x" * 33, "\0", b"", bytes(33), b"x" * 64,
+    [], [0],
     [0, "XXA"], [True, "XXA"], ["XXA", "X"], [[], []], {}, {"a": 0},
     {0: 11, 1: "X1"},
 ]  # fmt: skip
