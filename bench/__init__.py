@@ -1,0 +1,1 @@
+"""Figures for the specification and its reader, beside what one would pick instead."""

@@ -10,6 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NEEDED = {
     "abtc",
+    "securesystemslib",
+    "tuf",
+    "urllib3",
     "cbor2",
     "cffi",
     "cryptography",

@@ -28,11 +28,19 @@ This is not an ABTC code.
 """
 
 from ._algorithm import verify
+from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
 from .decision import Accepted, Decision, Evidence, MustSee, Rejected, Undecided
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
-from .errors import PackingError, PolicyError, TrustError, VerifierError
+from .errors import (
+    PackingError,
+    PolicyError,
+    StoreError,
+    SyncError,
+    TrustError,
+    VerifierError,
+)
 from .guidance import Guidance, guidance
 from .passport import (
     FieldMatch,
@@ -45,6 +53,7 @@ from .passport import (
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
 from .replay import ReplayGuard
+from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Problem, Trust
 
 __all__ = [
@@ -57,6 +66,7 @@ __all__ = [
     "EntryReason",
     "Evidence",
     "FieldMatch",
+    "Floor",
     "Guidance",
     "Lane",
     "LaneAnswer",
@@ -73,8 +83,13 @@ __all__ = [
     "RejectReason",
     "Rejected",
     "ReplayGuard",
+    "StoreError",
+    "StoreInfo",
+    "SyncError",
+    "SyncReport",
     "Trust",
     "TrustError",
+    "TrustStore",
     "Undecided",
     "UndecidedReason",
     "VerifierError",

@@ -153,8 +153,7 @@ def _economies(value: object) -> tuple[str, ...]:
     unregistered = checked_economies(value[1:])
     if not _registry.NUMBERS.keys().isdisjoint(unregistered):
         raise ValueError("a registered economy stands outside the bit set")
-    together = sorted(_registered(_bit_set(value[0])) + unregistered)
-    return checked_economies(together)
+    return checked_economies(sorted(_registered(_bit_set(value[0])) + unregistered))
 
 
 def _bit_set(value: object) -> int:

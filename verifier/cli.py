@@ -1,7 +1,9 @@
 """``abtc-verify``: the verifier on the command line.
 
-Exit status: 0 if everything went well, 1 if an input was not what it should be, 64 for
-wrong usage, 130 if interrupted.
+Exit status of ``check``: 0 accepted, 1 rejected (or an input that is no card at all),
+2 undecided (or a store that cannot be used); with several inputs, 0 only if all are
+accepted, else 1 if any is rejected, else 2. Of the other commands: 0 if everything went
+well, 1 if not. 64 for wrong usage, 130 if interrupted.
 """
 
 import argparse
@@ -10,12 +12,22 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+from . import _report
+from ._algorithm import verify
 from ._packing import pack, unpack
+from .decision import Decision
+from .errors import PolicyError, TrustError
+from .passport import Passport
+from .policy import Policy
+from .store import StoreInfo, SyncReport, TrustStore
+from .trust import Trust
 
-OK, BAD_INPUT, USAGE, INTERRUPTED = 0, 1, 64, 130
+OK, BAD_INPUT, UNDECIDED, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
+_STATUS = {"accepted": OK, "rejected": BAD_INPUT, "undecided": UNDECIDED}
 _MAX_LINE = 16_384
 """Characters of a line of standard input; no QR code or card is longer."""
 
@@ -44,43 +56,214 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="abtc-verify", description="Check ABTC cards.")
+    parser = _Parser(prog="abtc-verify", description="Check ABTC cards, offline.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add(
-        commands.add_parser,
-        "unpack",
-        "turn QR text into the presentation text that was signed",
-        "QR text, a PNG or JPEG picture, or - for standard input, one text a line",
-    )
-    _add(
-        commands.add_parser,
-        "pack",
-        "turn presentation text into QR text",
-        "presentation text, or - for standard input, one text a line",
-    )
+    for name, run, what in (
+        ("check", _check, "decide about cards, from QR text or pictures"),
+        ("sync", _sync, "bring the trust data on this device up to date"),
+        ("info", _info, "say what trust data is on this device"),
+        ("unpack", _unpack, "turn QR text into the presentation text that was signed"),
+        ("pack", _pack, "turn presentation text into QR text"),
+    ):
+        command = commands.add_parser(name, help=what, description=f"{what}.")
+        command.set_defaults(run=run)
+        command.add_argument("--json", action="store_true", help="for programs")
+        if name in {"check", "unpack"}:
+            command.add_argument("input", metavar="INPUT", help=_QR_INPUT)
+        if name == "pack":
+            command.add_argument("input", metavar="INPUT", help=_TEXT_INPUT)
+        if name in {"check", "sync", "info"}:
+            command.add_argument("--store", required=True, metavar="DIR", type=Path)
+        if name == "check":
+            _add_check_options(command)
+        if name == "sync":
+            _add_sync_options(command)
     return parser
 
 
-def _add(
-    add: Callable[..., argparse.ArgumentParser], name: str, what: str, inp: str
-) -> None:
-    command = add(name, help=what, description=f"{what.capitalize()}.")
-    command.add_argument("input", metavar="INPUT", help=inp)
+_QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
+_TEXT_INPUT = "presentation text, or - for standard input, one text a line"
+
+
+def _add_check_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--json", action="store_true", help="print one object an input"
+        "--economy", required=True, metavar="AAA", help="whose border this is"
+    )
+    command.add_argument(
+        "--now", type=_moment, metavar="ISO8601", help="with an offset; else the clock"
+    )
+    passport = command.add_mutually_exclusive_group()
+    passport.add_argument("--passport", type=_passport, metavar="COUNTRY:NUMBER")
+    passport.add_argument(
+        "--mrz", type=_mrz, metavar="FILE", help="its machine-readable lines"
     )
 
 
-def _run(options: argparse.Namespace) -> int:
-    convert = _unpacked if options.command == "unpack" else _packed
-    status = OK
+def _add_sync_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--from", required=True, dest="source", metavar="URL|DIR|BUNDLE"
+    )
+    command.add_argument("--root", required=True, metavar="ROOT.json", type=Path)
+    command.add_argument(
+        "--economy", metavar="AAA", help="keep only its policy and overlays"
+    )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() is None:
+        raise argparse.ArgumentTypeError("needs an offset, such as Z or +08:00")
+    return moment
+
+
+def _passport(text: str) -> Passport:
     try:
-        for text in _texts(options.input, pictures=options.command == "unpack"):
-            if not _print_one(text, convert, as_json=options.json):
-                status = BAD_INPUT
+        return Passport.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _mrz(name: str) -> Passport:
+    try:
+        return Passport.from_mrz(Path(name).read_text())
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error.strerror}") from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error}") from error
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        return int(options.run(options))
     except _InputError as error:
         _print_error(str(error), as_json=options.json)
         return BAD_INPUT
+    except PolicyError as error:
+        _print_error(str(error), as_json=options.json)
+        return USAGE
+    except TrustError as error:
+        _print_error(str(error), as_json=options.json)
+        return UNDECIDED if options.command == "check" else BAD_INPUT
+
+
+def _check(options: argparse.Namespace) -> int:
+    policy = Policy(economy=options.economy)
+    store = TrustStore(options.store)
+    store.load()  # a store that cannot be used is told before any input is read
+    found: set[int] = set()
+    for text in _texts(options.input, pictures=True):
+        # Loaded again for each: it costs nothing unless an update has come in.
+        decision = _decide(text, store.load(), policy, options)
+        if options.json:
+            print(json.dumps(_report.as_object(decision)), flush=True)
+        else:
+            print("\n".join(_report.as_lines(decision)), flush=True)
+        found.add(_STATUS[_report.outcome_of(decision)])
+    return next((each for each in (BAD_INPUT, UNDECIDED) if each in found), OK)
+
+
+def _decide(
+    text: str, trust: Trust, policy: Policy, options: argparse.Namespace
+) -> Decision:
+    clock = datetime.now().astimezone()  # noqa: TID251  # an entry point
+    return verify(
+        text,
+        trust=trust,
+        policy=policy,
+        expected_passport=options.passport or options.mrz,
+        expected_challenge=None,
+        now=options.now or clock,
+    )
+
+
+def _sync(options: argparse.Namespace) -> int:
+    try:
+        root = options.root.read_bytes()
+    except OSError as error:
+        raise _InputError(f"{options.root}: {error.strerror}") from error
+    store = TrustStore(options.store)
+    try:
+        report = store.sync(options.source, root=root, economy=options.economy)
+    except TrustError as error:
+        raise _InputError(f"{error}; {_still_in_use(store)}") from error
+    _print_sync(report, as_json=options.json)
+    return OK
+
+
+def _still_in_use(store: TrustStore) -> str:
+    try:
+        info = store.info()
+    except TrustError:
+        return "this device has no trust data yet"
+    return (
+        f"still in use: version {info.version} of {info.issued_at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _print_sync(report: SyncReport, *, as_json: bool) -> None:
+    problems = [f"{each.document}: {each.detail}" for each in report.problems]
+    if as_json:
+        found = {
+            "before": report.before,
+            "after": report.after,
+            "documents_changed": report.documents_changed,
+            "requests": report.requests,
+            "received": report.received,
+            "problems": problems,
+        }
+        print(json.dumps(found), flush=True)
+        return
+    before = "nothing" if report.before is None else f"version {report.before}"
+    print(
+        f"from {before} to version {report.after}: {report.documents_changed} documents"
+        f" changed, {report.requests} requests, {report.received} bytes"
+    )
+    for problem in problems:
+        print(f"  refused: {problem}")
+
+
+def _info(options: argparse.Namespace) -> int:
+    info = TrustStore(options.store).info()
+    if options.json:
+        print(json.dumps(_info_object(info)), flush=True)
+        return OK
+    print(f"version {info.version}, current at {info.issued_at:%Y-%m-%d %H:%M} UTC")
+    print(f"to be used until {info.expires_at:%Y-%m-%d %H:%M} UTC")
+    print(f"clock not before {info.time_floor:%Y-%m-%d %H:%M} UTC")
+    oldest = min(info.lists.values(), default=None)
+    since = f", the oldest of {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
+    print(f"{len(info.lists)} lists{since}")
+    for problem in info.problems:
+        print(f"  refused: {problem.document}: {problem.detail}")
+    return OK
+
+
+def _info_object(info: StoreInfo) -> dict[str, object]:
+    return {
+        "version": info.version,
+        "issued_at": info.issued_at.isoformat(),
+        "expires_at": info.expires_at.isoformat(),
+        "time_floor": info.time_floor.isoformat(),
+        "lists": {name: issued.isoformat() for name, issued in info.lists.items()},
+        "problems": [f"{each.document}: {each.detail}" for each in info.problems],
+    }
+
+
+def _unpack(options: argparse.Namespace) -> int:
+    return _convert(options, _unpacked)
+
+
+def _pack(options: argparse.Namespace) -> int:
+    return _convert(options, _packed)
+
+
+def _convert(
+    options: argparse.Namespace, convert: Callable[[str], dict[str, object]]
+) -> int:
+    status = OK
+    for text in _texts(options.input, pictures=options.command == "unpack"):
+        if not _print_one(text, convert, as_json=options.json):
+            status = BAD_INPUT
     return status
 
 

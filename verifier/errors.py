@@ -5,6 +5,8 @@
                    also a ValueError
   + PolicyError    the policy contradicts itself
   + TrustError     the trust documents cannot be used
+    - StoreError   the device's store cannot be used
+    - SyncError    new trust data was refused; what was there before stays in use
 
 ``ValueError`` and ``TypeError`` report a bug of the caller, such as a time without a
 zone. A bad *card* is never an exception: it is a `Rejected` or `Undecided` decision.
@@ -25,3 +27,11 @@ class PolicyError(VerifierError):
 
 class TrustError(VerifierError):
     """The trust documents cannot be used; the message names document and reason."""
+
+
+class StoreError(TrustError):
+    """The device's store cannot be used; the message says why."""
+
+
+class SyncError(TrustError):
+    """New trust data was refused; what was there before stays in use."""

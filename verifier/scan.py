@@ -53,9 +53,22 @@ def read_codes(source: Source) -> tuple[str, ...]:
 
     Not checked: anything about the texts; `verify` does that.
     """
+    return _read(source, _MARK)
+
+
+def read_any_codes(source: Source) -> tuple[str, ...]:
+    """Return the texts of all QR codes in a picture, whatever they are.
+
+    For measuring the reader on other codes; a device calls `read_codes`. Arguments and
+    errors are the same.
+    """
+    return _read(source, "")
+
+
+def _read(source: Source, mark: str) -> tuple[str, ...]:
     picture = _open(source)
     for attempt in _attempts(picture):
-        found = _abtc_texts(attempt)
+        found = _texts(attempt, mark)
         if found:
             return found
     return ()
@@ -70,11 +83,11 @@ def _attempts(picture: Image.Image) -> Iterator[Image.Image]:
             yield enlarged.filter(ImageFilter.UnsharpMask(radius, percent, threshold=0))
 
 
-def _abtc_texts(picture: Image.Image) -> tuple[str, ...]:
+def _texts(picture: Image.Image, mark: str) -> tuple[str, ...]:
     codes = [
         code
         for code in read_barcodes(picture, formats=_QR)
-        if code.text.startswith(_MARK)
+        if code.text.startswith(mark)
     ]
     codes.sort(key=_place)
     return tuple(dict.fromkeys(code.text for code in codes))

@@ -29,7 +29,7 @@ from .reasons import UndecidedReason
 MAX_ISSUED_AHEAD = timedelta(minutes=5)
 """How much later than the trust data a list in it may be dated."""
 _SCHEME = "scheme.json"
-_DOCUMENT = re.compile(
+DOCUMENT_NAME = re.compile(
     r"(?P<owner>[A-Z]{3})/(?:(?P<kind>issuer|policy)\.json"
     r"|status/(?P<list>0|[1-9][0-9]{0,9})\.jwt"
     r"|overlay/(?P<issuer>[A-Z]{3})/(?P<overlay>0|[1-9][0-9]{0,9})\.jwt)"
@@ -346,7 +346,7 @@ def _parse_names(documents: Mapping[str, bytes]) -> dict[str, re.Match[str]]:
     for name in documents:
         if name == _SCHEME:
             continue
-        parts = _DOCUMENT.fullmatch(name)
+        parts = DOCUMENT_NAME.fullmatch(name)
         if parts is None:
             raise TrustError(f"{name!r} is not the name of a trust document")
         names[name] = parts

@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
-from jwcrypto.jwk import JWK  # type: ignore[import-untyped]
-from sd_jwt.verifier import SDJWTVerifier  # type: ignore[import-untyped]
+from jwcrypto.jwk import JWK
+from sd_jwt.verifier import SDJWTVerifier
 
 import verifier
 from issuer.documents import issuer_document, policy_document, scheme_document

@@ -1,0 +1,564 @@
+"""The device's store: whole or not at all, and never back in time."""
+
+import os
+import shutil
+import threading
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+import verifier
+from tests.simulator import NOW, World
+from tests.verifier.tuf_repository import Repository
+from verifier._floor import Floor
+from verifier.store import TrustStore
+
+WORLD = World(economies=["AUS", "NZL", "SGP"])
+CODE = WORLD.show(WORLD.card())
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = Repository(tmp_path / "mirror", WORLD.documents())
+    made.publish()
+    return made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TrustStore:
+    return TrustStore(tmp_path / "store")
+
+
+def sync(store: TrustStore, repository: Repository, **changes: Any) -> Any:
+    arguments = {"root": repository.first_root, **changes}
+    return store.sync(arguments.pop("source", repository.folder), **arguments)
+
+
+def reason(store: TrustStore) -> str:
+    found = WORLD.verify(CODE, trust=store.load())
+    return "accepted" if isinstance(found, verifier.Accepted) else found.reason.value
+
+
+def republish(repository: Repository, **documents: bytes) -> None:
+    repository.issued_at += timedelta(minutes=10)
+    repository.documents |= {
+        name.replace("__", "/").replace("_jwt", ".jwt"): data
+        for name, data in documents.items()
+    }
+    repository.publish()
+
+
+def revoked_list() -> bytes:
+    world = World(economies=["AUS"])
+    world.set_status(1)
+    return world.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=50))
+
+
+def test_folder_bundle_and_mirror_give_the_same(
+    tmp_path: Path, repository: Repository
+) -> None:
+    """Whatever way the trust data came, the same snapshot is loaded."""
+    stores = {name: TrustStore(tmp_path / name) for name in ("a", "b")}
+    sync(stores["a"], repository)
+    sync(stores["b"], repository, source=repository.bundle(tmp_path / "bundle"))
+    for store in stores.values():
+        assert reason(store) == "accepted"
+        assert store.load().version == 1
+        assert store.load().problems == ()
+
+
+@pytest.mark.enable_socket
+def test_mirror_over_http(repository: Repository, store: TrustStore) -> None:
+    """A mirror is any web server; an update with nothing new is two small requests."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(repository.folder))
+    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        sync(store, repository, source=url)
+        again = sync(store, repository, source=url)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert reason(store) == "accepted"
+    assert (again.requests, again.documents_changed) == (2, 0)
+    assert again.received < 2000
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://mirror.example", "ftp://x", "https://u@x.example", "https://x.example?y"],
+)
+def test_mirrors_that_are_none(
+    store: TrustStore, repository: Repository, url: str
+) -> None:
+    """Plain http, another scheme, a user or a query is refused before any request."""
+    with pytest.raises(verifier.SyncError):
+        sync(store, repository, source=url)
+
+
+def test_an_update_is_taken(store: TrustStore, repository: Repository) -> None:
+    """A revocation published since reaches the device, and only that is written."""
+    sync(store, repository)
+    before = store.load()
+    assert store.load() is before
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    report = sync(store, repository)
+    assert (report.before, report.after, report.documents_changed) == (1, 2, 1)
+    assert reason(store) == "status.revoked"
+
+
+def test_only_what_a_destination_needs(
+    store: TrustStore, repository: Repository
+) -> None:
+    """With an economy named, other destinations' overlays stay away."""
+    repository.documents |= WORLD.documents("NZL")
+    repository.publish()
+    sync(store, repository, economy="SGP")
+    lists = store.info().lists
+    assert "SGP/overlay/AUS/1.jwt" in lists
+    assert "NZL/overlay/AUS/1.jwt" not in lists
+
+
+def test_d1_rollback_of_the_repository(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """An older repository is refused, with the moments, even if TUF has forgotten."""
+    old = shutil.copytree(repository.folder, tmp_path / "old")
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    with pytest.raises(verifier.SyncError):
+        sync(store, repository, source=old)
+    for folder in (tmp_path / "store").glob("generation-*/metadata"):
+        shutil.rmtree(folder)
+        folder.mkdir()
+    with pytest.raises(
+        verifier.SyncError, match="older than what this device has seen"
+    ):
+        sync(store, repository, source=old)
+    assert reason(store) == "status.revoked"
+
+
+def test_d1_o4_rollback_after_everything_was_deleted(
+    tmp_path: Path, repository: Repository
+) -> None:
+    """A mark built into the installation holds even for an empty folder."""
+    floor = Floor(versions={"timestamp": 2})
+    store = TrustStore(tmp_path / "store", floor=floor)
+    with pytest.raises(verifier.SyncError, match="timestamp has version 1, but 2"):
+        sync(store, repository)
+    repository.publish()
+    sync(store, repository)
+    assert store.load().version == 2
+
+
+def test_o4_deleted_generations(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """With only the marks left, an old repository stays refused."""
+    old = shutil.copytree(repository.folder, tmp_path / "old")
+    republish(repository)
+    sync(store, repository)
+    for folder in (tmp_path / "store").glob("generation-*"):
+        shutil.rmtree(folder)
+    with pytest.raises(verifier.StoreError, match="no trust data"):
+        store.load()
+    with pytest.raises(verifier.SyncError, match="older"):
+        sync(store, repository, source=old)
+
+
+def test_s6_d1_an_older_list_in_newer_metadata(
+    store: TrustStore, repository: Repository
+) -> None:
+    """A list that goes back in time is refused, although it is signed again."""
+    newer = WORLD.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=50))
+    older = WORLD.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=55))
+    republish(repository, AUS__status__1_jwt=newer)
+    sync(store, repository)
+    republish(repository, AUS__status__1_jwt=older)
+    with pytest.raises(verifier.SyncError, match=r"AUS/status/1\.jwt"):
+        sync(store, repository)
+    assert store.load().version == 2
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "root"])
+def test_d2_expired_roles(store: TrustStore, repository: Repository, role: str) -> None:
+    """Metadata that has ended is refused; what was there stays."""
+    sync(store, repository)
+    repository.expires[role] = PAST
+    if role == "root":
+        repository.root_version = 2
+        repository.write_root()
+    republish(repository)
+    with pytest.raises(verifier.SyncError, match="expired"):
+        sync(store, repository)
+    assert store.load().version == 1
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])
+def test_d5_d7_foreign_signatures(
+    store: TrustStore, repository: Repository, role: str
+) -> None:
+    """Metadata signed by other keys, or by too few, is refused."""
+    sync(store, repository)
+    good = repository.signers[role]
+    repository.signers[role] = (
+        good[:1] if role == "targets" else [CryptoSigner.generate_ecdsa()]
+    )
+    republish(repository)
+    with pytest.raises(verifier.SyncError, match="not properly signed"):
+        sync(store, repository)
+    assert store.load().version == 1
+
+
+def test_d7_root_needs_two_of_three(store: TrustStore, repository: Repository) -> None:
+    """A new root with one signature is refused; with two it is taken."""
+    sync(store, repository)
+    repository.root_version = 2
+    repository.write_root(signers=repository.signers["root"][:1])
+    with pytest.raises(verifier.SyncError):
+        sync(store, repository)
+    repository.write_root(signers=repository.signers["root"][:2])
+    republish(repository)
+    sync(store, repository)
+    assert store.info().version == 2
+
+
+def test_d3_a_target_that_is_another(store: TrustStore, repository: Repository) -> None:
+    """A file that is not what the metadata says is refused."""
+    for path in (repository.folder / "targets").glob("*scheme.json"):
+        path.write_bytes(path.read_bytes().replace(b"Australia", b"Austria"))
+    with pytest.raises(verifier.SyncError):
+        sync(store, repository)
+    with pytest.raises(verifier.StoreError):
+        store.load()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["NZL/status/9.jwt", "AUS/../NZL/issuer.json", "AUS/Issuer.json", "AUS/x/y.jwt"],
+)
+def test_d6_d8_an_economy_signs_what_is_not_its(
+    store: TrustStore, repository: Repository, name: str
+) -> None:
+    """Names outside an economy's own are not taken from it, and are reported."""
+    repository.documents[name] = repository.documents["AUS/issuer.json"]
+    own = [each for each in repository.documents if each.startswith("AUS/")]
+    repository.listed["AUS"] = [*own, name]
+    repository.publish()
+    report = sync(store, repository)
+    assert name in {problem.document for problem in report.problems}
+    found = WORLD.verify(WORLD.show(WORLD.card("NZL")), trust=store.load())
+    assert isinstance(found, verifier.Accepted)
+
+
+def test_l17_one_broken_economy_leaves_the_others(
+    store: TrustStore, repository: Repository
+) -> None:
+    """An economy whose metadata is no good is kept as it was; others go on."""
+    sync(store, repository)
+    repository.expires["NZL"] = PAST
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    report = sync(store, repository)
+    assert [problem.document for problem in report.problems] == ["NZL"]
+    assert reason(store) == "status.revoked"
+    found = WORLD.verify(WORLD.show(WORLD.card("NZL")), trust=store.load())
+    assert isinstance(found, verifier.Accepted)
+
+
+def test_d12_an_economy_leaves(store: TrustStore, repository: Repository) -> None:
+    """A signed removal is obeyed."""
+    sync(store, repository)
+    for name in [each for each in repository.documents if each.startswith("AUS/")]:
+        del repository.documents[name]
+    republish(repository)
+    sync(store, repository)
+    assert reason(store) == "trust.unknown_issuer"
+
+
+@pytest.mark.parametrize("value", [None, "", "yesterday", "2030-01-15", 7])
+def test_publication_moment_is_signed(
+    store: TrustStore, repository: Repository, value: object
+) -> None:
+    """Trust data that does not say when it was current is refused."""
+    repository.timestamp_fields = {"x-abtc-issued-at": value}
+    repository.publish()
+    with pytest.raises(verifier.SyncError, match="does not say"):
+        sync(store, repository)
+
+
+def test_t4_clock_set_back(store: TrustStore, repository: Repository) -> None:
+    """The store's latest moment makes a clock set back show, whatever the card."""
+    sync(store, repository)
+    back = NOW - timedelta(days=60)
+    shown = WORLD.show(WORLD.card(), at=back)
+    found = WORLD.verify(shown, trust=store.load(), now=back)
+    assert isinstance(found, verifier.Undecided)
+    assert found.reason == "time.clock"
+
+
+BAD_BUNDLES: dict[str, Callable[[Path], object]] = {
+    "empty": lambda file: file.write_bytes(b""),
+    "text": lambda file: file.write_text("x" * 1000),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-30]),
+    "flipped": lambda file: file.write_bytes(
+        file.read_bytes()[:3000] + b"\xff" * 8 + file.read_bytes()[3008:]
+    ),
+    "huge": lambda file: os.truncate(file, 65 * 2**20),
+}
+
+
+@pytest.mark.parametrize("damage", BAD_BUNDLES.values(), ids=BAD_BUNDLES.keys())
+def test_d14_damaged_bundles(
+    tmp_path: Path,
+    store: TrustStore,
+    repository: Repository,
+    damage: Callable[[Path], object],
+) -> None:
+    """A damaged bundle is refused in one line, and nothing is left behind."""
+    bundle = repository.bundle(tmp_path / "bundle")
+    damage(bundle)
+    with pytest.raises(verifier.SyncError) as caught:
+        sync(store, repository, source=bundle)
+    assert len(str(caught.value).splitlines()) == 1
+    assert {path.name for path in (tmp_path / "store").iterdir()} <= {"lock"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil",
+        "/etc/evil",
+        "metadata/../../evil",
+        "evil",
+        "metadata/a b",
+        "targets//x",
+        "metadata/",
+        "targets/..",
+        "C:\\evil",
+        "metadata\\evil",
+    ],
+)
+def test_d14_d11_foreign_members(
+    tmp_path: Path, store: TrustStore, repository: Repository, name: str
+) -> None:
+    """A member of a foreign name condemns the bundle; nothing is written anywhere."""
+    bundle = repository.bundle(tmp_path / "bundle")
+    with zipfile.ZipFile(bundle, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(name), b"x")
+    with pytest.raises(verifier.SyncError, match="foreign name"):
+        sync(store, repository, source=bundle)
+    assert not (tmp_path / "evil").exists()
+
+
+def test_d14_bombs(tmp_path: Path, store: TrustStore, repository: Repository) -> None:
+    """Too many members, one twice, or too much once inflated."""
+    many = tmp_path / "many"
+    with zipfile.ZipFile(many, "w") as archive:
+        for number in range(8193):
+            archive.writestr(f"targets/{number}", b"")
+    twice = tmp_path / "twice"
+    with zipfile.ZipFile(twice, "w") as archive:
+        archive.writestr("targets/x", b"")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("targets/x", b"")
+    bomb = tmp_path / "bomb"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(5):
+            archive.writestr(f"targets/{number}", bytes(16 * 2**20))
+    for file in (many, twice, bomb):
+        with pytest.raises(verifier.SyncError, match=r"too many|twice|inflates"):
+            sync(store, repository, source=file)
+
+
+def test_d4_endless_files(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """Metadata longer than its limit is refused."""
+    (repository.folder / "metadata" / "timestamp.json").write_bytes(b" " * 20_000)
+    with pytest.raises(verifier.SyncError, match="cannot be fetched"):
+        sync(store, repository)
+
+
+def test_sources_that_are_none(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """A missing path or a pipe is refused and blocks nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    for source in (tmp_path / "nothing", tmp_path / "pipe"):
+        with pytest.raises(verifier.SyncError, match="no address"):
+            sync(store, repository, source=source)
+
+
+def test_o6_one_sync_at_a_time(
+    store: TrustStore, repository: Repository, tmp_path: Path
+) -> None:
+    """A second process that would update is told so at once; readers go on."""
+    sync(store, repository)
+    other = TrustStore(tmp_path / "store")
+    with store._locked():
+        with pytest.raises(verifier.StoreError, match="another process"):
+            sync(other, repository)
+        assert reason(other) == "accepted"
+
+
+def _flip(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_suffix(".x"))
+    path.symlink_to(path.with_suffix(".x"))
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _to_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "missing": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "flipped": _flip,
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b" "),
+    "link": _link,
+    "pipe": _pipe,
+    "folder": _to_folder,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_o3_l9_damaged_stores(
+    tmp_path: Path, repository: Repository, damage: Callable[[Path], object]
+) -> None:
+    """A generation of which any file is damaged no longer counts."""
+    folder = tmp_path / "store"
+    store = TrustStore(folder)
+    sync(store, repository)
+    files = [path for path in (folder / "generation-1").iterdir() if path.is_file()]
+    for number, path in enumerate(files):
+        copy = tmp_path / f"copy-{number}"
+        shutil.copytree(folder, copy)
+        damage(copy / "generation-1" / path.name)
+        with pytest.raises(verifier.StoreError, match="no trust data"):
+            TrustStore(copy).load()
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_o3_one_damaged_mark(
+    tmp_path: Path, repository: Repository, damage: Callable[[Path], object]
+) -> None:
+    """Two copies of the mark: one may be damaged."""
+    old = shutil.copytree(repository.folder, tmp_path / "old")
+    for name in ("floor-a", "floor-b"):
+        store = TrustStore(tmp_path / name)
+        sync(store, repository)
+        republish(repository)
+        sync(store, repository)
+        damage(tmp_path / name / name)
+        for folder in (tmp_path / name).glob("generation-*"):
+            shutil.rmtree(folder)
+        with pytest.raises(verifier.SyncError, match="older"):
+            sync(store, repository, source=old)
+
+
+class _Cut(BaseException):
+    """The power fails."""
+
+
+def test_o1_l10_power_cut_at_every_write(
+    tmp_path: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever write the power fails at, the old or the new data opens."""
+    folder = tmp_path / "store"
+    sync(TrustStore(folder), repository)
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    real, counter = os.fsync, {"left": 0}
+
+    def fsync(handle: int) -> None:
+        counter["left"] -= 1
+        if counter["left"] < 0:
+            raise _Cut
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    outcomes = set()
+    for allowed in range(200):
+        copy = tmp_path / f"cut-{allowed}"
+        shutil.copytree(folder, copy)
+        counter["left"] = allowed
+        try:
+            sync(TrustStore(copy), repository)
+        except _Cut:
+            opened = TrustStore(copy)
+            version = opened.load().version
+            outcomes.add(version)
+            counter["left"] = 10_000
+            sync(opened, repository)
+            assert opened.load().version == 2
+        else:
+            break
+    assert outcomes == {1, 2}
+    assert allowed > 10
+
+
+def test_o2_disk_full(
+    tmp_path: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk refuses the update cleanly, and the old data stays."""
+    folder = tmp_path / "store"
+    store = TrustStore(folder)
+    sync(store, repository)
+    republish(repository, AUS__status__1_jwt=revoked_list())
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(verifier.StoreError, match="No space left"):
+        sync(store, repository)
+    assert TrustStore(folder).load().version == 1
+
+
+def test_readers_are_never_torn(tmp_path: Path, repository: Repository) -> None:
+    """While updates go on, every load gives one whole version, and they only rise."""
+    folder = tmp_path / "store"
+    writer = TrustStore(folder)
+    sync(writer, repository)
+    seen: list[int] = []
+    errors: list[BaseException] = []
+    done = threading.Event()
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                seen.append(TrustStore(folder).load().version)
+        except BaseException as error:  # noqa: BLE001  # shown by the assertion below
+            errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(15):
+        republish(repository)
+        sync(writer, repository)
+    done.set()
+    reader.join()
+    assert errors == []
+    assert seen == sorted(seen)
+    assert seen

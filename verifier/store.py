@@ -1,0 +1,377 @@
+"""The trust data of a device, kept on its disk and brought up to date.
+
+Layout of the folder: ``lock``; two copies of the high-water mark; and one folder for
+each generation of trust data, of which the newest whole one counts. A generation is
+written completely, flushed to the disk and only then given its name; so whatever
+moment the power fails at, the old one or the new one opens, and the mark never falls.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from . import _json
+from ._floor import Floor
+from .errors import StoreError, SyncError
+from .trust import Problem, Trust
+
+if TYPE_CHECKING:
+    from ._sync import Collected
+
+_FORMAT = "abtc-store-1"
+_MANIFEST = "manifest.json"
+_GENERATION = re.compile(r"generation-([0-9]{1,15})")
+_FLOORS = ("floor-a", "floor-b")
+_NO_FLOOR = Floor()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What one `TrustStore.sync` did."""
+
+    before: int | None
+    """Version of the trust data before; None for the first time."""
+    after: int
+    """Version now; equal to ``before`` if there was nothing new."""
+    documents_changed: int
+    requests: int
+    received: int
+    """Bytes."""
+    problems: tuple[Problem, ...]
+    """Documents that were refused, and economies kept as they were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInfo:
+    """What a store holds."""
+
+    version: int
+    issued_at: datetime
+    expires_at: datetime
+    time_floor: datetime
+    lists: Mapping[str, datetime]
+    """``iat`` by name of each status and overlay list."""
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Generation:
+    """One whole set of trust data, as read from the disk."""
+
+    number: int
+    folder: Path
+    version: int
+    issued_at: datetime
+    expires_at: datetime
+    floor: Floor
+    documents: Mapping[str, bytes]
+    problems: tuple[Problem, ...]
+
+
+class TrustStore:
+    """Trust data on a device's disk.
+
+    Any number of processes may `load`; one at a time may `sync`. Loading needs no lock
+    and is never torn, because a generation is never changed once it has its name.
+
+    Args:
+        folder: Where the store is, or will be with the first `sync`.
+        floor: A mark built into the installation. It applies even if everything in
+            ``folder`` has been deleted.
+    """
+
+    def __init__(self, folder: str | Path, *, floor: Floor = _NO_FLOOR) -> None:
+        self._folder = Path(folder)
+        self._built_in = floor
+        self._loaded: tuple[Path, Trust] | None = None
+
+    def load(self) -> Trust:
+        """Return the newest whole snapshot; the same object as long as it is that.
+
+        Returns:
+            A snapshot whose time floor is the latest moment that this device has seen.
+            It may be old: `verify` says so, given the time.
+
+        Raises:
+            StoreError: There is no whole generation at or above the mark.
+
+        Not checked: expiry, which is the decision's; and the signatures of the
+        documents, which `sync` has checked, while digests show damage since.
+        """
+        newest = self._newest()
+        if self._loaded and self._loaded[0] == newest.folder:
+            return self._loaded[1]
+        trust = Trust.from_documents(
+            newest.documents,
+            version=newest.version,
+            issued_at=newest.issued_at,
+            expires_at=newest.expires_at,
+            time_floor=self._floor().raised_by(newest.floor).moment,
+        )
+        self._loaded = (newest.folder, trust)
+        return trust
+
+    def info(self) -> StoreInfo:
+        """Return what the store holds.
+
+        Raises:
+            StoreError: There is no whole generation at or above the mark.
+        """
+        newest = self._newest()
+        lists = {
+            name: datetime.fromtimestamp(issued, UTC)
+            for name, issued in newest.floor.lists.items()
+        }
+        return StoreInfo(
+            version=newest.version,
+            issued_at=newest.issued_at,
+            expires_at=newest.expires_at,
+            time_floor=self._floor().raised_by(newest.floor).moment,
+            lists=MappingProxyType(lists),
+            problems=newest.problems,
+        )
+
+    def sync(
+        self, source: str | Path, *, root: bytes, economy: str | None = None
+    ) -> SyncReport:
+        """Bring the store up to date, or leave it exactly as it is.
+
+        Args:
+            source: Address of a mirror (``https://``), a folder, or a bundle file. All
+                are verified alike.
+            root: The first root metadata, as it came with the installation.
+            economy: Alpha-3 code: keep only this economy's policy and overlays, besides
+                every economy's keys and lists. None keeps everything there is.
+
+        Raises:
+            SyncError: What the source offers is not properly signed, has ended, is
+                older than what this device has seen, is too large or too slow, or
+                cannot be read. The store is as it was.
+            StoreError: The store cannot be written, or another process is at it.
+
+        Source: the TUF specification, section 5, by python-tuf; and `Floor`.
+        """
+        # Deciding needs neither python-tuf nor a network library: only this does.
+        from ._sync import collect  # noqa: PLC0415
+
+        with self._locked():
+            before = self._newest_or_none()
+            with tempfile.TemporaryDirectory(prefix="work-", dir=self._folder) as work:
+                metadata = Path(work) / "metadata"
+                _copy_metadata(before, metadata)
+                known = before.documents if before else {}
+                found = collect(source, metadata, root, known, economy)
+                return self._adopt(before, found, metadata)
+
+    def _adopt(
+        self, before: _Generation | None, found: "Collected", metadata: Path
+    ) -> SyncReport:
+        trust = Trust.from_documents(
+            found.documents,
+            version=found.version,
+            issued_at=found.issued_at,
+            expires_at=found.expires_at,
+        )
+        problems = (*found.problems, *trust.problems)
+        floor = self._floor()
+        if before:
+            floor = floor.raised_by(before.floor)
+        fall = floor.first_fall_of(found.floor)
+        if fall:
+            raise SyncError(f"older than what this device has seen: {fall}")
+        known = before.documents if before else {}
+        changed = sum(known.get(name) != data for name, data in found.documents.items())
+        if before is None or changed or known.keys() - found.documents.keys():
+            is_new = True
+        else:
+            is_new = found.floor != before.floor
+        if is_new:
+            number = before.number + 1 if before else 1
+            self._write_generation(number, found, metadata, problems)
+        self._raise_floor(floor.raised_by(found.floor))
+        self._forget_all_but_two()
+        return SyncReport(
+            before=before.version if before else None,
+            after=found.version,
+            documents_changed=changed,
+            requests=found.requests,
+            received=found.received,
+            problems=problems,
+        )
+
+    def _write_generation(
+        self,
+        number: int,
+        found: "Collected",
+        metadata: Path,
+        problems: tuple[Problem, ...],
+    ) -> None:
+        made = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
+        files: dict[str, str] = {}
+        (made / "metadata").mkdir()
+        for path in sorted(metadata.glob("*.json")):
+            if path.is_symlink():
+                continue  # root.json, which python-tuf points at the newest root
+            files[f"metadata/{path.name}"] = _write_file(
+                made / "metadata" / path.name, path.read_bytes()
+            )
+        documents: dict[str, str] = {}
+        for name, data in found.documents.items():
+            digest = hashlib.sha256(data).hexdigest()
+            documents[name] = _write_file(made / digest, data)
+        manifest = {
+            "format": _FORMAT,
+            "version": found.version,
+            "issued_at": int(found.issued_at.timestamp()),
+            "expires_at": int(found.expires_at.timestamp()),
+            "metadata": files,
+            "documents": documents,
+            "floor": found.floor.to_bytes().decode(),
+            "problems": [[each.document, each.detail] for each in problems],
+        }
+        text = json.dumps(manifest, sort_keys=True)
+        seal = hashlib.sha256(text.encode()).hexdigest()
+        _write_file(made / _MANIFEST, f"{seal}\n{text}".encode())
+        _flush_folder(made / "metadata")
+        _flush_folder(made)
+        made.rename(self._folder / f"generation-{number}")
+        _flush_folder(self._folder)
+
+    def _raise_floor(self, floor: Floor) -> None:
+        for name in _FLOORS:
+            path = self._folder / name
+            beside = self._folder / f"{name}.new"
+            _write_file(beside, floor.to_bytes())
+            beside.replace(path)
+            _flush_folder(self._folder)
+
+    def _floor(self) -> Floor:
+        floor = self._built_in
+        for name in _FLOORS:
+            with contextlib.suppress(OSError, ValueError):
+                data = _read_regular(self._folder / name)
+                floor = floor.raised_by(Floor.from_bytes(data))
+        return floor
+
+    def _newest(self) -> _Generation:
+        newest = self._newest_or_none()
+        if newest is None:
+            raise StoreError(f"{self._folder} holds no trust data that can be used")
+        return newest
+
+    def _newest_or_none(self) -> _Generation | None:
+        floor = self._floor()
+        for number, folder in self._generations():
+            with contextlib.suppress(OSError, ValueError):
+                found = _read_generation(number, folder)
+                if floor.first_fall_of(found.floor) is None:
+                    return found
+        return None
+
+    def _generations(self) -> list[tuple[int, Path]]:
+        try:
+            folders = list(self._folder.iterdir())
+        except OSError as error:
+            raise StoreError(f"{self._folder} cannot be read") from error
+        named = [(_GENERATION.fullmatch(folder.name), folder) for folder in folders]
+        return sorted(
+            ((int(match[1]), folder) for match, folder in named if match), reverse=True
+        )
+
+    def _forget_all_but_two(self) -> None:
+        """Keep one generation more, for a reader that has just begun with it."""
+        for _, folder in self._generations()[2:]:
+            shutil.rmtree(folder, ignore_errors=True)
+        for leftover in self._folder.glob("new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = (self._folder / "lock").open("wb")
+        except OSError as error:
+            raise StoreError(f"{self._folder} cannot be written") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise StoreError("another process is updating this store") from error
+            try:
+                yield
+            except OSError as error:
+                raise StoreError(f"{self._folder}: {error.strerror}") from error
+
+
+def _copy_metadata(before: _Generation | None, folder: Path) -> None:
+    """Give python-tuf what it had, so that only what is new is fetched."""
+    folder.mkdir()
+    if before:
+        for path in (before.folder / "metadata").glob("*.json"):
+            shutil.copyfile(path, folder / path.name)
+
+
+def _read_generation(number: int, folder: Path) -> _Generation:
+    seal, _, text = _read_regular(folder / _MANIFEST).decode().partition("\n")
+    if hashlib.sha256(text.encode()).hexdigest() != seal:
+        raise ValueError("the manifest is damaged")
+    manifest = _json.parse_object(text.encode())
+    if manifest.get("format") != _FORMAT:
+        raise ValueError("the manifest is of another format")
+    # What the seal covers was written by us; a wrong type in it would be our own bug.
+    digests: dict[str, str] = manifest["documents"]  # type: ignore[assignment]
+    problems: list[list[str]] = manifest["problems"]  # type: ignore[assignment]
+    return _Generation(
+        number=number,
+        folder=folder,
+        version=int(str(manifest["version"])),
+        issued_at=datetime.fromtimestamp(int(str(manifest["issued_at"])), UTC),
+        expires_at=datetime.fromtimestamp(int(str(manifest["expires_at"])), UTC),
+        floor=Floor.from_bytes(str(manifest["floor"]).encode()),
+        documents={
+            name: _read_document(folder, digest) for name, digest in digests.items()
+        },
+        problems=tuple(
+            Problem(document=name, detail=detail) for name, detail in problems
+        ),
+    )
+
+
+def _read_document(folder: Path, digest: str) -> bytes:
+    data = _read_regular(folder / digest)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ValueError("a document is damaged")
+    return data
+
+
+def _read_regular(path: Path) -> bytes:
+    if path.is_symlink() or not path.is_file():  # a pipe could block for ever
+        raise ValueError(f"{path.name} is no file")
+    return path.read_bytes()
+
+
+def _write_file(path: Path, data: bytes) -> str:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return hashlib.sha256(data).hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
