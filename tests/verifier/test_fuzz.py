@@ -54,6 +54,7 @@ from tests.verifier.zones import ZONE
 from verifier import _base45
 
 SOAK = os.environ.get("ABTC_FUZZ") == "soak"  # noqa: TID251  # chooses the profile
+pytestmark = pytest.mark.timeout(7200 if SOAK else 300)
 T = TypeVar("T")
 Test = Callable[..., None]
 
