@@ -54,6 +54,7 @@ from tests.verifier.zones import ZONE
 from verifier import _base45
 
 SOAK = os.environ.get("ABTC_FUZZ") == "soak"  # noqa: TID251  # chooses the profile
+pytestmark = pytest.mark.timeout(7200 if SOAK else 300)
 T = TypeVar("T")
 Test = Callable[..., None]
 
@@ -354,8 +355,8 @@ def test_q2_packed_maps(code: str, data: st.DataObject) -> None:
 
 PACKED_TYPES: list[Any] = [
     None, True, False, -1, 0, 1, 2**17, 2**17 + 1, 2**21, 2**32 - 1, 2**32, 2**64 - 1,
-    1.5, "",
-    "x", "X", "AUS", "XXA", "1", "x" * 33, "\0", b"", bytes(33), b"x" * 64, [], [0],
+    1.5, "", "x", "X", "AUS", "XXA", "1", "x" * 33, "\0", b"", bytes(33), b"x" * 64,
+    [], [0],
     [0, "XXA"], [True, "XXA"], ["XXA", "X"], [[], []], {}, {"a": 0},
     {0: 11, 1: "X1"},
 ]  # fmt: skip

@@ -122,6 +122,12 @@ BAD_KEYS = {
     "x beyond the field": jwk(x=number_text((NUMBERS.x + P) % 2**256)),
     "31 bytes": jwk(x=number_text(1, 31)),
     "33 bytes": jwk(x=number_text(NUMBERS.x, 33)),
+    "y begins in x": jwk(
+        x=_b64.encode(NUMBERS.x.to_bytes(32, "big")[:31]),
+        y=_b64.encode(
+            NUMBERS.x.to_bytes(32, "big")[31:] + NUMBERS.y.to_bytes(32, "big")
+        ),
+    ),
     "padded": jwk(x=f"{jwk()['x']}="),
     "private": jwk(d=number_text(7)),
     "extra member": jwk(use="sig"),

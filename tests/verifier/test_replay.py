@@ -97,6 +97,23 @@ def test_j13_another_spelling_of_the_signature_is_a_repeat() -> None:
     assert reason(guard.check(at(9, other))) == "proof.repeat"
 
 
+def test_memory_lasts_as_long_as_a_proof_can_count() -> None:
+    """A proof dated 15 s ahead is good for 60 s, and so long it is remembered."""
+    guard = verifier.ReplayGuard(POLICY)
+    code = WORLD.show(CARD, at=NOW + timedelta(seconds=15))
+    assert reason(guard.check(at(0, code))) is None
+    assert reason(guard.check(at(60, code))) == "proof.repeat"
+    assert reason(at(60.001, code)) == "proof.stale"
+
+
+def test_the_smallest_settings() -> None:
+    """Room for one proof, and no patience, are settings too."""
+    guard = verifier.ReplayGuard(POLICY, capacity=1, same_scan=timedelta(0))
+    for _ in range(2):
+        assert reason(guard.check(at(0))) is None
+    assert reason(guard.check(at(0.001))) == "proof.repeat"
+
+
 def test_refusals_are_not_remembered() -> None:
     """Only an accepted proof is remembered; a refusal passes through unchanged."""
     guard = verifier.ReplayGuard(POLICY)

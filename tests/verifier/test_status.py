@@ -161,6 +161,20 @@ def test_s3_inflation_is_capped() -> None:
     assert peak < 64 * 2**20
 
 
+@pytest.mark.parametrize("extra", [0, 1, 2])
+def test_s3_the_longest_token(extra: int) -> None:
+    """A good list in 4,194,304 characters is read; a longer one is not."""
+    most = 4 * 2**20
+    padding = (most - len(token(x=""))) * 3 // 4
+    found = next(
+        made
+        for made in (token(x="x" * (padding + more)) for more in range(-3, 6))
+        if len(made) >= most + extra
+    )
+    decision = decide(found)
+    assert isinstance(decision, verifier.Accepted) == (len(found) == most)
+
+
 @pytest.mark.parametrize("size", [4 * 2**20 + 1, 10 * 2**20])
 def test_s3_long_tokens_are_not_read(size: int) -> None:
     """A token beyond the cap is refused before it is parsed."""

@@ -36,10 +36,10 @@ def trust_with(name: str, content: dict[str, Any]) -> verifier.Trust:
 
 
 def key_row(
-    economy: str, use: str, name: str, *, url: str | None = None
+    economy: str, use: str, name: str, *, kid: str | None = None
 ) -> dict[str, Any]:
-    url = url or f"https://abtc.example/{economy}"
-    kid = f"{economy}-{use}"
+    url = f"https://abtc.example/{economy}"
+    kid = kid or f"{economy}-{use}"
     statement = f"ABTC1 key\n{url}\n{use}\n{kid}".encode()
     return {
         "kid": kid,
@@ -109,6 +109,20 @@ BAD_ISSUERS: dict[str, Callable[[dict[str, Any]], None]] = {
     "moment in short": set_key(**{"from": "2029-1-15T12:00:00Z"}),
     "moment with other digits": set_key(**{"from": "202\u0669-01-15T12:00:00Z"}),
     "moment a number": set_key(**{"from": 1_863_172_800}),
+    "until is from": set_key(until="2029-01-15T12:00:00Z"),
+    "bad key id, proven": lambda content: content.update(
+        keys=[key_row("AUS", "card", "AUS-card", kid="a b")]
+    ),
+    "use, proven": lambda content: content.update(
+        keys=[key_row("AUS", "both", "AUS-card")]
+    ),
+    "kid of two keys": lambda content: content.update(
+        keys=[
+            key_row("AUS", "card", "AUS-card"),
+            key_row("AUS", "card", "another key"),
+        ]
+    ),
+    "rows are no objects": lambda content: content.update(keys=[7]),
     "until before from": set_key(until="2028-01-01T00:00:00Z"),
 }
 
@@ -199,6 +213,12 @@ BAD_SCHEMES: dict[str, Callable[[dict[str, Any]], object]] = {
     "bad nationality": lambda content: content["pair_rules"][0].update(
         nationality="!x"
     ),
+    "nationality in small letters": lambda content: content["pair_rules"][0].update(
+        nationality="chn"
+    ),
+    "nationality a number": lambda content: content["pair_rules"][0].update(
+        nationality=7
+    ),
     "economies a text": lambda content: content.update(economies="AUS"),
 }
 
@@ -260,6 +280,10 @@ BAD_POLICIES: dict[str, dict[str, Any]] = {
     "overlap": {"max_stay": [{"value": 1, "unit": "days"}] * 2},
     "bad unit": {"max_stay": [{"value": 1, "unit": "weeks"}]},
     "no days": {"max_stay": [{"value": 0, "unit": "days"}]},
+    "1201 days": {"max_stay": [{"value": 1201, "unit": "days"}]},
+    "form without value": {"accepts_form": [{"form": "app"}]},
+    "purpose a number": {"allowed_purposes": [{"value": [7]}]},
+    "rows are no objects": {"lane": [7]},
     "true days": {"max_stay": [{"value": True, "unit": "days"}]},
     "not a boolean": {"lane": [{"needs_preclearance": "no"}]},
     "purposes": {"allowed_purposes": [{"value": "business"}]},
@@ -315,6 +339,76 @@ def test_d4_long_lists_are_refused_at_once(
         trust = trust_with("SGP/policy.json", content | rows(count))
         assert time.perf_counter() - started < 1
         assert "more than 512" in trust.problems[0].detail
+
+
+GOOD_POLICIES: dict[str, dict[str, Any]] = {
+    "1200 days": {"max_stay": [{"value": 1200, "unit": "days"}]},
+    "later row first": {
+        "lane": [
+            {"needs_preclearance": True, "from": "2029-01-01T00:00:00Z"},
+            {"needs_preclearance": False, "until": "2029-01-01T00:00:00Z"},
+        ]
+    },
+    "earlier row first": {
+        "lane": [
+            {"needs_preclearance": False, "until": "2029-01-01T00:00:00Z"},
+            {"needs_preclearance": True, "from": "2029-01-01T00:00:00Z"},
+        ]
+    },
+    "unknown members": {"colour": ["red"], "lane": []},
+}
+
+
+@pytest.mark.parametrize("changes", GOOD_POLICIES.values(), ids=GOOD_POLICIES.keys())
+def test_policies_at_the_limits(changes: dict[str, Any]) -> None:
+    """The longest stay and rows that touch are sound, in any order."""
+    content = document("SGP/policy.json") | changes
+    assert trust_with("SGP/policy.json", content).problems == ()
+
+
+def test_the_longest_document() -> None:
+    """A document has at most 1,048,576 bytes."""
+    good = WORLD.documents()["SGP/policy.json"]
+    for size, expected in ((2**20, []), (2**20 + 1, ["longer than 1 MiB"])):
+        trust = WORLD.trust(replace={"SGP/policy.json": good.ljust(size)})
+        assert [problem.detail for problem in trust.problems] == expected
+
+
+def test_purposes_are_handed_on() -> None:
+    """Allowed purposes are told if they are known, and otherwise none are."""
+    for rows, expected in (
+        ([{"value": ["business"]}], ("business",)),
+        ([{"value": ["business"], "until": "2029-01-01T00:00:00Z"}], ()),
+        ([], ()),
+    ):
+        content = document("SGP/policy.json") | {"allowed_purposes": rows}
+        found = WORLD.verify(
+            WORLD.show(WORLD.card()), trust=trust_with("SGP/policy.json", content)
+        )
+        assert isinstance(found, verifier.Accepted)
+        assert found.entitlement.purposes == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"issuer": "AUS"}, {"nationality": "CHN"}),
+        ({"issuer": "AUS"}, {"destination": "SGP"}),
+        ({"nationality": "!CHN"}, {"destination": "SGP"}),
+    ],
+)
+def test_rules_of_other_keys_that_contradict(
+    first: dict[str, str], second: dict[str, str]
+) -> None:
+    """Rules that name different keys can apply together too, in either order."""
+    content = document("scheme.json")
+    for pair in ((first, second), (second, first)):
+        content["pair_rules"] = [
+            rule | {"effect": effect}
+            for rule, effect in zip(pair, ("lane_only", "normal"), strict=True)
+        ]
+        with pytest.raises(verifier.TrustError, match="contradict"):
+            trust_with("scheme.json", content)
 
 
 def test_an_economy_that_the_scheme_does_not_name() -> None:

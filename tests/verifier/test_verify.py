@@ -165,6 +165,21 @@ def test_j10_numbers(name: str, value: object) -> None:
     assert decide(shown) == "card.malformed"
 
 
+@pytest.mark.parametrize("name", ["iat", "exp"])
+@pytest.mark.parametrize("value", ["soon", None, True, [], -1, 4_102_444_801])
+def test_j10_numbers_beside_a_good_nbf(name: str, value: object) -> None:
+    """Each moment is checked by itself, in text and in a code."""
+    nbf = int(NOW.timestamp()) - 86_400
+    shown = WORLD.show(WORLD.card(nbf=nbf, **changed(name, value)), as_text=True)
+    assert decide(shown) == "card.malformed"
+    fields = cbor2.loads(_base45.decode(WORLD.show(WORLD.card(nbf=nbf))[6:]))
+    if name == "exp":
+        del fields[4]
+    fields[{"iat": 3, "exp": 5}[name]] = value
+    code = f"ABTC1:{_base45.encode(cbor2.dumps(fields, canonical=True))}"
+    assert decide(code) == "card.malformed"
+
+
 @pytest.mark.parametrize(
     "payload",
     [b"[" * 4000, b'{"a":' * 900, b'{"' + b"x" * 5000 + b'":1}', b"\xff", b"", b"{}"],
