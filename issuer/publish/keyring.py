@@ -17,7 +17,7 @@ from issuer.publish.moments import moment_text
 from issuer.publish.names import SINCE
 
 Passphrase = Callable[[str], bytes]
-"""Returns the passphrase of a key; asked with the name of its file, without ``.pem``."""
+"""Returns the passphrase of a key, asked with the name of its file less ``.pem``."""
 
 
 class Keyring:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -119,7 +119,7 @@ class Publisher:
     """The public folder."""
     journal: Journal
     keyring: Keyring
-    lifetimes: Lifetimes = Lifetimes()
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
 
     def init(
         self, scheme: bytes, *, now: datetime, dry_run: bool = False

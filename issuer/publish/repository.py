@@ -100,9 +100,11 @@ class Repository:
             only: How the names end that are wanted.
 
         Raises:
-            PublishRefused: ``repository.damaged``.
+            PublishRefused: ``repository.damaged``; ``name.malformed`` or
+                ``name.foreign`` if somebody else has signed with its key.
         """
         files = self.targets[role].signed.targets
+        check_names(role, files)
         try:
             return {
                 name: _document(folder, name, file)
@@ -156,8 +158,6 @@ def _load(folder: Path) -> Repository:
         first_root=first_root,
     )
     repository.verify()
-    for role, metadata in repository.targets.items():
-        check_names(role, metadata.signed.targets)
     return repository
 
 
