@@ -380,26 +380,28 @@ class Publisher:
     ) -> tuple[Shrink, ...]:
         """Check new documents beside the others; all of them if it is the scheme."""
         before = self._before(repository, role, documents)
-        if role == TARGETS:
-            roles: Sequence[str] = repository.economies
-        else:
-            roles = [TARGETS]
-        beside = self._documents(repository, roles)
+        beside = self._beside(repository, role)
         check_usable({**beside, **documents}, changed=frozenset(documents), now=now)
         if f"{role}/issuer.json" in documents:
-            others = [each for each in repository.economies if each != role]
-            issuers = self._documents(repository, others, only="issuer.json")
+            issuers = self._other_issuers(repository, role)
             check_key_owners(role, documents, issuers)
         return compare(before, documents)
 
-    def _documents(
-        self, repository: Repository, roles: Sequence[str], *, only: str = ""
-    ) -> dict[str, bytes]:
-        return {
-            name: data
-            for role in roles
-            for name, data in repository.documents(self.folder, role, only).items()
-        }
+    def _beside(self, repository: Repository, role: str) -> dict[str, bytes]:
+        """Return what new documents are read with: for the scheme, everything."""
+        roles = repository.economies if role == TARGETS else (TARGETS,)
+        beside: dict[str, bytes] = {}
+        for each in roles:
+            beside |= repository.documents(self.folder, each)
+        return beside
+
+    def _other_issuers(self, repository: Repository, role: str) -> dict[str, bytes]:
+        issuers: dict[str, bytes] = {}
+        for each in repository.economies:
+            if each != role:
+                name = f"{each}/issuer.json"
+                issuers |= repository.documents(self.folder, each, name)
+        return issuers
 
     def _before(
         self, repository: Repository, role: str, after: Documents

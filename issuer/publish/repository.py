@@ -91,26 +91,28 @@ class Repository:
             **listed,
         }
 
-    def documents(self, folder: Path, role: str, only: str = "") -> dict[str, bytes]:
+    def documents(
+        self, folder: Path, role: str, only: str | None = None
+    ) -> dict[str, bytes]:
         """Read what a role has published, by name.
 
         Args:
             folder: The public folder.
             role: ``targets`` or the code of an economy.
-            only: How the names end that are wanted.
+            only: The one document that is wanted; None for all.
 
         Raises:
             PublishRefused: ``repository.damaged``; ``name.malformed`` or
                 ``name.foreign`` if somebody else has signed with its key.
         """
-        files = self.targets[role].signed.targets
+        files = {
+            name: file
+            for name, file in self.targets[role].signed.targets.items()
+            if only in (None, name)
+        }
         check_names(role, files)
         try:
-            return {
-                name: _document(folder, name, file)
-                for name, file in files.items()
-                if name.endswith(only)
-            }
+            return {name: _document(folder, name, file) for name, file in files.items()}
         except (OSError, RepositoryError, KeyError) as error:
             raise PublishRefused(
                 Refusal.REPOSITORY_DAMAGED, f"{folder}: {error}"
