@@ -183,7 +183,7 @@ def _revoke_economy(economy: str, approvals: tuple[str, ...], **common: Any) -> 
 @_common
 def _status(**common: Any) -> None:
     """Show versions, expiry and the age of keys."""
-    now = datetime.now(UTC)
+    now = _now()
     status = _publisher(common).status()
     if common["as_json"]:
         click.echo(json.dumps(_status_object(status, now)))
@@ -195,9 +195,13 @@ def _run(
     common: Mapping[str, Any],
     operation: Callable[[Publisher, dict[str, Any]], Publication],
 ) -> None:
-    given = {"now": datetime.now(UTC), "dry_run": common["dry_run"]}
+    given = {"now": _now(), "dry_run": common["dry_run"]}
     done = operation(_publisher(common), given)
     click.echo(json.dumps(_object(done)) if common["as_json"] else _line(done))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _publisher(common: Mapping[str, Any]) -> Publisher:
