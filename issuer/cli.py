@@ -5,6 +5,7 @@ usage, 130 if interrupted.
 """
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from issuer.publish import (
     RepositoryStatus,
 )
 from issuer.publish.moments import moment_text
-from issuer.publish.names import SCHEME, TARGETS
+from issuer.publish.names import SCHEME, TARGETS, check_economy
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 64, 130
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -32,30 +33,30 @@ _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``abtc-issuer`` and return its exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        _cli.main(arguments, prog_name="abtc-issuer", standalone_mode=False)
+        _cli.main(given, prog_name="abtc-issuer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
     except click.UsageError as error:
-        _complain(error.format_message())
+        _complain(error.format_message(), as_json=False)
         return USAGE
     except click.Abort:
         return INTERRUPTED
     except (click.ClickException, IssuerError, OSError, ValueError) as error:
-        _complain(_sentence(error))
+        code = error.code if isinstance(error, PublishRefused) else None
+        _complain(" ".join(str(error).split()), code, as_json="--json" in given)
         return FAILED
     return OK
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, PublishRefused):
-        return f"refused: {error}"
-    return " ".join(str(error).split())
-
-
-def _complain(message: str) -> None:
-    click.echo(f"abtc-issuer: {message}", err=True)
+def _complain(message: str, code: str | None = None, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"error": message, "code": code}))
+    else:
+        refused = "refused: " if code else ""
+        click.echo(f"abtc-issuer: {refused}{message}", err=True)
 
 
 @click.group(name="abtc-issuer")
@@ -224,6 +225,9 @@ def _passphrase(stem: str) -> bytes:
 def _read_documents(source: Path, role: str) -> dict[str, bytes]:
     if role == TARGETS:
         return {SCHEME: (source / SCHEME).read_bytes()}
+    check_economy(role)
+    if not (source / role).is_dir():
+        raise click.ClickException(f"{source} has no folder {role}")
     return {
         path.relative_to(source).as_posix(): path.read_bytes()
         for path in sorted((source / role).rglob("*"))

@@ -16,7 +16,10 @@ NEEDED = {
     "pycparser",
     "pyjwt",
     "pip",
+    "securesystemslib",
     "setuptools",
+    "tuf",
+    "urllib3",
 }
 
 

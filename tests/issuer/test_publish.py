@@ -207,17 +207,30 @@ def test_d6_d8_an_economy_publishes_under_its_own_names(
 
 def test_d6_a_stolen_key_reaches_its_own_paths_only(desk: Desk) -> None:
     """Signed all the same, a foreign name is not found by any device."""
-    publisher = desk.publisher()
     foreign = {"NZL/status/2.jwt": b"x", "AUS/../NZL/status/2.jwt": b"x"}
-    with publisher._drafting(NOW) as draft:
-        draft.set_documents("AUS", foreign)
-        draft.sign_targets("AUS")
-        draft.seal()
-        publisher._commit(draft, "forged", dry_run=False)
+    steal(desk, foreign)
     assert desk.device().read(*foreign, "NZL/issuer.json").keys() == {"NZL/issuer.json"}
     refused(Refusal.NAME_MALFORMED, lambda: desk.publish("AUS", desk.documents()))
     desk.publish("NZL", desk.documents("NZL"))
     desk.publisher().revoke_economy("AUS", now=NOW, approvals=APPROVED)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"{}", b'{"keys":[1]}', b"a.b.c", b"a.e30.c"])
+def test_d6_what_a_thief_wrote_stops_nobody_else(desk: Desk, garbage: bytes) -> None:
+    """The others publish, and the economy that was robbed is told."""
+    steal(desk, {"AUS/issuer.json": garbage, STATUS: garbage})
+    desk.publish("NZL", desk.documents("NZL"))
+    refused(Refusal.REPOSITORY_DAMAGED, lambda: desk.publish("AUS", desk.documents()))
+
+
+def steal(desk: Desk, documents: dict[str, bytes]) -> None:
+    """Sign with the key of AUS what the publisher would refuse."""
+    publisher = desk.publisher()
+    with publisher._drafting(NOW) as draft:
+        draft.set_documents("AUS", documents)
+        draft.sign_targets("AUS")
+        draft.seal()
+        publisher._commit(draft, "forged", dry_run=False)
 
 
 def test_d13_a_role_is_delegated_once(desk: Desk) -> None:

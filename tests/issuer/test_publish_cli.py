@@ -95,12 +95,17 @@ def test_refusals_are_one_line_and_an_exit_status(
     assert err == (
         "abtc-issuer: refused: shrink.economy: AUS would go; 2 people must approve\n"
     )
+    status, out, err = shell.run("revoke-economy", "AUS", "--json")
+    assert (status, json.loads(out)["code"], err) == (1, "shrink.economy", "")
     approved = ["--approved-by", "Ana", "--approved-by", "Ben"]
     assert shell.json("revoke-economy", "AUS", *approved)["approved"]
     for wrong in (["lists", "AUS"], ["nothing"], ["rotate-key"]):
         status, out, err = shell.run(*wrong)
         assert (status, out, err.count("\n")) == (64, "", 1)
     assert shell.run("lists", "scheme", "--from", f"{shell.folder}/keys")[0] == 1
+    for owner, says in (("NZL", "has no folder NZL"), ("../keys", "name.malformed")):
+        status, out, err = shell.run("lists", owner, "--from", folder)
+        assert (status, out, says in err) == (1, "", True)
     monkeypatch.setattr(cli, "_now", lambda: NOW + timedelta(days=2))
     status, out, _ = shell.run("status")
     assert status == 0
