@@ -30,6 +30,8 @@ _LOW_BITS: Final = b"\x55"
 _KEYS_LOST: Final = 5
 """One key in so many is too much to lose without approval."""
 
+_MAX_AHEAD: Final = timedelta(minutes=5)
+"""How much later than the publication a document may be dated, as for lists."""
 _UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, zlib.error)
 """What reading a document raises that no verifier has passed."""
 
@@ -72,6 +74,8 @@ def check_usable(
     for name in sorted(changed):
         if is_list(name):
             _check_list(name, _List.of(documents[name]), now)
+        else:
+            _check_json(name, json.loads(documents[name]), now)
 
 
 def check_key_owners(economy: str, documents: Documents, others: Documents) -> None:
@@ -173,6 +177,15 @@ def _check_list(name: str, new: _List, now: datetime) -> None:
         )
     if new.exp <= now.timestamp():
         raise PublishRefused(Refusal.LIST_ENDED, f"{name} has ended")
+
+
+def _check_json(name: str, new: Mapping[str, Any], now: datetime) -> None:
+    """Refuse a date in the future: no later document could follow on it."""
+    issued_at = _issued_at(new)
+    if issued_at and issued_at > now + _MAX_AHEAD:
+        raise PublishRefused(
+            Refusal.DOCUMENT_REFUSED, f"{name}: issued_at is after this publication"
+        )
 
 
 def _compare_one(name: str, before: bytes, after: bytes) -> list[Shrink]:

@@ -308,6 +308,18 @@ def test_d1_a_list_never_goes_back(desk: Desk, name: str, seconds: int) -> None:
     )
 
 
+@pytest.mark.parametrize(("seconds", "is_refused"), [(300, False), (301, True)])
+def test_d12_a_document_is_not_of_the_future(
+    desk: Desk, seconds: int, is_refused: bool
+) -> None:
+    """Dated years ahead, it would bar every document that follows."""
+    documents = {"scheme.json": scheme(NOW + timedelta(seconds=seconds))}
+    if is_refused:
+        refused(Refusal.DOCUMENT_REFUSED, lambda: desk.publish("targets", documents))
+    else:
+        desk.publish("targets", documents)
+
+
 @pytest.mark.parametrize("issued_at", ["2030-01-15T11:00:00Z", "soon", None])
 def test_d1_a_document_never_goes_back(desk: Desk, issued_at: str | None) -> None:
     """Another scheme needs a later ``issued_at``, readable as before."""

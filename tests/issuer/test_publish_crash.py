@@ -1,6 +1,7 @@
 """Killed at any write, the publisher leaves the old state or the new one."""
 
 import os
+import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -172,3 +173,30 @@ def test_l11_a_full_disk_changes_nothing(
     assert desk.device().read(*EVERY) == before
     desk.publish("AUS", desk.documents() | REVOKED)
     assert desk.device().read(STATUS) == REVOKED
+
+
+def test_l10_every_file_is_on_disk_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Content, then name, then folder: a power cut cannot leave an empty file."""
+    desk = Desk(tmp_path).open("AUS")
+    done: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def record_sync(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def record_replace(source: Path, target: Path) -> None:
+        done.append(f"name {target.name}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(os, "replace", record_replace)
+    written = desk.publish("AUS", desk.documents() | REVOKED).files
+    expected = [
+        step
+        for path in written
+        for step in ("file", f"name {Path(path).name}", "folder")
+    ]
+    assert done == [*expected, "file"]  # the last is the journal
