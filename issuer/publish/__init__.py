@@ -8,14 +8,9 @@ from issuer.publish.files import locked
 from issuer.publish.journal import Journal
 from issuer.publish.keyring import Keyring
 from issuer.publish.names import Lifetimes
-from issuer.publish.publisher import (
-    KeyStatus,
-    Publication,
-    Publisher,
-    RepositoryStatus,
-    RoleStatus,
-)
+from issuer.publish.publisher import Publication, Publisher
 from issuer.publish.refusals import Refusal
+from issuer.publish.status import KeyStatus, RepositoryStatus, RoleStatus
 
 __all__ = [
     "Journal",

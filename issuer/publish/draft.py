@@ -124,11 +124,11 @@ class Draft:
     def add_key(self, role: str) -> None:
         """Make a key for a role, beside those it has."""
         key = self._keyring.make(role, since=self._now)
-        self._parent(role).add_key(key, role)
+        self.repository.parent(role).add_key(key, role)
 
     def revoke_key(self, role: str, key_id: str) -> None:
         """Take a key from a role."""
-        self._parent(role).revoke_key(key_id, role)
+        self.repository.parent(role).revoke_key(key_id, role)
 
     def sign_root(self) -> None:
         """Sign the root, with keys of the one before as well: devices ask for both."""
@@ -182,7 +182,7 @@ class Draft:
             raise PublishRefused(Refusal.THRESHOLD_UNMET, str(error)) from error
 
     def _keys(self, role: str) -> list[Key]:
-        parent = self._parent(role)
+        parent = self.repository.parent(role)
         key_ids = parent.get_delegated_role(role).keyids
         return [parent.get_key(key_id) for key_id in key_ids]
 
@@ -197,13 +197,10 @@ class Draft:
             signer = self._keyring.signer(role, key)
             if signer:
                 metadata.sign(signer, append=True)
-        self._check_threshold(self._parent(role), metadata, role)
+        self._check_threshold(self.repository.parent(role), metadata, role)
         data = metadata.to_bytes()
         self.files.append((metadata_file(role, signed.version), data))
         return data
-
-    def _parent(self, role: str) -> Root | Targets:
-        return self.root if role in self.root.roles else self.top
 
     def _check_threshold(
         self, parent: Root | Targets, metadata: Metadata[_Signed], role: str

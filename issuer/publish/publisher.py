@@ -1,14 +1,12 @@
 """The operations on a published repository; each is whole or has not happened."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-
-from tuf.api.metadata import Root, Targets
 
 from issuer.errors import PublishRefused
 from issuer.publish.checks import (
@@ -24,14 +22,11 @@ from issuer.publish.draft import KEYS_OF, Draft, new_repository
 from issuer.publish.files import locked, make_folder, replace_file
 from issuer.publish.journal import Journal
 from issuer.publish.keyring import Keyring
-from issuer.publish.moments import moment_of, moment_text, whole_second
+from issuer.publish.moments import moment_text, whole_second
 from issuer.publish.names import (
     ROOT,
     SCHEME,
-    SINCE,
-    SNAPSHOT,
     TARGETS,
-    TIMESTAMP,
     Lifetimes,
     check_economy,
     check_names,
@@ -40,6 +35,8 @@ from issuer.publish.names import (
 )
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
+from issuer.publish.rotation import rotate
+from issuer.publish.status import RepositoryStatus, status_of
 
 _NOBODY: frozenset[str] = frozenset()
 
@@ -58,41 +55,6 @@ class Publication:
     approved: tuple[str, ...] = ()
     """Codes of what shrank, with approval."""
     is_dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyStatus:
-    """A key that may sign for a role."""
-
-    key_id: str
-    since: datetime | None
-    """When it was made; None if the repository does not say."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleStatus:
-    """One role as published."""
-
-    role: str
-    version: int
-    expires_at: datetime
-    threshold: int
-    keys: tuple[KeyStatus, ...]
-    documents: int
-    """How many documents it lists; 0 for roles that list none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryStatus:
-    """A repository as published."""
-
-    issued_at: datetime
-    roles: tuple[RoleStatus, ...]
-    """The four top-level roles, then the economies by code."""
-
-    def expired_at(self, moment: datetime) -> tuple[str, ...]:
-        """Return the roles that have expired at ``moment`` (timezone-aware)."""
-        return tuple(each.role for each in self.roles if each.expires_at <= moment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,13 +238,7 @@ class Publisher:
             PublishRefused: ``economy.unknown``, ``key.unknown``, ``threshold.unmet``.
         """
         with self._drafting(now) as draft:
-            retired = _retired(draft.repository, role, retire)
-            if role == ROOT:
-                _rotate_root(draft, retired)
-            elif role in draft.root.roles:
-                _rotate_top(draft, role, retired)
-            else:
-                _rotate_economy(draft, role, retired)
+            rotate(draft, role, retire)
             return self._commit(draft, f"rotate-key {role}", dry_run=dry_run)
 
     def revoke_economy(
@@ -328,31 +284,7 @@ class Publisher:
 
     def status(self) -> RepositoryStatus:
         """Read what is published: versions, expiry and the age of keys."""
-        repository = self._load()
-        root, top = repository.root.signed, repository.targets[TARGETS].signed
-        signed = {
-            ROOT: root,
-            TARGETS: top,
-            SNAPSHOT: repository.snapshot.signed,
-            TIMESTAMP: repository.timestamp.signed,
-            **{each: repository.targets[each].signed for each in repository.economies},
-        }
-        return RepositoryStatus(
-            issued_at=repository.issued_at,
-            roles=tuple(
-                RoleStatus(
-                    role=role,
-                    version=each.version,
-                    expires_at=each.expires,
-                    threshold=_parent(repository, role)
-                    .get_delegated_role(role)
-                    .threshold,
-                    keys=_key_statuses(_parent(repository, role), role),
-                    documents=len(each.targets) if isinstance(each, Targets) else 0,
-                )
-                for role, each in signed.items()
-            ),
-        )
+        return status_of(self._load())
 
     def _init(self, scheme: bytes, now: datetime, *, dry_run: bool) -> Publication:
         draft = self._draft(new_repository(), {}, now)
@@ -509,70 +441,6 @@ class Publisher:
         self.journal.add(
             "published", at, action=action, versions=dict(publication.versions)
         )
-
-
-def _rotate_root(draft: Draft, retired: Sequence[str]) -> None:
-    draft.add_key(ROOT)
-    for key_id in retired:
-        draft.revoke_key(ROOT, key_id)
-    draft.sign_root()
-
-
-def _rotate_top(draft: Draft, role: str, retired: Sequence[str]) -> None:
-    key_ids = draft.root.roles[role].keyids
-    # An interrupted rotation has left its new key: that one is enough.
-    if len(key_ids) <= KEYS_OF[role] or len(retired) == len(key_ids):
-        draft.add_key(role)
-        draft.sign_root()
-    if role == TARGETS:
-        draft.sign_targets(TARGETS)
-    if role != TIMESTAMP:
-        draft.sign_snapshot()
-    draft.sign_timestamp()
-    for key_id in retired:
-        draft.revoke_key(role, key_id)
-    draft.sign_root()
-
-
-def _rotate_economy(draft: Draft, economy: str, retired: Sequence[str]) -> None:
-    draft.add_key(economy)
-    for key_id in retired:
-        draft.revoke_key(economy, key_id)
-    draft.sign_targets(economy)
-    draft.sign_targets(TARGETS)
-    draft.seal()
-
-
-def _parent(repository: Repository, role: str) -> Root | Targets:
-    root = repository.root.signed
-    return root if role in root.roles else repository.targets[TARGETS].signed
-
-
-def _retired(repository: Repository, role: str, begins: str | None) -> tuple[str, ...]:
-    if role not in repository.root.signed.roles and role not in repository.targets:
-        raise PublishRefused(Refusal.ECONOMY_UNKNOWN, f"{role!r} is no role")
-    key_ids = _parent(repository, role).get_delegated_role(role).keyids
-    if begins is None and role not in (ROOT, TARGETS):
-        return tuple(key_ids)
-    found = tuple(each for each in key_ids if begins and each.startswith(begins))
-    if len(found) != 1:
-        raise PublishRefused(
-            Refusal.KEY_UNKNOWN, f"{len(found)} keys of {role} begin with {begins!r}"
-        )
-    return found
-
-
-def _key_statuses(parent: Root | Targets, role: str) -> tuple[KeyStatus, ...]:
-    keys = [parent.get_key(each) for each in parent.get_delegated_role(role).keyids]
-    return tuple(
-        KeyStatus(
-            key_id=key.keyid,
-            since=moment_of(key.unrecognized_fields[SINCE])
-            if SINCE in key.unrecognized_fields
-            else None,
-        )
-        for key in keys
-    )
 
 
 def _hashes(repository: Repository, role: str, *, keep: Documents) -> dict[str, str]:

@@ -118,6 +118,11 @@ class Repository:
                 Refusal.REPOSITORY_DAMAGED, f"{folder}: {error}"
             ) from error
 
+    def parent(self, role: str) -> Root | Targets:
+        """Return the metadata that names a role's keys."""
+        root = self.root.signed
+        return root if role in root.roles else self.targets[TARGETS].signed
+
     def verify(self) -> None:
         """Check that every role is signed as its parent asks.
 
