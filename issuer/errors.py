@@ -5,6 +5,7 @@
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
     ├── ProfileError      a card may not contain this
+    ├── PublishRefused    nothing was published, for the reason in its code
     ├── SchemeError       the scheme file cannot be read, parsed or believed
     ├── SigningError      nothing was released: the signature or the card is no good
     │   └── ClockError    nothing was signed: this is no moment to sign at
@@ -69,6 +70,22 @@ class ProfileError(IssuerError):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+class PublishRefused(IssuerError):  # noqa: N818  # an answer, not a fault
+    """Nothing was published; devices go on with what they have.
+
+    The message reads ``code: detail``.
+
+    Attributes:
+        code: One of `issuer.publish.Refusal`; stable, for programs.
+        detail: What it was about, in one sentence without a full stop; for people.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
 
 
 class SchemeError(IssuerError):

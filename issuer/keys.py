@@ -121,9 +121,8 @@ class FileSigner:
         Not checked: that this key id was published with this key; `issuance.sign`
         compares with the published record.
         """
-        _check_passphrase(passphrase)
         key_id, use = _parse_name(path)
-        key = _parse_key(path, _read_private(path), passphrase)
+        key = read_private_key(path, passphrase=passphrase)
         return cls(
             key_id=key_id, use=use, public_key=key.public_key(), _private_key=key
         )
@@ -156,16 +155,49 @@ def generate_key_file(
     """
     check_key_id(key_id)
     check_use(use)
-    _check_passphrase(passphrase)
     path = directory / f"{key_id}.{use}.pem"
-    pem = new_private_key().private_bytes(
+    write_private_key(path, new_private_key(), passphrase=passphrase)
+    return path
+
+
+def read_private_key(path: Path, *, passphrase: bytes) -> PrivateKey:
+    """Read an encrypted P-256 key, whatever the name of its file.
+
+    Args:
+        path: As for `FileSigner.load`, but for the name.
+        passphrase: What it was encrypted with.
+
+    Raises:
+        KeyFileError: The file is missing, open to others, of another kind, not
+            encrypted, or holds no P-256 key; or the passphrase is wrong.
+        ValueError: ``passphrase`` is empty.
+
+    Not checked: whose key it is.
+    """
+    _check_passphrase(passphrase)
+    return _parse_key(path, _read_private(path), passphrase)
+
+
+def write_private_key(path: Path, key: PrivateKey, *, passphrase: bytes) -> None:
+    """Store a key encrypted, in a new file: mode 0600, on disk at return.
+
+    Args:
+        path: The new file; its folder must exist.
+        key: On P-256.
+        passphrase: At least one byte.
+
+    Raises:
+        KeyFileError: The file exists already or cannot be written.
+        ValueError: ``passphrase`` is empty.
+    """
+    _check_passphrase(passphrase)
+    pem = key.private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase)
     )
     try:
         _write_private(path, pem)
     except (OSError, ValueError) as error:
         raise KeyFileError(file=str(path), reason=_os_reason(error)) from error
-    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,295 @@
+"""``abtc-issuer``: the issuer on the command line.
+
+Exit status: 0 if everything went well, 1 if it was refused or failed, 64 for wrong
+usage, 130 if interrupted.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from issuer.config import publish_passphrase
+from issuer.errors import IssuerError, PublishRefused
+from issuer.publish import (
+    Journal,
+    Keyring,
+    Publication,
+    Publisher,
+    RepositoryStatus,
+)
+from issuer.publish.moments import moment_text
+from issuer.publish.names import SCHEME, TARGETS, check_economy
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 64, 130
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_Folder = click.Path(file_okay=False, path_type=Path)
+_File = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``abtc-issuer`` and return its exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        _cli.main(given, prog_name="abtc-issuer", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.UsageError as error:
+        _complain(error.format_message(), as_json=False)
+        return USAGE
+    except click.Abort:
+        return INTERRUPTED
+    except (click.ClickException, IssuerError, OSError, ValueError) as error:
+        code = error.code if isinstance(error, PublishRefused) else None
+        _complain(" ".join(str(error).split()), code, as_json="--json" in given)
+        return FAILED
+    return OK
+
+
+def _complain(message: str, code: str | None = None, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"error": message, "code": code}))
+    else:
+        refused = "refused: " if code else ""
+        click.echo(f"abtc-issuer: {refused}{message}", err=True)
+
+
+@click.group(name="abtc-issuer")
+def _cli() -> None:
+    """Work at an economy's or the scheme's back office."""
+
+
+@_cli.group("publish")
+def _publish() -> None:
+    """Publish documents and lists for every officer's device.
+
+    Passphrases come from ABTC_PUBLISH_PASSPHRASE_<ROLE>, from ABTC_PUBLISH_PASSPHRASE,
+    or are asked for.
+    """
+
+
+def _common(command: _Command) -> _Command:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        click.option("--dry-run", is_flag=True, help="Check and sign; write nothing."),
+        click.option(
+            "--journal",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Log of what was published.  [default: journal.jsonl beside the keys]",
+        ),
+        click.option(
+            "--keys",
+            type=_Folder,
+            multiple=True,
+            required=True,
+            help="Folder of key files; may be given again.",
+        ),
+        click.option("--out", type=_Folder, required=True, help="The public folder."),
+    ):
+        command = option(command)
+    return command
+
+
+_approvals = click.option(
+    "--approved-by",
+    "approvals",
+    multiple=True,
+    metavar="NAME",
+    help="Who approves that something goes; give two.",
+)
+_economy = click.argument("economy")
+
+
+@_publish.command("init")
+@click.option("--scheme", type=_File, required=True, help="The file scheme.json.")
+@_common
+def _init(scheme: Path, **common: Any) -> None:
+    """Make a repository with its keys, and publish the scheme."""
+    for folder in common["keys"][:1]:
+        if not common["dry_run"]:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _run(common, lambda publisher, given: publisher.init(scheme.read_bytes(), **given))
+
+
+@_publish.command("add-economy")
+@_economy
+@_common
+def _add_economy(economy: str, **common: Any) -> None:
+    """Give an economy a role of its own."""
+    _run(common, lambda publisher, given: publisher.add_economy(economy, **given))
+
+
+@_publish.command("lists")
+@click.argument("owner", metavar="ECONOMY|scheme")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Folder with scheme.json, or with a folder named like the economy.",
+)
+@_approvals
+@_common
+def _lists(owner: str, source: Path, approvals: tuple[str, ...], **common: Any) -> None:
+    """Publish all documents of an economy, or the scheme."""
+    role = TARGETS if owner == "scheme" else owner
+    documents = _read_documents(source, role)
+    _run(
+        common,
+        lambda publisher, given: publisher.publish_lists(
+            role, documents, approvals=frozenset(approvals), **given
+        ),
+    )
+
+
+@_publish.command("timestamp")
+@_common
+def _timestamp(**common: Any) -> None:
+    """Say that what is published is current; for a timer, at least daily."""
+    _run(common, lambda publisher, given: publisher.refresh_timestamp(**given))
+
+
+@_publish.command("rotate-key")
+@click.argument("role")
+@click.option("--retire", metavar="KEY-ID", help="How the id of the old key begins.")
+@_common
+def _rotate_key(role: str, retire: str | None, **common: Any) -> None:
+    """Replace a key of a role by a new one."""
+    _run(
+        common,
+        lambda publisher, given: publisher.rotate_key(role, retire=retire, **given),
+    )
+
+
+@_publish.command("revoke-economy")
+@_economy
+@_approvals
+@_common
+def _revoke_economy(economy: str, approvals: tuple[str, ...], **common: Any) -> None:
+    """Take an economy's role away: devices forget its keys and lists."""
+    _run(
+        common,
+        lambda publisher, given: publisher.revoke_economy(
+            economy, approvals=frozenset(approvals), **given
+        ),
+    )
+
+
+@_publish.command("status")
+@_common
+def _status(**common: Any) -> None:
+    """Show versions, expiry and the age of keys."""
+    now = _now()
+    status = _publisher(common).status()
+    if common["as_json"]:
+        click.echo(json.dumps(_status_object(status, now)))
+    else:
+        click.echo("\n".join(_status_lines(status, now)))
+
+
+def _run(
+    common: Mapping[str, Any],
+    operation: Callable[[Publisher, dict[str, Any]], Publication],
+) -> None:
+    given = {"now": _now(), "dry_run": common["dry_run"]}
+    done = operation(_publisher(common), given)
+    click.echo(json.dumps(_object(done)) if common["as_json"] else _line(done))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _publisher(common: Mapping[str, Any]) -> Publisher:
+    keys: tuple[Path, ...] = common["keys"]
+    return Publisher(
+        folder=common["out"],
+        journal=Journal(path=common["journal"] or keys[0] / "journal.jsonl"),
+        keyring=Keyring(keys, _passphrase),
+    )
+
+
+def _passphrase(stem: str) -> bytes:
+    known = publish_passphrase(stem.partition(".")[0])
+    if known:
+        return known
+    text: str = click.prompt(f"Passphrase of {stem}", hide_input=True, err=True)
+    return text.encode()
+
+
+def _read_documents(source: Path, role: str) -> dict[str, bytes]:
+    if role == TARGETS:
+        return {SCHEME: (source / SCHEME).read_bytes()}
+    check_economy(role)
+    if not (source / role).is_dir():
+        raise click.ClickException(f"{source} has no folder {role}")
+    return {
+        path.relative_to(source).as_posix(): path.read_bytes()
+        for path in sorted((source / role).rglob("*"))
+        if not path.is_dir()
+    }
+
+
+def _line(done: Publication) -> str:
+    verb = "would write" if done.is_dry_run else "wrote"
+    at = moment_text(done.issued_at)
+    return f"{done.action}: {verb} {len(done.files)} files as of {at}"
+
+
+def _object(done: Publication) -> dict[str, object]:
+    return {
+        "action": done.action,
+        "issued_at": moment_text(done.issued_at),
+        "dry_run": done.is_dry_run,
+        "approved": list(done.approved),
+        "versions": dict(done.versions),
+        "files": list(done.files),
+    }
+
+
+def _status_lines(status: RepositoryStatus, now: datetime) -> list[str]:
+    expired = status.expired_at(now)
+    lines = [f"as of {moment_text(status.issued_at)}"]
+    for each in status.roles:
+        ages = [
+            f"{(now - key.since).days} d" if key.since else "?" for key in each.keys
+        ]
+        state = "EXPIRED" if each.role in expired else "until"
+        ends_at = moment_text(each.expires_at)
+        lines.append(
+            f"{each.role:<10} version {each.version:<5} {state} {ends_at}"
+            f"  {each.threshold} of {len(each.keys)} keys, aged {', '.join(ages)}"
+            f"  {each.documents} documents"
+        )
+    return lines
+
+
+def _status_object(status: RepositoryStatus, now: datetime) -> dict[str, object]:
+    expired = status.expired_at(now)
+    return {
+        "issued_at": moment_text(status.issued_at),
+        "roles": [
+            {
+                "role": each.role,
+                "version": each.version,
+                "expires_at": moment_text(each.expires_at),
+                "expired": each.role in expired,
+                "threshold": each.threshold,
+                "documents": each.documents,
+                "keys": [
+                    {
+                        "key_id": key.key_id,
+                        "since": moment_text(key.since) if key.since else None,
+                        "age_days": (now - key.since).days if key.since else None,
+                    }
+                    for key in each.keys
+                ],
+            }
+            for each in status.roles
+        ],
+    }

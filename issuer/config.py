@@ -1,0 +1,17 @@
+"""What the issuer's programs take from their environment; nothing else reads it."""
+
+import os
+from typing import Final
+
+_VARIABLE: Final = "ABTC_PUBLISH_PASSPHRASE"
+
+
+def publish_passphrase(role: str) -> bytes | None:
+    """Return the passphrase of the keys of a role, if the environment has it.
+
+    ``ABTC_PUBLISH_PASSPHRASE_<ROLE>``, such as ``ABTC_PUBLISH_PASSPHRASE_TIMESTAMP``,
+    is asked before ``ABTC_PUBLISH_PASSPHRASE``.  Empty counts as absent.
+    """
+    names = (f"{_VARIABLE}_{role.upper()}", _VARIABLE)
+    text = next((os.environ[name] for name in names if os.environ.get(name)), None)
+    return text.encode() if text else None

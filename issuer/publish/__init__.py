@@ -1,0 +1,26 @@
+"""Publishing an economy's documents, and the scheme's, for every officer's device.
+
+A repository of The Update Framework, as plain files in a folder that any web server
+can serve; see `Publisher`.
+"""
+
+from issuer.publish.files import locked
+from issuer.publish.journal import Journal
+from issuer.publish.keyring import Keyring
+from issuer.publish.names import Lifetimes
+from issuer.publish.publisher import Publication, Publisher
+from issuer.publish.refusals import Refusal
+from issuer.publish.status import KeyStatus, RepositoryStatus, RoleStatus
+
+__all__ = [
+    "Journal",
+    "KeyStatus",
+    "Keyring",
+    "Lifetimes",
+    "Publication",
+    "Publisher",
+    "Refusal",
+    "RepositoryStatus",
+    "RoleStatus",
+    "locked",
+]

@@ -1,0 +1,102 @@
+"""What was published from here, and who approved: a local log that only grows.
+
+It is also the memory that a restored backup of the public folder lacks: a repository
+that is older than its log is refused, since publishing from it would take back
+revocations.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from issuer.errors import PublishRefused
+from issuer.publish.files import append_line
+from issuer.publish.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """One JSON object a line: ``at``, ``event`` and what belongs to the event.
+
+    Events: ``created`` with ``root``, the hash of the first root; ``approved`` with
+    ``action``, ``approvals``, ``reasons`` and ``removed`` (hash by name of a document
+    that goes), written before anything is published; and ``published`` with ``action``
+    and ``versions``, written afterwards.
+    """
+
+    path: Path
+
+    def add(self, event: str, at: str, **says: object) -> None:
+        """Write a line; on disk at return.  Raises ``OSError``."""
+        line = json.dumps({"at": at, "event": event, **says}, ensure_ascii=False)
+        append_line(self.path, line.encode())
+
+    def has_published(self) -> bool:
+        """Tell whether anything was ever published from here."""
+        return any(line["event"] == "published" for line in self._lines())
+
+    def removed(self) -> dict[str, str]:
+        """Return the SHA-256 of documents that were ever taken away, by name.
+
+        Should one come back, it follows on what it was: else a list could be taken
+        away and return with its revocations forgotten.
+        """
+        gone: dict[str, str] = {}
+        for line in self._lines():
+            removed = line.get("removed")
+            if isinstance(removed, dict):
+                gone |= removed
+        return gone
+
+    def check(self, *, first_root: str, versions: Mapping[str, int]) -> None:
+        """Refuse a repository that is another, or older than this log.
+
+        Args:
+            first_root: SHA-256 of the first root, hexadecimal.
+            versions: Version by role.
+
+        Raises:
+            PublishRefused: ``journal.damaged``, ``repository.damaged`` if the first
+                root is another, ``repository.behind``.
+        """
+        lines = self._lines()
+        roots = [line["root"] for line in lines if line["event"] == "created"]
+        if not roots:
+            raise PublishRefused(Refusal.JOURNAL_DAMAGED, f"{self.path} has no root")
+        if roots[-1] != first_root:
+            raise PublishRefused(
+                Refusal.REPOSITORY_DAMAGED, "1.root.json is not the one made here"
+            )
+        for line in lines:
+            _check_versions(line.get("versions", {}), versions)
+
+    def _lines(self) -> list[dict[str, object]]:
+        if not self.path.exists():
+            return []
+        finished = self.path.read_bytes().split(b"\n")[:-1]
+        try:
+            return [_line(text) for text in finished]
+        except ValueError as error:
+            raise PublishRefused(
+                Refusal.JOURNAL_DAMAGED, f"{self.path} is not readable"
+            ) from error
+
+
+def _line(text: bytes) -> dict[str, object]:
+    line = json.loads(text)
+    if not isinstance(line, dict) or "event" not in line:
+        raise ValueError("not an event")
+    return line
+
+
+def _check_versions(published: object, found: Mapping[str, int]) -> None:
+    if not isinstance(published, dict):
+        raise PublishRefused(Refusal.JOURNAL_DAMAGED, "versions are not an object")
+    for role, version in published.items():
+        if found.get(role, 0) < version:
+            raise PublishRefused(
+                Refusal.REPOSITORY_BEHIND,
+                f"{role} is at version {found.get(role, 0)}, but {version} "
+                "was published from here",
+            )

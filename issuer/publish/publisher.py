@@ -1,0 +1,450 @@
+"""The operations on a published repository; each is whole or has not happened."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+
+from issuer.errors import PublishRefused
+from issuer.publish.checks import (
+    Documents,
+    Shrink,
+    check_approved,
+    check_key_owners,
+    check_usable,
+    compare,
+    economies_in,
+)
+from issuer.publish.draft import KEYS_OF, Draft, new_repository
+from issuer.publish.files import locked, make_folder, replace_file
+from issuer.publish.journal import Journal
+from issuer.publish.keyring import Keyring
+from issuer.publish.moments import moment_text, whole_second
+from issuer.publish.names import (
+    ROOT,
+    SCHEME,
+    TARGETS,
+    Lifetimes,
+    check_economy,
+    check_names,
+    metadata_file,
+    target_file,
+)
+from issuer.publish.refusals import Refusal
+from issuer.publish.repository import Repository
+from issuer.publish.rotation import rotate
+from issuer.publish.status import RepositoryStatus, status_of
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What an operation has published, or would have."""
+
+    action: str
+    issued_at: datetime
+    """What devices take for the moment at which this was current."""
+    versions: Mapping[str, int]
+    """Version by role, of all roles."""
+    files: tuple[str, ...]
+    """Files written, below the repository, in this order."""
+    approved: tuple[str, ...] = ()
+    """Codes of what shrank, with approval."""
+    is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publisher:
+    """Publishes one repository; every operation takes the moment it happens at.
+
+    The public folder holds ``metadata/`` and ``targets/`` and nothing secret: any web
+    server can serve it as it is.  An operation reads it back and verifies it from the
+    first root on, writes what is new under new names, and ``timestamp.json`` last: a
+    reader has the old state or the new one, also if the process dies on the way, and
+    the same operation can then be done again.
+
+    Every operation takes ``dry_run``: all checks and signatures, nothing written.
+
+    Raises, every operation:
+        PublishRefused: Nothing was published; its ``code`` says why.
+        KeyFileError: A key file cannot be used.
+        ValueError: ``now`` is naive.
+        OSError: A file cannot be written.  What was in force still is, unless
+            ``timestamp.json`` was already written.
+    """
+
+    folder: Path
+    """The public folder."""
+    journal: Journal
+    keyring: Keyring
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+
+    def init(
+        self, scheme: bytes, *, now: datetime, dry_run: bool = False
+    ) -> Publication:
+        """Make a repository with its keys, and publish the scheme.
+
+        Root and targets get three keys each, of which two must sign; snapshot and
+        timestamp one each.  The root comes last: without ``1.root.json`` there is no
+        repository, and this can be done again.
+
+        Args:
+            scheme: Content of ``scheme.json``.
+            now: This moment.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: ``repository.exists``, or as for `publish_lists`.
+        """
+        check_usable({SCHEME: scheme}, changed=frozenset([SCHEME]), now=now)
+        if not dry_run:
+            make_folder(self.folder)
+        elif not self.folder.is_dir():
+            return self._init(scheme, now, dry_run=True)
+        with locked(self.folder):
+            self._check_is_new()
+            return self._init(scheme, now, dry_run=dry_run)
+
+    def add_economy(
+        self, economy: str, *, now: datetime, dry_run: bool = False
+    ) -> Publication:
+        """Give an economy a role of its own, with a new key; it lists nothing yet.
+
+        Needs two targets keys.
+
+        Args:
+            economy: Alpha-3 code of an economy that the published scheme names.
+            now: This moment.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: ``economy.exists``, ``economy.unknown``,
+                ``threshold.unmet``, ``name.malformed``.
+        """
+        check_economy(economy)
+        with self._drafting(now) as draft:
+            scheme = draft.repository.documents(self.folder, TARGETS)[SCHEME]
+            if economy in draft.repository.targets:
+                raise PublishRefused(Refusal.ECONOMY_EXISTS, f"{economy} has a role")
+            if economy not in economies_in(scheme):
+                raise PublishRefused(
+                    Refusal.ECONOMY_UNKNOWN, f"the scheme does not name {economy}"
+                )
+            draft.add_economy(economy)
+            draft.sign_targets(economy)
+            draft.sign_targets(TARGETS)
+            draft.seal()
+            return self._commit(draft, f"add-economy {economy}", dry_run=dry_run)
+
+    def publish_lists(
+        self,
+        role: str,
+        documents: Documents,
+        *,
+        now: datetime,
+        approvals: frozenset[str] = _NOBODY,
+        dry_run: bool = False,
+    ) -> Publication:
+        """Publish all documents of one economy, or the scheme.
+
+        Signed anew are that role, snapshot and timestamp, and nothing else; also where
+        no document has changed, for the role to live longer.
+
+        Args:
+            role: Code of an economy, or ``targets`` for ``scheme.json``.
+            documents: Everything that the role is to list, by name; what is published
+                and not in here would go.
+            now: This moment.
+            approvals: Who has approved that something goes: two different names, kept
+                in the journal.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: ``economy.unknown``; ``name.malformed`` or
+                ``name.foreign``; ``document.refused``, ``list.bits`` or
+                ``list.ended``; ``key.reused``; ``back.document``, ``back.list``,
+                ``back.clock`` or ``list.unrevoked``; ``threshold.unmet``; or, without
+                approvals, ``shrink.document``, ``shrink.economy``,
+                ``shrink.emptied``, ``shrink.keys`` or ``shrink.list``.
+
+        Not checked: who the approvers are, and that a fact of the scheme is true.
+        """
+        if role != TARGETS:
+            check_economy(role)
+        check_names(role, documents)
+        with self._drafting(now) as draft:
+            if role not in draft.repository.targets:
+                raise PublishRefused(Refusal.ECONOMY_UNKNOWN, f"{role} has no role")
+            shrinks = self._check(draft.repository, role, documents, now)
+            check_approved(shrinks, approvals)
+            removed = _hashes(draft.repository, role, keep=documents)
+            draft.set_documents(role, documents)
+            draft.sign_targets(role)
+            draft.seal()
+            return self._commit(
+                draft,
+                f"lists {role}",
+                dry_run=dry_run,
+                shrinks=shrinks,
+                approvals=approvals,
+                removed=removed,
+            )
+
+    def refresh_timestamp(self, *, now: datetime, dry_run: bool = False) -> Publication:
+        """Say that what is published is current; needs no person.
+
+        The snapshot is signed anew as well once half its life is over.  Its key is not
+        needed before.
+
+        Raises:
+            PublishRefused: ``back.clock``, ``threshold.unmet``.
+        """
+        with self._drafting(now) as draft:
+            left = draft.repository.snapshot.signed.expires - whole_second(now)
+            if left <= self.lifetimes.snapshot / 2:
+                draft.sign_snapshot()
+            draft.sign_timestamp()
+            return self._commit(draft, "timestamp", dry_run=dry_run)
+
+    def rotate_key(
+        self,
+        role: str,
+        *,
+        now: datetime,
+        retire: str | None = None,
+        dry_run: bool = False,
+    ) -> Publication:
+        """Replace a key of a role by a new one.
+
+        A key of snapshot, timestamp or targets goes in two steps, so that the
+        repository can be read at every moment: a root that knows both keys, what the
+        role signs, then a root without the old key.  Needs two root keys; for an
+        economy, two targets keys.  A root rotated in this way also lives longer.
+
+        Args:
+            role: ``root``, ``targets``, ``snapshot``, ``timestamp`` or the code of an
+                economy.
+            now: This moment.
+            retire: Key id of the key that goes, or how it begins; None for the only
+                key of a role, or for all that a rotation left behind when it was
+                interrupted.  Root and targets need it.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: ``economy.unknown``, ``key.unknown``, ``threshold.unmet``.
+        """
+        with self._drafting(now) as draft:
+            rotate(draft, role, retire)
+            return self._commit(draft, f"rotate-key {role}", dry_run=dry_run)
+
+    def revoke_economy(
+        self,
+        economy: str,
+        *,
+        now: datetime,
+        approvals: frozenset[str] = _NOBODY,
+        dry_run: bool = False,
+    ) -> Publication:
+        """Take an economy's role away: devices forget its keys and lists.
+
+        Needs two targets keys.  The scheme goes on naming the economy until a scheme
+        without it is published.
+
+        Args:
+            economy: Alpha-3 code.
+            now: This moment.
+            approvals: Two different names, kept in the journal.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: ``economy.unknown``, ``threshold.unmet``, or, without
+                approvals, ``shrink.economy``.
+        """
+        shrinks = (Shrink(code=Refusal.SHRINK_ECONOMY, detail=f"{economy} would go"),)
+        with self._drafting(now) as draft:
+            if economy not in draft.repository.economies:
+                raise PublishRefused(Refusal.ECONOMY_UNKNOWN, f"{economy} has no role")
+            check_approved(shrinks, approvals)
+            removed = _hashes(draft.repository, economy, keep={})
+            draft.remove_economy(economy)
+            draft.sign_targets(TARGETS)
+            draft.seal()
+            return self._commit(
+                draft,
+                f"revoke-economy {economy}",
+                dry_run=dry_run,
+                shrinks=shrinks,
+                approvals=approvals,
+                removed=removed,
+            )
+
+    def status(self) -> RepositoryStatus:
+        """Read what is published: versions, expiry and the age of keys."""
+        return status_of(self._load())
+
+    def _init(self, scheme: bytes, now: datetime, *, dry_run: bool) -> Publication:
+        draft = self._draft(new_repository(), {}, now)
+        for role, count in KEYS_OF.items():
+            for _ in range(count):
+                draft.add_key(role)
+        draft.set_documents(TARGETS, {SCHEME: scheme})
+        draft.sign_targets(TARGETS)
+        draft.seal()
+        draft.sign_root()
+        if not dry_run:
+            first_root = sha256(draft.files[-1][1]).hexdigest()
+            self.journal.add("created", moment_text(now), root=first_root)
+        return self._commit(draft, "init", dry_run=dry_run)
+
+    def _check_is_new(self) -> None:
+        is_there = (self.folder / metadata_file(ROOT, 1)).exists()
+        if is_there or self.journal.has_published():
+            raise PublishRefused(
+                Refusal.REPOSITORY_EXISTS, f"{self.folder} was published already"
+            )
+
+    def _check(
+        self, repository: Repository, role: str, documents: Documents, now: datetime
+    ) -> tuple[Shrink, ...]:
+        """Check new documents beside the others; all of them if it is the scheme."""
+        before = self._before(repository, role, documents)
+        beside = self._beside(repository, role)
+        check_usable({**beside, **documents}, changed=frozenset(documents), now=now)
+        if f"{role}/issuer.json" in documents:
+            issuers = self._other_issuers(repository, role)
+            check_key_owners(role, documents, issuers)
+        return compare(before, documents)
+
+    def _beside(self, repository: Repository, role: str) -> dict[str, bytes]:
+        """Return what new documents are read with: for the scheme, everything."""
+        roles = repository.economies if role == TARGETS else (TARGETS,)
+        beside: dict[str, bytes] = {}
+        for each in roles:
+            beside |= repository.documents(self.folder, each)
+        return beside
+
+    def _other_issuers(self, repository: Repository, role: str) -> dict[str, bytes]:
+        issuers: dict[str, bytes] = {}
+        for each in repository.economies:
+            if each != role:
+                name = f"{each}/issuer.json"
+                issuers |= repository.documents(self.folder, each, name)
+        return issuers
+
+    def _before(
+        self, repository: Repository, role: str, after: Documents
+    ) -> dict[str, bytes]:
+        """Return what the new documents follow on, also after an absence."""
+        published = repository.documents(self.folder, role)
+        for name, digest in self.journal.removed().items():
+            if name in after and name not in published:
+                published[name] = self._removed(name, digest)
+        return published
+
+    def _removed(self, name: str, digest: str) -> bytes:
+        try:
+            data = (self.folder / target_file(name, digest)).read_bytes()
+        except OSError as error:
+            raise PublishRefused(
+                Refusal.REPOSITORY_DAMAGED, f"what {name} was before is not here"
+            ) from error
+        if sha256(data).hexdigest() != digest:
+            raise PublishRefused(
+                Refusal.REPOSITORY_DAMAGED, f"what {name} was before has been changed"
+            )
+        return data
+
+    def _load(self) -> Repository:
+        repository = Repository.load(self.folder)
+        self.journal.check(
+            first_root=repository.first_root, versions=repository.versions
+        )
+        return repository
+
+    def _draft(
+        self, repository: Repository, versions: Mapping[str, int], now: datetime
+    ) -> Draft:
+        return Draft(
+            repository,
+            versions=versions,
+            keyring=self.keyring,
+            lifetimes=self.lifetimes,
+            now=now,
+        )
+
+    @contextmanager
+    def _drafting(self, now: datetime) -> Iterator[Draft]:
+        moment = whole_second(now)
+        if not self.folder.is_dir():
+            raise PublishRefused(
+                Refusal.REPOSITORY_DAMAGED, f"{self.folder} is no folder"
+            )
+        with locked(self.folder):
+            repository = self._load()
+            if moment < repository.issued_at:
+                raise PublishRefused(
+                    Refusal.BACK_CLOCK,
+                    f"{moment_text(moment)} is before "
+                    f"{moment_text(repository.issued_at)}, the last publication",
+                )
+            yield self._draft(repository, repository.versions, moment)
+
+    def _commit(
+        self,
+        draft: Draft,
+        action: str,
+        *,
+        dry_run: bool,
+        shrinks: tuple[Shrink, ...] = (),
+        approvals: frozenset[str] = _NOBODY,
+        removed: Mapping[str, str] = MappingProxyType({}),
+    ) -> Publication:
+        draft.check()
+        repository = draft.repository
+        publication = Publication(
+            action=action,
+            issued_at=repository.issued_at,
+            versions=MappingProxyType(repository.versions),
+            files=tuple(path for path, _ in draft.files),
+            approved=tuple(shrink.code for shrink in shrinks),
+            is_dry_run=dry_run,
+        )
+        if not dry_run:
+            self._write(draft, publication, shrinks, approvals, removed)
+        return publication
+
+    def _write(
+        self,
+        draft: Draft,
+        publication: Publication,
+        shrinks: tuple[Shrink, ...],
+        approvals: frozenset[str],
+        removed: Mapping[str, str],
+    ) -> None:
+        at, action = moment_text(publication.issued_at), publication.action
+        if shrinks:
+            self.journal.add(
+                "approved",
+                at,
+                action=action,
+                approvals=sorted(approvals),
+                reasons=[f"{each.code}: {each.detail}" for each in shrinks],
+                removed=dict(removed),
+            )
+        self.keyring.save_new()
+        for path, data in draft.files:
+            replace_file(self.folder / path, data)
+        self.journal.add(
+            "published", at, action=action, versions=dict(publication.versions)
+        )
+
+
+def _hashes(repository: Repository, role: str, *, keep: Documents) -> dict[str, str]:
+    files = repository.targets[role].signed.targets
+    return {
+        name: file.hashes["sha256"] for name, file in files.items() if name not in keep
+    }

@@ -1,0 +1,135 @@
+"""``abtc-issuer publish`` as an operator or a timer calls it."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from issuer import cli
+from tests.issuer.repository_reader import Desk, list_of, scheme
+from tests.simulator import NOW
+
+STATUS = "AUS/status/1.jwt"
+
+
+class Shell:
+    """Runs commands in one folder, at a clock of its own."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+
+    def run(self, command: str, *more: str) -> tuple[int, str, str]:
+        places = ["--out", f"{self.folder}/public", "--keys", f"{self.folder}/keys"]
+        status = cli.main(["publish", command, *more, *places])
+        out, err = self._capsys.readouterr()
+        return status, out, err
+
+    def json(self, command: str, *more: str) -> Any:
+        status, out, err = self.run(command, *more, "--json")
+        assert (status, err) == (0, "")
+        return json.loads(out)
+
+    def write(self, documents: dict[str, bytes]) -> str:
+        for name, data in documents.items():
+            path = self.folder / "new" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return str(self.folder / "new")
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Shell:
+    monkeypatch.setenv("ABTC_PUBLISH_PASSPHRASE", "secret")
+    monkeypatch.setattr(cli, "_now", lambda: NOW)
+    return Shell(tmp_path, capsys)
+
+
+def test_a_repository_on_the_command_line(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From nothing to a revocation that a device reads, key rotated, economy gone."""
+    (tmp_path / "other").mkdir()
+    documents = Desk(tmp_path / "other").documents()
+    folder = shell.write({"scheme.json": scheme(), **documents})
+    status, out, err = shell.run("init", "--scheme", f"{folder}/scheme.json")
+    line = "init: wrote 5 files as of 2030-01-15T12:00:00Z\n"
+    assert (status, out, err) == (0, line, "")
+    assert shell.json("add-economy", "AUS")["versions"]["AUS"] == 1
+    dry = shell.json("lists", "AUS", "--from", folder, "--dry-run")
+    assert dry["dry_run"]
+    assert shell.json("lists", "AUS", "--from", folder)["files"] == dry["files"]
+    shell.write({STATUS: list_of({7: 1})})
+    shell.json("lists", "AUS", "--from", folder)
+    shell.json("lists", "scheme", "--from", folder)
+    monkeypatch.setenv("ABTC_PUBLISH_PASSPHRASE_TIMESTAMP", "another")
+    status, _, err = shell.run("timestamp")
+    assert (status, "passphrase is wrong" in err) == (1, True)
+    monkeypatch.delenv("ABTC_PUBLISH_PASSPHRASE_TIMESTAMP")
+    assert shell.json("timestamp")["files"] == ["metadata/timestamp.json"]
+    assert shell.json("rotate-key", "snapshot")["versions"]["root"] == 3
+    (tmp_path / "public").rename(tmp_path / "other/public")
+    read = _desk(tmp_path / "other").device().read(STATUS)
+    assert read == {STATUS: list_of({7: 1})}
+
+
+def _desk(folder: Path) -> Desk:
+    (folder / "keys").rmdir()
+    return Desk(folder)
+
+
+def test_refusals_are_one_line_and_an_exit_status(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 for what was refused, 64 for wrong usage; the code is in the line."""
+    folder = shell.write({"scheme.json": scheme()})
+    shell.run("init", "--scheme", f"{folder}/scheme.json")
+    shell.run("add-economy", "AUS")
+    status, out, err = shell.run("revoke-economy", "AUS", "--approved-by", "Ana")
+    assert (status, out) == (1, "")
+    assert err == (
+        "abtc-issuer: refused: shrink.economy: AUS would go; 2 people must approve\n"
+    )
+    status, out, err = shell.run("revoke-economy", "AUS", "--json")
+    assert (status, json.loads(out)["code"], err) == (1, "shrink.economy", "")
+    approved = ["--approved-by", "Ana", "--approved-by", "Ben"]
+    assert shell.json("revoke-economy", "AUS", *approved)["approved"]
+    for wrong in (["lists", "AUS"], ["nothing"], ["rotate-key"]):
+        status, out, err = shell.run(*wrong)
+        assert (status, out, err.count("\n")) == (64, "", 1)
+    assert shell.run("lists", "scheme", "--from", f"{shell.folder}/keys")[0] == 1
+    for owner, says in (("NZL", "has no folder NZL"), ("../keys", "name.malformed")):
+        status, out, err = shell.run("lists", owner, "--from", folder)
+        assert (status, out, says in err) == (1, "", True)
+    monkeypatch.setattr(cli, "_now", lambda: NOW + timedelta(days=8))
+    status, out, _ = shell.run("status")
+    assert status == 0
+    assert "timestamp  version 3     EXPIRED 2030-01-22T12:00:00Z  1 of 1 keys" in out
+    roles = {role["role"]: role for role in shell.json("status")["roles"]}
+    assert roles["root"]["keys"][0]["age_days"] == 8
+    assert [name for name, role in roles.items() if role["expired"]] == ["timestamp"]
+
+
+def test_r7_without_a_passphrase_it_asks(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of the key is in the question; without an answer nothing happens."""
+    folder = shell.write({"scheme.json": scheme()})
+    monkeypatch.delenv("ABTC_PUBLISH_PASSPHRASE")
+    asked: list[str] = []
+
+    def answer(question: str, **_: object) -> str:
+        asked.append(question.partition(".")[0])
+        return "secret"
+
+    monkeypatch.setattr(click, "prompt", answer)
+    shell.run("init", "--scheme", f"{folder}/scheme.json")
+    assert sorted(asked) == sorted(
+        f"Passphrase of {role}"
+        for role in [*["root"] * 3, *["targets"] * 3, "snapshot", "timestamp"]
+    )
