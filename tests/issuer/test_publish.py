@@ -296,6 +296,17 @@ def test_r5_a_list_that_went_away_returns_as_it_was(desk: Desk) -> None:
     assert desk.device().read(STATUS) == {STATUS: good[STATUS]}
 
 
+def test_r5_a_list_that_went_away_cannot_be_changed_meanwhile(desk: Desk) -> None:
+    """What it said is found by its hash, or nothing takes its place."""
+    full = desk.documents()
+    less = {name: data for name, data in full.items() if name != STATUS}
+    desk.publish("AUS", less, approvals=APPROVED)
+    (path,) = (desk.public / "targets/AUS/status").iterdir()
+    for spoil in (lambda: path.write_bytes(list_of({})), path.unlink):
+        spoil()
+        refused(Refusal.REPOSITORY_DAMAGED, lambda: desk.publish("AUS", full))
+
+
 @pytest.mark.parametrize("name", [STATUS, OVERLAY])
 @pytest.mark.parametrize("seconds", [-1, 0])
 def test_d1_a_list_never_goes_back(desk: Desk, name: str, seconds: int) -> None:
@@ -528,6 +539,19 @@ def test_d7_one_key_short_signs_nothing(
     before = desk.files()
     refused(Refusal.THRESHOLD_UNMET, lambda: call(desk.publisher()))
     assert desk.files() == before
+
+
+def test_d7_a_retired_key_does_not_count(desk: Desk) -> None:
+    """Old and new key sign the step between, but the new root needs two of its own."""
+    old, *others = desk.key_files("targets")
+    for path in others:
+        path.unlink()
+    refused(
+        Refusal.THRESHOLD_UNMET,
+        lambda: desk.publisher().rotate_key(
+            "targets", retire=old.name.split(".")[1], now=NOW
+        ),
+    )
 
 
 def test_d7_two_of_three_are_enough(desk: Desk, tmp_path: Path) -> None:
