@@ -21,6 +21,7 @@ from issuer.publish import (
     Publication,
     Publisher,
     RepositoryStatus,
+    write_bundle,
 )
 from issuer.publish.moments import moment_text
 from issuer.publish.names import SCHEME, TARGETS, check_economy
@@ -178,6 +179,18 @@ def _revoke_economy(economy: str, approvals: tuple[str, ...], **common: Any) -> 
             economy, approvals=frozenset(approvals), **given
         ),
     )
+
+
+@_publish.command("bundle")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--out", type=_Folder, required=True, help="The public folder.")
+@click.option("--economy", help="The destination that the devices are of.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _bundle(file: Path, out: Path, economy: str | None, *, as_json: bool) -> None:
+    """Put what is published into one FILE, for devices without a network."""
+    size = write_bundle(out, file, economy=economy)
+    report = {"file": str(file), "bytes": size, "economy": economy}
+    click.echo(json.dumps(report) if as_json else f"wrote {size:,} bytes to {file}")
 
 
 @_publish.command("status")

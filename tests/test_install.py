@@ -89,3 +89,17 @@ def test_installed_package_is_typed_and_complete(python: Path) -> None:
         "files('issuer').joinpath('scheme.toml').is_file())"
     )
     assert run(python, "-c", code) == "True True"
+
+
+def test_the_issuer_s_command_names_the_missing_extra(python: Path) -> None:
+    """Where only the verifier is installed, one line and a status, no traceback."""
+    done = subprocess.run(  # noqa: S603
+        [python.with_name("abtc-issuer"), "publish", "status"],
+        capture_output=True,
+        check=False,
+        timeout=120,
+        cwd=python.parent,
+    )
+    said = done.stderr.decode()
+    assert (done.returncode, said.count("\n")) == (1, 1)
+    assert said.endswith("install abtc with its extra: abtc[issuer]\n")

@@ -7,6 +7,7 @@ import pytest
 
 import verifier
 from issuer.errors import PublishRefused
+from issuer.publish import write_bundle
 from tests.issuer.repository_reader import APPROVED, Desk, list_of
 from tests.simulator import NOW, World
 
@@ -85,6 +86,39 @@ def test_d6_an_economy_leaves(story: Story) -> None:
     story.desk.publisher().revoke_economy("AUS", now=NOW, approvals=APPROVED)
     story.sync()
     assert story.reason(CODE) == "trust.unknown_issuer"
+
+
+def test_a_bundle_says_the_same(story: Story, tmp_path: Path) -> None:
+    """One file on a stick brings a device what the mirror would have brought it."""
+    story.publish_overlay({7: 3}, minutes=-20)
+    bundle, again = tmp_path / "sgp.zip", tmp_path / "again.zip"
+    size = write_bundle(story.desk.public, bundle, economy="SGP")
+    assert size == bundle.stat().st_size
+    report = story.store.sync(bundle, root=story.root, economy="SGP")
+    assert report.problems == ()
+    assert story.reason(PRINTED) == "entry.granted"
+    write_bundle(story.desk.public, again, economy="SGP")
+    assert again.read_bytes() == bundle.read_bytes()
+
+
+def test_a_bundle_for_another_destination(story: Story, tmp_path: Path) -> None:
+    """A destination's bundle has its own overlays only; a full one serves everybody."""
+    write_bundle(story.desk.public, tmp_path / "aus.zip", economy="AUS")
+    with pytest.raises(verifier.SyncError):
+        story.store.sync(tmp_path / "aus.zip", root=story.root, economy="SGP")
+    write_bundle(story.desk.public, tmp_path / "all.zip")
+    story.store.sync(tmp_path / "all.zip", root=story.root, economy="SGP")
+    assert story.reason(CODE) == "entry.cleared"
+
+
+def test_a_bundle_replayed_is_refused(story: Story, tmp_path: Path) -> None:
+    """An old stick cannot undo what a device has learnt."""
+    write_bundle(story.desk.public, tmp_path / "old.zip")
+    story.publish_overlay({7: 1}, minutes=-20)
+    story.sync()
+    with pytest.raises(verifier.SyncError):
+        story.store.sync(tmp_path / "old.zip", root=story.root, economy="SGP")
+    assert story.reason(CODE) == "entry.withdrawn"
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "SGP"])

@@ -4,6 +4,7 @@ A repository of The Update Framework, as plain files in a folder that any web se
 can serve; see `Publisher`.
 """
 
+from issuer.publish.bundle import write_bundle
 from issuer.publish.files import locked
 from issuer.publish.journal import Journal
 from issuer.publish.keyring import Keyring
@@ -23,4 +24,5 @@ __all__ = [
     "RepositoryStatus",
     "RoleStatus",
     "locked",
+    "write_bundle",
 ]

@@ -133,3 +133,21 @@ def test_r7_without_a_passphrase_it_asks(
         f"Passphrase of {role}"
         for role in [*["root"] * 3, *["targets"] * 3, "snapshot", "timestamp"]
     )
+
+
+def test_a_bundle_on_the_command_line(
+    shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No key is needed to bundle; a wrong destination or folder is refused."""
+    folder = shell.write({"scheme.json": scheme()})
+    shell.run("init", "--scheme", f"{folder}/scheme.json")
+    file = shell.folder / "usb/abtc.zip"
+    command = ["publish", "bundle", str(file), "--out", f"{shell.folder}/public"]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == f"wrote {file.stat().st_size:,} bytes to {file}\n"
+    assert cli.main([*command, "--json", "--economy", "SGP"]) == 0
+    assert json.loads(capsys.readouterr().out)["bytes"] == file.stat().st_size
+    assert cli.main([*command, "--economy", "sgp"]) == 1
+    assert "abtc-issuer: refused: name.malformed" in capsys.readouterr().err
+    assert cli.main([*command[:-1], f"{shell.folder}/new"]) == 1
+    assert "refused: repository.damaged" in capsys.readouterr().err
