@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tuf.api._payload import Targets, Timestamp
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, Targets, Timestamp
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
