@@ -5,8 +5,10 @@ trusted, and nothing here writes.
 """
 
 import re
+import struct
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +26,17 @@ MAX_BUNDLE = 64 * 2**20
 """Bytes of a bundle file, and of all its members together once inflated."""
 MAX_MEMBERS = 8192
 _CHUNK = 64 * 1024
+_COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ValueError,
+    EOFError,
+    RuntimeError,  # encrypted, or of a version that zipfile does not know
+)
+"""What zipfile raises on damaged archives; it does not say so anywhere."""
 _HERE = "abtc:"
 """Scheme of the addresses under which folders and bundles are read."""
 _PATH = re.compile(r"(?:metadata|targets)(?:/[A-Za-z0-9._-]+)+")
@@ -160,9 +173,7 @@ def _read_bundle(file: Path) -> Mapping[str, bytes]:
             raise SyncError("the bundle is larger than 64 MiB")
         with zipfile.ZipFile(file) as archive:
             return _members(archive)
-    except (OSError, zipfile.BadZipFile, ValueError, EOFError, RuntimeError) as error:
-        raise SyncError("the bundle cannot be read") from error
-    except NotImplementedError as error:  # a compression that we do not have
+    except _UNREADABLE as error:
         raise SyncError("the bundle cannot be read") from error
 
 
@@ -173,6 +184,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
         raise SyncError("the bundle has too many members, or one twice")
     if not all(_PATH.fullmatch(name) and ".." not in name.split("/") for name in names):
         raise SyncError("the bundle has a member of a foreign name")
+    if any(info.compress_type not in _COMPRESSIONS for info in infos):
+        raise SyncError("the bundle is neither stored nor deflated")
     if sum(info.file_size for info in infos) > MAX_BUNDLE:
         raise SyncError("the bundle inflates to more than 64 MiB")
     return {info.filename: _member(archive, info) for info in infos}
