@@ -33,7 +33,7 @@ class Story:
         self.desk.publish("SGP", documents, now=at)
 
     def sync(self) -> verifier.SyncReport:
-        return self.store.sync(self.desk.public, root=self.root, economy="SGP")
+        return self.store.sync(self.desk.public, root=self.root, now=NOW, economy="SGP")
 
     def reason(self, code: str) -> str:
         found = WORLD.verify(code, trust=self.store.load())
@@ -94,7 +94,7 @@ def test_a_bundle_says_the_same(story: Story, tmp_path: Path) -> None:
     bundle, again = tmp_path / "sgp.zip", tmp_path / "again.zip"
     size = write_bundle(story.desk.public, bundle, economy="SGP")
     assert size == bundle.stat().st_size
-    report = story.store.sync(bundle, root=story.root, economy="SGP")
+    report = story.store.sync(bundle, root=story.root, now=NOW, economy="SGP")
     assert report.problems == ()
     assert story.reason(PRINTED) == "entry.granted"
     write_bundle(story.desk.public, again, economy="SGP")
@@ -105,9 +105,9 @@ def test_a_bundle_for_another_destination(story: Story, tmp_path: Path) -> None:
     """A destination's bundle has its own overlays only; a full one serves everybody."""
     write_bundle(story.desk.public, tmp_path / "aus.zip", economy="AUS")
     with pytest.raises(verifier.SyncError):
-        story.store.sync(tmp_path / "aus.zip", root=story.root, economy="SGP")
+        story.store.sync(tmp_path / "aus.zip", root=story.root, now=NOW, economy="SGP")
     write_bundle(story.desk.public, tmp_path / "all.zip")
-    story.store.sync(tmp_path / "all.zip", root=story.root, economy="SGP")
+    story.store.sync(tmp_path / "all.zip", root=story.root, now=NOW, economy="SGP")
     assert story.reason(CODE) == "entry.cleared"
 
 
@@ -117,7 +117,7 @@ def test_a_bundle_replayed_is_refused(story: Story, tmp_path: Path) -> None:
     story.publish_overlay({7: 1}, minutes=-20)
     story.sync()
     with pytest.raises(verifier.SyncError):
-        story.store.sync(tmp_path / "old.zip", root=story.root, economy="SGP")
+        story.store.sync(tmp_path / "old.zip", root=story.root, now=NOW, economy="SGP")
     assert story.reason(CODE) == "entry.withdrawn"
 
 

@@ -12,17 +12,25 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Self
 
-from . import _json
+from . import _b64, _json
 
 _FORMAT = "abtc-floor-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """The highest versions, list times and moment that a device has accepted."""
+    """The highest versions, list times and moment that a device has accepted.
+
+    A version counts under the keys that signed it. Once the scheme's root has replaced
+    the key of snapshot or timestamp, what the old key signed counts no more: a thief
+    of that key could have used up the numbers (TUF specification, section 5.3.11).
+    """
 
     versions: Mapping[str, int] = field(default_factory=dict)
     """Version by TUF role."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Digest of the key ids of ``timestamp`` and ``snapshot``, as the root of that
+    version names them; empty if not known, which is taken for no change."""
     lists: Mapping[str, int] = field(default_factory=dict)
     """``iat``, in seconds, by document name of a status or overlay list."""
     time: int = 0
@@ -30,8 +38,15 @@ class Floor:
 
     def raised_by(self, other: "Floor") -> "Floor":
         """Return the mark that is nowhere below either."""
+        older, newer = sorted((self, other), key=_root_version)
+        kept = {
+            role: version
+            for role, version in older.versions.items()
+            if not _is_rekeyed(role, older, newer)
+        }
         return Floor(
-            versions=_highest(self.versions, other.versions),
+            versions=_highest(kept, newer.versions),
+            keys=MappingProxyType({**older.keys, **newer.keys}),
             lists=_highest(self.lists, other.lists),
             time=max(self.time, other.time),
         )
@@ -44,11 +59,14 @@ class Floor:
         if found.time < self.time:
             return f"published {_moment(found.time)}, but {_moment(self.time)} was seen"
         for name, version in found.versions.items():
-            if version < self.versions.get(name, 0):
-                return (
-                    f"{name} has version {version}, but {self.versions[name]} was seen"
-                )
-        for name, issued in found.lists.items():
+            seen = self.versions.get(name, 0)
+            if version < seen and not _is_rekeyed(name, self, found):
+                return f"{name} has version {version}, but {seen} was seen"
+        return self.first_older_of(found.lists)
+
+    def first_older_of(self, lists: Mapping[str, int]) -> str | None:
+        """Say which of these lists is older than one seen before, or None."""
+        for name, issued in lists.items():
             if issued < self.lists.get(name, 0):
                 seen = _moment(self.lists[name])
                 return f"{name} is of {_moment(issued)}, but {seen} was seen"
@@ -64,6 +82,7 @@ class Floor:
         body = {
             "format": _FORMAT,
             "versions": dict(self.versions),
+            "keys": dict(self.keys),
             "lists": dict(self.lists),
             "time": self.time,
         }
@@ -85,9 +104,52 @@ class Floor:
             raise ValueError("the mark is of another format")
         return cls(
             versions=_numbers(body.get("versions")),
+            keys=_digests(body.get("keys")),
             lists=_numbers(body.get("lists")),
             time=_number(body.get("time")),
         )
+
+
+def list_times(
+    documents: Mapping[str, bytes], *, latest: datetime | None = None
+) -> dict[str, int]:
+    """Return ``iat`` of every list; the targets are signed, so it may be believed.
+
+    A list that is dated after ``latest`` is left out. `Trust.from_documents` refuses
+    it, and the day on which its economy's clock is right again must not be lost.
+    """
+    times = {
+        name: _iat(data) for name, data in documents.items() if name.endswith(".jwt")
+    }
+    if latest is None:
+        return times
+    return {k: issued for k, issued in times.items() if issued <= latest.timestamp()}
+
+
+def _iat(token: bytes) -> int:
+    try:
+        payload = _json.parse_object(_b64.decode(token.decode().split(".")[1]))
+    except (ValueError, IndexError):
+        return 0  # Trust.from_documents refuses the list, and names it
+    issued = payload.get("iat")
+    return issued if _json.is_moment(issued) else 0
+
+
+def _is_rekeyed(role: str, older: Floor, newer: Floor) -> bool:
+    """Tell whether a newer root lets the versions of a role begin anew.
+
+    The snapshot says which versions count, so its key governs all but root and
+    timestamp.
+    """
+    if role == "root" or _root_version(newer) <= _root_version(older):
+        return False
+    governor = role if role == "timestamp" else "snapshot"
+    before, after = older.keys.get(governor), newer.keys.get(governor)
+    return before is not None and after is not None and before != after
+
+
+def _root_version(mark: Floor) -> int:
+    return mark.versions.get("root", 0)
 
 
 def _highest(first: Mapping[str, int], second: Mapping[str, int]) -> Mapping[str, int]:
@@ -105,6 +167,12 @@ def _numbers(value: object) -> Mapping[str, int]:
     if not _json.is_object(value):
         raise ValueError("not an object")
     return MappingProxyType({name: _number(each) for name, each in value.items()})
+
+
+def _digests(value: object) -> Mapping[str, str]:
+    if not _json.is_object(value):
+        raise ValueError("not an object")
+    return MappingProxyType({name: str(each) for name, each in value.items()})
 
 
 def _number(value: object) -> int:

@@ -4,6 +4,7 @@ What TUF does not know is checked here: which economy may name which document, t
 roles are economies, and that the moment of publication is signed.
 """
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Mapping
@@ -12,22 +13,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
-from tuf.api.metadata import Metadata, Targets, Timestamp
+from tuf.api.exceptions import (
+    BadVersionNumberError,
+    DownloadError,
+    DownloadHTTPError,
+    DownloadLengthMismatchError,
+    RepositoryError,
+)
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
-from . import _b64, _json
 from ._fetch import _Counting, open_source
-from ._floor import Floor
+from ._floor import Floor, list_times
 from .errors import SyncError
-from .trust import DOCUMENT_NAME, Problem
+from .trust import DOCUMENT_NAME, MAX_ISSUED_AHEAD, Problem
 
 ISSUED_AT = "x-abtc-issued-at"
 """Member of ``timestamp.json`` that says when the trust data was current."""
 _SCHEME = "scheme.json"
 _ROLE = re.compile(r"[A-Z]{3}")
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+_NO_FALL = 2**40
+_ONE_ECONOMY_S = (RepositoryError, DownloadHTTPError, DownloadLengthMismatchError)
+"""What is wrong with one economy's files; a dead network is everybody's."""
 _CONFIG = UpdaterConfig(
     max_root_rotations=64,
     max_delegations=64,
@@ -36,6 +45,20 @@ _CONFIG = UpdaterConfig(
     snapshot_max_length=256 * 1024,
     targets_max_length=2**20,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a device has, and what it wants."""
+
+    known: Mapping[str, bytes]
+    """Documents that it has, by name."""
+    economy: str | None
+    """Whose policy and overlays it wants; None for everybody's."""
+    floor: Floor
+    """What it has seen."""
+    now: datetime
+    """This moment, by its clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,77 +76,96 @@ class Collected:
     received: int
 
 
-def collect(
-    source: str | Path,
-    metadata: Path,
-    root: bytes,
-    known: Mapping[str, bytes],
-    economy: str | None,
-) -> Collected:
-    """Fetch and verify everything that a device of ``economy`` needs.
+def collect(source: str | Path, metadata: Path, root: bytes, wish: Wish) -> Collected:
+    """Fetch and verify everything that a device needs.
 
     Args:
         source: Address, folder or bundle file.
         metadata: Folder with python-tuf's state, which is changed.
         root: The first root metadata.
-        known: Documents that the device has, by name.
-        economy: Whose policy and overlays are wanted; None for everybody's.
+        wish: What the device has, and what it wants.
 
     Raises:
         SyncError: See `TrustStore.sync`.
     """
     fetcher = open_source(source)
     try:
-        return _Collector(fetcher, metadata, root, known, economy).collect()
+        updater = _UpdaterAt(
+            max(wish.now, wish.floor.moment),
+            str(metadata),
+            f"{fetcher.base}/metadata",
+            target_base_url=f"{fetcher.base}/targets",
+            fetcher=fetcher,
+            config=_CONFIG,
+            bootstrap=root,
+        )
+    except RepositoryError as error:
+        raise SyncError(f"the root is not usable: {error}") from error
+    try:
+        updater.refresh()
+        return _Collector(updater, fetcher, metadata, wish).collect()
+    except BadVersionNumberError as error:
+        fall = wish.floor.first_fall_of(Floor(time=_offered_time(fetcher)))
+        raise SyncError(
+            f"older than what this device has seen: {fall or error}"
+        ) from error
     except RepositoryError as error:
         raise SyncError(f"not properly signed, or ended: {error}") from error
     except DownloadError as error:
         raise SyncError(f"cannot be fetched: {error}") from error
 
 
+class _UpdaterAt(Updater):
+    """python-tuf's client at a given moment, where it would read the clock itself."""
+
+    def __init__(self, moment: datetime, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.moment = self._trusted_set.reference_time = moment
+
+
 class _Collector:
+    """Reads on from a refreshed updater."""
+
     def __init__(
         self,
+        updater: _UpdaterAt,
         fetcher: _Counting,
         metadata: Path,
-        root: bytes,
-        known: Mapping[str, bytes],
-        economy: str | None,
+        wish: Wish,
     ) -> None:
+        self._updater = updater
         self._fetcher = fetcher
         self._metadata = metadata
-        self._known = known
-        self._economy = economy
+        self._wish = wish
         self._problems: list[Problem] = []
         self._versions: dict[str, int] = {}
-        try:
-            self._updater = Updater(
-                str(metadata),
-                f"{fetcher.base}/metadata",
-                target_base_url=f"{fetcher.base}/targets",
-                fetcher=fetcher,
-                config=_CONFIG,
-                bootstrap=root,
-            )
-        except RepositoryError as error:
-            raise SyncError(f"the root is not usable: {error}") from error
 
     def collect(self) -> Collected:
-        self._updater.refresh()
-        timestamp = self._read("timestamp", Timestamp)
+        root, timestamp = self._read("root", Root), self._read("timestamp", Timestamp)
+        snapshot = self._read("snapshot", Snapshot)
         targets = self._read("targets", Targets)
-        self._note_versions()
-        documents = {_SCHEME: self._document(_SCHEME, required=True)}
+        signed = (root, timestamp, snapshot, targets)
+        self._versions = {each.type: each.version for each in signed}
+        issued_at = _issued_at(timestamp)
+        # What is dated later than our clock must not bar what is dated right.
+        latest = min(issued_at, self._updater.moment + MAX_ISSUED_AHEAD)
+        if issued_at > latest:
+            self._note("timestamp.json", f"of {issued_at}: this device's clock is slow")
+        documents = {_SCHEME: self._document(_SCHEME)}
         for role in _roles(targets):
             documents |= self._of_economy(role)
         return Collected(
             version=timestamp.version,
-            issued_at=_issued_at(timestamp),
-            expires_at=min(timestamp.expires, targets.expires),
+            issued_at=issued_at,
+            expires_at=min(each.expires for each in signed),
             floor=Floor(
                 versions=self._versions,
-                lists=_list_times(documents),
-                time=int(_issued_at(timestamp).timestamp()),
+                keys={
+                    role: _digest(root.roles[role].keyids)
+                    for role in ("timestamp", "snapshot")
+                },
+                lists=list_times(documents, latest=latest + MAX_ISSUED_AHEAD),
+                time=int(latest.timestamp()),
             ),
             documents=documents,
             problems=tuple(self._problems),
@@ -134,34 +176,44 @@ class _Collector:
     def _of_economy(self, role: str) -> dict[str, bytes]:
         """Return an economy's documents; as they were, if the new ones are no good."""
         try:
-            self._updater.get_targetinfo(f"{role}/issuer.json")
-            signed = self._read(role, Targets)
-            self._versions[role] = signed.version
-            names = [
-                name for name in sorted(signed.targets) if self._is_its(name, role)
-            ]
-            found = {name: self._document(name) for name in names}
-        except RepositoryError as error:
-            self._problems.append(Problem(document=role, detail=str(error)))
+            return self._new_of_economy(role)
+        except _ONE_ECONOMY_S as error:
+            if role == self._wish.economy and isinstance(error, DownloadHTTPError):
+                raise  # a source that was not made for this destination
+            self._note(role, str(error))
             start = f"{role}/"
-            return {k: data for k, data in self._known.items() if k.startswith(start)}
-        return {name: data for name, data in found.items() if data is not None}
+            return {
+                k: data for k, data in self._wish.known.items() if k.startswith(start)
+            }
+
+    def _new_of_economy(self, role: str) -> dict[str, bytes]:
+        self._updater.get_targetinfo(f"{role}/issuer.json")
+        signed = self._read(role, Targets)
+        names = [name for name in sorted(signed.targets) if self._is_its(name, role)]
+        found = {name: self._document(name) for name in names}
+        documents = {name: data for name, data in found.items() if data is not None}
+        older = self._wish.floor.first_older_of(list_times(documents))
+        if older:
+            raise RepositoryError(older)
+        self._versions[role] = signed.version
+        return documents
 
     def _is_its(self, name: str, role: str) -> bool:
         parts = DOCUMENT_NAME.fullmatch(name)
         if parts is None or parts["owner"] != role:
-            self._problems.append(
-                Problem(document=name, detail=f"not {role}'s to name")
-            )
+            self._note(name, f"not {role}'s to name")
             return False
         is_destination_s = parts["kind"] == "policy" or parts["issuer"] is not None
-        return not is_destination_s or self._economy in {None, role}
+        return not is_destination_s or self._wish.economy in {None, role}
 
-    def _document(self, name: str, *, required: bool = False) -> Any:
+    def _note(self, document: str, detail: str) -> None:
+        self._problems.append(Problem(document=document, detail=detail))
+
+    def _document(self, name: str) -> Any:
         info = self._updater.get_targetinfo(name)
         if info is None:
             raise RepositoryError(f"{name} is listed nowhere")
-        known = self._known.get(name)
+        known = self._wish.known.get(name)
         if known is not None:
             try:
                 info.verify_length_and_hashes(known)
@@ -176,7 +228,8 @@ class _Collector:
                 return path.read_bytes()
         except DownloadHTTPError as error:
             # A bundle carries one destination's overlays; others are merely not there.
-            if error.status_code == 404 and not required and "/overlay/" in name:
+            is_no_wish = self._wish.economy is None and "/overlay/" in name
+            if error.status_code == 404 and is_no_wish:
                 return None
             raise
 
@@ -184,10 +237,6 @@ class _Collector:
         """Return metadata that the updater has just verified and stored."""
         path = self._metadata / f"{role}.json"
         return Metadata[Any].from_bytes(path.read_bytes()).signed
-
-    def _note_versions(self) -> None:
-        for role in ("root", "timestamp", "snapshot", "targets"):
-            self._versions[role] = self._read(role, Targets).version
 
 
 def _roles(targets: Targets) -> list[str]:
@@ -210,19 +259,16 @@ def _issued_at(timestamp: Timestamp) -> datetime:
         raise SyncError(f"timestamp.json does not say {ISSUED_AT}") from error
 
 
-def _list_times(documents: Mapping[str, bytes]) -> dict[str, int]:
-    """Return ``iat`` of every list; the targets are signed, so it may be believed."""
-    times: dict[str, int] = {}
-    for name, data in documents.items():
-        if name.endswith(".jwt"):
-            times[name] = _iat(data)
-    return times
-
-
-def _iat(token: bytes) -> int:
+def _offered_time(fetcher: _Counting) -> int:
+    """Return of when a refused source says to be; unverified, for a message only."""
+    url = f"{fetcher.base}/metadata/timestamp.json"
     try:
-        payload = _json.parse_object(_b64.decode(token.decode().split(".")[1]))
-    except (ValueError, IndexError):
-        return 0  # Trust.from_documents refuses the list, and names it
-    issued = payload.get("iat")
-    return issued if _json.is_moment(issued) else 0
+        data = fetcher.download_bytes(url, _CONFIG.timestamp_max_length)
+        signed = Metadata[Any].from_bytes(data).signed
+        return int(_issued_at(signed).timestamp())
+    except (DownloadError, RepositoryError, SyncError):
+        return _NO_FALL
+
+
+def _digest(key_ids: list[str]) -> str:
+    return hashlib.sha256(" ".join(sorted(key_ids)).encode()).hexdigest()

@@ -93,9 +93,7 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--economy", required=True, metavar="AAA", help="whose border this is"
     )
-    command.add_argument(
-        "--now", type=_moment, metavar="ISO8601", help="with an offset; else the clock"
-    )
+    _add_now(command)
     passport = command.add_mutually_exclusive_group()
     passport.add_argument("--passport", type=_passport, metavar="COUNTRY:NUMBER")
     passport.add_argument(
@@ -110,6 +108,13 @@ def _add_sync_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--root", required=True, metavar="ROOT.json", type=Path)
     command.add_argument(
         "--economy", metavar="AAA", help="keep only its policy and overlays"
+    )
+    _add_now(command)
+
+
+def _add_now(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--now", type=_moment, metavar="ISO8601", help="with an offset; else the clock"
     )
 
 
@@ -169,15 +174,18 @@ def _check(options: argparse.Namespace) -> int:
 def _decide(
     text: str, trust: Trust, policy: Policy, options: argparse.Namespace
 ) -> Decision:
-    clock = datetime.now().astimezone()  # noqa: TID251  # an entry point
     return verify(
         text,
         trust=trust,
         policy=policy,
         expected_passport=options.passport or options.mrz,
         expected_challenge=None,
-        now=options.now or clock,
+        now=options.now or _clock(),
     )
+
+
+def _clock() -> datetime:
+    return datetime.now().astimezone()  # noqa: TID251  # an entry point
 
 
 def _sync(options: argparse.Namespace) -> int:
@@ -187,7 +195,12 @@ def _sync(options: argparse.Namespace) -> int:
         raise _InputError(f"{options.root}: {error.strerror}") from error
     store = TrustStore(options.store)
     try:
-        report = store.sync(options.source, root=root, economy=options.economy)
+        report = store.sync(
+            options.source,
+            root=root,
+            now=options.now or _clock(),
+            economy=options.economy,
+        )
     except TrustError as error:
         raise _InputError(f"{error}; {_still_in_use(store)}") from error
     _print_sync(report, as_json=options.json)

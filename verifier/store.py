@@ -22,8 +22,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from . import _json
-from ._floor import Floor
-from .errors import StoreError, SyncError
+from ._floor import Floor, list_times
+from .errors import StoreError, SyncError, TrustError
 from .trust import Problem, Trust
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class TrustStore:
         newest = self._newest()
         lists = {
             name: datetime.fromtimestamp(issued, UTC)
-            for name, issued in newest.floor.lists.items()
+            for name, issued in list_times(newest.documents).items()
         }
         return StoreInfo(
             version=newest.version,
@@ -143,7 +143,12 @@ class TrustStore:
         )
 
     def sync(
-        self, source: str | Path, *, root: bytes, economy: str | None = None
+        self,
+        source: str | Path,
+        *,
+        root: bytes,
+        now: datetime,
+        economy: str | None = None,
     ) -> SyncReport:
         """Bring the store up to date, or leave it exactly as it is.
 
@@ -151,6 +156,8 @@ class TrustStore:
             source: Address of a mirror (``https://``), a folder, or a bundle file. All
                 are verified alike.
             root: The first root metadata, as it came with the installation.
+            now: This moment, timezone-aware; what has ended by then is refused. The
+                latest moment that this device has seen counts instead, if it is later.
             economy: Alpha-3 code: keep only this economy's policy and overlays, besides
                 every economy's keys and lists. None keeps everything there is.
 
@@ -159,34 +166,45 @@ class TrustStore:
                 older than what this device has seen, is too large or too slow, or
                 cannot be read. The store is as it was.
             StoreError: The store cannot be written, or another process is at it.
+            ValueError: ``now`` is naive.
 
         Source: the TUF specification, section 5, by python-tuf; and `Floor`.
         """
         # Deciding needs neither python-tuf nor a network library: only this does.
-        from ._sync import collect  # noqa: PLC0415
+        from ._sync import Wish, collect  # noqa: PLC0415
 
+        if now.utcoffset() is None:
+            raise ValueError("now must be timezone-aware")
         with self._locked():
             before = self._newest_or_none()
+            floor = self._floor()
+            if before:
+                floor = floor.raised_by(before.floor)
             with tempfile.TemporaryDirectory(prefix="work-", dir=self._folder) as work:
                 metadata = Path(work) / "metadata"
                 _copy_metadata(before, metadata)
                 known = before.documents if before else {}
-                found = collect(source, metadata, root, known, economy)
-                return self._adopt(before, found, metadata)
+                wish = Wish(known=known, economy=economy, floor=floor, now=now)
+                found = collect(source, metadata, root, wish)
+                return self._adopt(before, found, metadata, floor)
 
     def _adopt(
-        self, before: _Generation | None, found: "Collected", metadata: Path
+        self,
+        before: _Generation | None,
+        found: "Collected",
+        metadata: Path,
+        floor: Floor,
     ) -> SyncReport:
-        trust = Trust.from_documents(
-            found.documents,
-            version=found.version,
-            issued_at=found.issued_at,
-            expires_at=found.expires_at,
-        )
+        try:
+            trust = Trust.from_documents(
+                found.documents,
+                version=found.version,
+                issued_at=found.issued_at,
+                expires_at=found.expires_at,
+            )
+        except TrustError as error:
+            raise SyncError(str(error)) from error
         problems = (*found.problems, *trust.problems)
-        floor = self._floor()
-        if before:
-            floor = floor.raised_by(before.floor)
         fall = floor.first_fall_of(found.floor)
         if fall:
             raise SyncError(f"older than what this device has seen: {fall}")
