@@ -31,7 +31,15 @@ from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
-from .decision import Accepted, Decision, Evidence, MustSee, Rejected, Undecided
+from .decision import (
+    Accepted,
+    Ageing,
+    Decision,
+    Evidence,
+    MustSee,
+    Rejected,
+    Undecided,
+)
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
 from .errors import (
     PackingError,
@@ -58,6 +66,7 @@ from .trust import Problem, Trust
 
 __all__ = [
     "Accepted",
+    "Ageing",
     "Card",
     "Decision",
     "Entitlement",

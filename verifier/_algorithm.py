@@ -1,6 +1,7 @@
 """The decision, in the order of the specification (section 8)."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,10 +12,18 @@ from ._packing import PREFIX as QR_PREFIX
 from ._packing import is_any_version
 from ._presentation import HolderKey, Presentation, Proof, SignedCard, derived_nonce
 from ._sdjwt import parse_presentation_text
-from ._status import StatusList
+from ._status import StatusList, is_ageing
 from ._stop import Refer, Reject
 from .card import PHYSICAL, Card
-from .decision import Accepted, Decision, Evidence, MustSee, Rejected, Undecided
+from .decision import (
+    Accepted,
+    Ageing,
+    Decision,
+    Evidence,
+    MustSee,
+    Rejected,
+    Undecided,
+)
 from .entitlement import Case, decide_entitlement
 from .passport import FieldMatch, Passport, compare
 from .policy import Policy
@@ -78,11 +87,9 @@ def verify(
         raise ValueError("now must be timezone-aware")
     if expected_challenge is not None and not _CHALLENGE.fullmatch(expected_challenge):
         raise ValueError("a challenge is 22 to 86 of A-Z, a-z, 0-9, _ and -")
-    trail = _Trail(now=now, trust=trust)
+    trail = _Trail(now=now, trust=trust, policy=policy)
     try:
-        return _accept(
-            presentation, trail, policy, expected_passport, expected_challenge
-        )
+        return _accept(presentation, trail, expected_passport, expected_challenge)
     except Reject as stop:
         return Rejected(stop.reason, trail.evidence(), stop.detail)
     except Refer as stop:
@@ -95,6 +102,7 @@ class _Trail:
 
     now: datetime
     trust: Trust
+    policy: Policy
     issuer: Issuer | None = None
     key_id: str | None = None
     status: StatusList | None = None
@@ -120,17 +128,28 @@ class _Trail:
             ),
             proof_nonce=proof.nonce if proof else None,
             holder_key=self.holder_key,
+            ageing=tuple(self._ageing()),
         )
+
+    def _ageing(self) -> Iterator[Ageing]:
+        now, trust, policy = self.now, self.trust, self.policy
+        if is_ageing(trust.issued_at, trust.expires_at, policy.max_trust_age, now):
+            yield Ageing.TRUST
+        if self.status is not None and self.status.is_ageing(now, policy.max_list_age):
+            yield Ageing.STATUS
+        if self.overlay is not None and self.overlay.is_ageing(
+            now, policy.max_list_age
+        ):
+            yield Ageing.OVERLAY
 
 
 def _accept(
     presentation: str,
     trail: _Trail,
-    policy: Policy,
     passport: Passport | None,
     challenge: str | None,
 ) -> Accepted:
-    now, trust = trail.now, trail.trust
+    now, trust, policy = trail.now, trail.trust, trail.policy
     sighting = _parse(presentation, trust)  # 1
     shown = sighting.presentation
     _check_clock(trust, policy, now)  # 2
@@ -144,7 +163,7 @@ def _accept(
     _check_is_no_test(issuer)  # 6
     _check_binding(card, issuer, key)  # 7
     _check_dates(card, policy, now)  # 8
-    _check_proof(shown, trail, policy, challenge)  # 9
+    _check_proof(shown, trail, challenge)  # 9
     trail.status = trust.status_list(card.status_uri)  # 10
     _check_status(card, trail.status, policy, now)
     if passport is not None:
@@ -218,9 +237,7 @@ def _check_dates(card: Card, policy: Policy, now: datetime) -> None:
         raise Reject(RejectReason.EXPIRED, f"ended {card.expires_at}")
 
 
-def _check_proof(
-    shown: Presentation, trail: _Trail, policy: Policy, challenge: str | None
-) -> None:
+def _check_proof(shown: Presentation, trail: _Trail, challenge: str | None) -> None:
     if shown.card.holder_key is None:  # plastic cannot answer a challenge
         if challenge is not None:
             raise Refer(UndecidedReason.PROOF_CHALLENGE)
@@ -228,8 +245,8 @@ def _check_proof(
     proof = _find_proof(shown)  # a
     _check_device(proof, shown.card.holder_key)  # b
     trail.proof, trail.holder_key = proof, shown.card.holder_key.thumbprint()
-    _check_proof_age(proof, policy, trail.now)  # c, d
-    _check_audience(proof, policy)  # e
+    _check_proof_age(proof, trail.policy, trail.now)  # c, d
+    _check_audience(proof, trail.policy)  # e
     _check_nonce(proof, challenge)  # f
     if proof.card_digest != shown.card.digest:  # g
         raise Reject(RejectReason.PROOF_BINDING)

@@ -41,6 +41,7 @@ def as_lines(decision: Decision) -> list[str]:
         return [
             f"{outcome_of(decision).upper()}  {decision.reason}",
             f"  {text.what} {text.do}",
+            *_data_age(decision.evidence),
         ]
     card, lane, entry = (
         decision.card,
@@ -56,8 +57,14 @@ def as_lines(decision: Decision) -> list[str]:
         f"  entry: {entry.answer.replace('_', ' ')}{until} ({entry.reason})",
         f"  {guidance(entry.reason).what} {guidance(entry.reason).do}",
         f"  still to see: {', '.join(decision.must_see).replace('_', ' ')}",
-        f"  data as of {_moment(decision.evidence.trust_issued_at)}",
+        *_data_age(decision.evidence),
     ]
+
+
+def _data_age(evidence: Evidence) -> list[str]:
+    old = ", ".join(evidence.ageing)
+    soon = f"; past half of its time: {old}; update soon" if old else ""
+    return [f"  data as of {_moment(evidence.trust_issued_at)}{soon}"]
 
 
 def _card(accepted: Accepted) -> dict[str, object]:
@@ -105,6 +112,7 @@ def _evidence(evidence: Evidence) -> dict[str, object]:
         "overlay_issued_at": _moment(evidence.overlay_issued_at),
         "proof_issued_at": _moment(evidence.proof_issued_at),
         "holder_key": evidence.holder_key,
+        "ageing": [each.value for each in evidence.ageing],
     }
 
 

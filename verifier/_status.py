@@ -39,9 +39,20 @@ class StatusList:
         position, offset = divmod(index * self.bits, 8)
         return self.entries[position] >> offset & ((1 << self.bits) - 1)
 
+    def is_ageing(self, now: datetime, max_age: timedelta) -> bool:
+        """Tell whether more than half of the time is over for which it may be used."""
+        return is_ageing(self.issued_at, self.expires_at, max_age, now)
+
     def is_stale(self, now: datetime, max_age: timedelta) -> bool:
         """Tell whether the list has ended or is older than ``max_age``."""
         return now >= self.expires_at or now - self.issued_at > max_age
+
+
+def is_ageing(
+    issued_at: datetime, expires_at: datetime, max_age: timedelta, now: datetime
+) -> bool:
+    """Tell whether data is past half of its time (specification, section 8)."""
+    return now - issued_at > min(max_age, expires_at - issued_at) / 2
 
 
 def parse_status_list(

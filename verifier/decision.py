@@ -21,6 +21,17 @@ class MustSee(StrEnum):
     """Hold the card itself: its code could have been photographed."""
 
 
+class Ageing(StrEnum):
+    """Data that is past half of the time for which it may be used: update soon."""
+
+    TRUST = "trust"
+    """Issuers, keys and rules."""
+    STATUS = "status"
+    """The issuer's list of this card."""
+    OVERLAY = "overlay"
+    """The destination's own list over it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What an answer rests on; None where the checks did not get that far."""
@@ -43,6 +54,8 @@ class Evidence:
     proof_nonce: str | None
     holder_key: str | None
     """JWK thumbprint (RFC 7638) of the key that made the proof."""
+    ageing: tuple[Ageing, ...]
+    """What of the data above is past half of its time, be it still good or not."""
 
 
 class _NotABool:

@@ -19,6 +19,7 @@ from wallet_api.pictures import qr_image
 COMMAND = Path(sys.executable).with_name("abtc-verify")
 WORLD = World(economies=["AUS", "SGP"])
 CODE = WORLD.show(WORLD.card())
+PRINTED = WORLD.show(WORLD.card(form="physical"))
 FORGED = "ABTC1:" + CODE[6:].replace("A", "B", 1)
 CLOCK = ("--now", NOW.isoformat())
 
@@ -65,6 +66,23 @@ def test_accepted(device: Path) -> None:
     assert "entry: visa free until 2030-03-15 (entry.cleared)" in out
     assert "still to see: passport, face" in out
     assert "data as of 2030-01-15T11:00:00+00:00" in out
+
+
+def test_d2_old_data_is_told(device: Path) -> None:
+    """Half-way to too old, the answer asks for an update; too old, it says as of when.
+
+    Plastic, whose code does not change.
+    """
+    late = ("--now", (NOW + timedelta(days=2)).isoformat())
+    status, out, _ = check(device, PRINTED, *late)
+    told = "2030-01-15T11:00:00+00:00; past half of its time: status, overlay; update"
+    assert (status, told in out) == (0, True)
+    status, out, _ = check(device, PRINTED, *late, "--json")
+    assert json.loads(out)["evidence"]["ageing"] == ["status", "overlay"]
+    late = ("--now", (NOW + timedelta(days=4)).isoformat())
+    status, out, _ = check(device, PRINTED, *late)
+    assert (status, out.splitlines()[0]) == (2, "UNDECIDED  status.stale")
+    assert "data as of 2030-01-15T11:00:00+00:00; past half" in out
 
 
 def test_the_object(device: Path) -> None:

@@ -1,6 +1,7 @@
 """The device's store: whole or not at all, and never back in time."""
 
 import contextlib
+import hashlib
 import os
 import random  # noqa: TID251  # seeded: a failure can be repeated
 import shutil
@@ -58,10 +59,11 @@ def republish(repository: Repository, **documents: bytes) -> None:
     repository.publish()
 
 
-def revoked_list() -> bytes:
-    world = World(economies=["AUS"])
-    world.set_status(1)
-    return world.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=50))
+def revoked_list(economy: str = "AUS") -> bytes:
+    world = World(economies=[economy])
+    world.set_status(1, issuer=economy)
+    name = f"{economy}/status/1.jwt"
+    return world.list_token(name, iat=NOW - timedelta(minutes=50))
 
 
 def test_folder_bundle_and_mirror_give_the_same(
@@ -277,6 +279,159 @@ def test_l17_one_broken_economy_leaves_the_others(
     assert reason(store) == "status.revoked"
     found = WORLD.verify(WORLD.show(WORLD.card("NZL")), trust=store.load())
     assert isinstance(found, verifier.Accepted)
+
+
+@pytest.mark.parametrize("name", ["issuer.json", "1.jwt"])
+@pytest.mark.parametrize("damage", ["missing", "longer", "other"])
+def test_s8_l17_one_economys_file_is_withheld(
+    store: TrustStore, repository: Repository, name: str, damage: str
+) -> None:
+    """What a mirror lacks or has damaged of one economy stops no other."""
+    sync(store, repository)
+    changed = {
+        f"AUS/{folder}{name}": repository.documents[f"AUS/{folder}{name}"] + b"\n"
+        for folder in ("", "status/")
+        if f"AUS/{folder}{name}" in repository.documents
+    }
+    repository.documents |= changed
+    republish(repository, NZL__status__1_jwt=revoked_list("NZL"))
+    (digest,) = (hashlib.sha256(data).hexdigest() for data in changed.values())
+    (path,) = repository.folder.glob(f"targets/AUS/**/{digest}.*")
+    DAMAGE_TO_A_FILE[damage](path)
+    report = sync(store, repository)
+    assert [problem.document for problem in report.problems] == ["AUS"]
+    assert reason(store) == "accepted"
+    shown = WORLD.show(WORLD.card("NZL"))
+    found = WORLD.verify(shown, trust=store.load())
+    assert isinstance(found, verifier.Rejected)
+    assert found.reason == "status.revoked"
+
+
+DAMAGE_TO_A_FILE: dict[str, Callable[[Path], object]] = {
+    "missing": Path.unlink,
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b" " * 2**20),
+    "other": lambda path: path.write_bytes(bytes(len(path.read_bytes()))),
+}
+
+
+def test_s8_a_source_without_our_own_files(
+    store: TrustStore, repository: Repository
+) -> None:
+    """A source that was not made for this destination is refused as a whole."""
+    sync(store, repository, economy="SGP")
+    republish(
+        repository,
+        SGP__overlay__AUS__1_jwt=WORLD.list_token(
+            "SGP/overlay/AUS/1.jwt", iat=NOW - timedelta(minutes=50)
+        ),
+    )
+    newest = repository.documents["SGP/overlay/AUS/1.jwt"]
+    digest = hashlib.sha256(newest).hexdigest()
+    (repository.folder / f"targets/SGP/overlay/AUS/{digest}.1.jwt").unlink()
+    with pytest.raises(verifier.SyncError, match="cannot be fetched"):
+        sync(store, repository, economy="SGP")
+    assert store.load().version == 1
+
+
+def test_s2_d6_a_list_of_the_future_bars_nobody(
+    store: TrustStore, repository: Repository
+) -> None:
+    """A list dated ahead, by a thief or a wrong clock, is refused, and forgotten."""
+    ahead = WORLD.list_token("AUS/status/1.jwt", iat=NOW + timedelta(days=900))
+    republish(repository, AUS__status__1_jwt=ahead)
+    (problem,) = sync(store, repository).problems
+    assert "dated after the trust data" in problem.detail
+    assert reason(store) == "status.unusable"
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    assert sync(store, repository).problems == ()
+    assert reason(store) == "status.revoked"
+
+
+@pytest.mark.parametrize("roles", [["timestamp"], ["timestamp", "snapshot"]])
+def test_d5_stolen_online_keys_harm_until_they_are_replaced(
+    tmp_path: Path, store: TrustStore, repository: Repository, roles: list[str]
+) -> None:
+    """Numbers used up and a date far ahead: nothing is green, nothing is for ever.
+
+    Once the root names new keys, the device follows: right away, and also from a
+    backup of its marks alone.
+    """
+    sync(store, repository)
+    honest = dict(repository.versions)
+    moment = repository.issued_at
+    repository.versions |= dict.fromkeys(roles, 2**40)
+    repository.issued_at = NOW + timedelta(days=900)
+    repository.publish()
+    sync(store, repository)
+    assert reason(store) == "time.clock"
+    repository.versions = honest | {"targets": repository.versions["targets"]}
+    repository.issued_at = moment + timedelta(minutes=30)
+    for role in roles:
+        repository.signers[role] = [CryptoSigner.generate_ecdsa()]
+    repository.root_version = 2
+    repository.write_root()
+    repository.publish()
+    bare = shutil.copytree(tmp_path / "store", tmp_path / "bare")
+    for folder in bare.glob("generation-*"):
+        shutil.rmtree(folder)
+    later = NOW + timedelta(minutes=10)
+    repository.issued_at = later
+    repository.publish()
+    for each in (store, TrustStore(bare)):
+        sync(each, repository, now=later)
+        shown = WORLD.show(WORLD.card(), at=later)
+        found = WORLD.verify(shown, trust=each.load(), now=later)
+        assert isinstance(found, verifier.Accepted)
+
+
+def test_d5_old_keys_cannot_come_back(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """After a rotation, what the old keys sign is refused, TUF's state lost or not."""
+    sync(store, repository)
+    old = shutil.copytree(repository.folder, tmp_path / "old")
+    repository.signers["timestamp"] = [CryptoSigner.generate_ecdsa()]
+    repository.root_version = 2
+    repository.write_root()
+    republish(repository)
+    sync(store, repository)
+    assert store.load().version == 2
+    for folder in [None, *(tmp_path / "store").glob("generation-*")]:
+        if folder:
+            shutil.rmtree(folder)
+        with pytest.raises(verifier.SyncError):
+            sync(store, repository, source=old)
+
+
+def test_t3_a_slow_clock_is_told(store: TrustStore, repository: Repository) -> None:
+    """A clock behind the publication still syncs, is told so, and stops deciding."""
+    back = repository.issued_at - timedelta(days=2)
+    (problem,) = sync(store, repository, now=back).problems
+    assert problem.document == "timestamp.json"
+    assert "this device's clock is slow" in problem.detail
+    shown = WORLD.show(WORLD.card(), at=back)
+    found = WORLD.verify(shown, trust=store.load(), now=back)
+    assert isinstance(found, verifier.Undecided)
+    assert found.reason == "time.clock"
+    assert sync(store, repository).problems == ()
+    assert reason(store) == "accepted"
+
+
+def test_t4_a_clock_set_back_revives_no_expired_metadata(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """What had ended by the latest moment seen has ended, whatever the clock says."""
+    sync(store, repository)
+    repository.expires["timestamp"] = NOW - timedelta(days=1)
+    republish(repository)
+    with pytest.raises(verifier.SyncError, match="expired"):
+        sync(store, repository, now=NOW - timedelta(days=60))
+
+
+def test_sync_needs_a_zone(store: TrustStore, repository: Repository) -> None:
+    """A moment without a zone is a bug of the caller."""
+    with pytest.raises(ValueError, match="timezone-aware"):
+        sync(store, repository, now=NOW.replace(tzinfo=None))
 
 
 def test_d12_an_economy_leaves(store: TrustStore, repository: Repository) -> None:

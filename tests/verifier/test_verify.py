@@ -618,6 +618,50 @@ def test_t6_every_instant_of_a_rotation() -> None:
             assert decide(code, now=NOW + timedelta(seconds=20)) == "accepted"
 
 
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("hours", "trust_ends", "policy", "expected"),
+    [
+        ((1, 1, 1), 99, {}, ()),
+        ((1, 36, 36), 99, {}, ()),  # half of 3 days
+        ((1, 37, 1), 99, {}, ("status",)),
+        ((1, 1, 37), 99, {}, ("overlay",)),
+        ((1, 4, 1), 99, {"max_list_age": 6 * HOUR}, ("status",)),
+        ((3, 3, 3), 99, {"max_trust_age": 6 * HOUR}, ()),
+        ((4, 37, 37), 99, {"max_trust_age": 6 * HOUR}, ("trust", "status", "overlay")),
+        ((2, 2, 2), 2, {}, ()),  # it ends before the policy says so
+        ((2, 2, 2), 1, {}, ("trust",)),
+    ],
+)
+def test_d2_old_data_is_told_before_it_is_too_old(
+    hours: tuple[int, int, int],
+    trust_ends: int,
+    policy: dict[str, Any],
+    expected: tuple[str, ...],
+) -> None:
+    """Past half of its time an answer stands, and names what should be updated."""
+    trust, status, overlay = (NOW - each * HOUR for each in hours)
+    lists = {"AUS/status/1.jwt": status, "SGP/overlay/AUS/1.jwt": overlay}
+    snapshot = WORLD.trust(
+        issued_at=trust,
+        expires_at=NOW + trust_ends * HOUR,
+        replace={name: WORLD.list_token(name, iat=iat) for name, iat in lists.items()},
+    )
+    found = WORLD.verify(CODE, trust=snapshot, **policy)
+    assert reason(found) == "accepted"
+    assert found.evidence.ageing == expected
+
+
+def test_d2_what_is_too_old_is_ageing_too() -> None:
+    """An answer that old data has stopped names the same data."""
+    late = NOW + timedelta(days=8)
+    found = WORLD.verify(WORLD.show(CARD, at=late), now=late)
+    assert reason(found) == "trust.stale"
+    assert found.evidence.ageing == ("trust",)
+
+
 # Bindings
 
 
