@@ -11,7 +11,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make check    style, types, import rules, spelling, vectors"
 	@echo "make bench    figures beside what you would pick instead, in build/bench"
-	@echo "make soak     the slow fuzzing runs"
+	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races"
 	@echo "make vectors  write tests/vectors anew from their generator"
 	@echo "make serve    comes with the servers"
 
@@ -42,7 +42,7 @@ bench: $(READY)
 	$(BIN)/python -m bench
 
 soak: $(READY)
-	ABTC_FUZZ=soak $(BIN)/python -m pytest -n 2 tests/verifier/test_fuzz.py
+	ABTC_SOAK=1 $(BIN)/python -m pytest -n 2 -rA tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py
 
 serve:
 	@echo "make serve comes with the servers: there is nothing to serve yet."

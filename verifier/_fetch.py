@@ -135,6 +135,12 @@ class MirrorFetcher(_Counting):
 
     def _read(self, url: str) -> Iterator[bytes]:
         self._inner_path(url)
+        try:
+            yield from self._get(url)
+        except urllib3.exceptions.HTTPError as error:
+            raise DownloadError(" ".join(str(error).split())) from error
+
+    def _get(self, url: str) -> Iterator[bytes]:
         answer = self._pool.request(
             "GET",
             url,

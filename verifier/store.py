@@ -1,9 +1,9 @@
 """The trust data of a device, kept on its disk and brought up to date.
 
-Layout of the folder: ``lock``; two copies of the high-water mark; and one folder for
-each generation of trust data, of which the newest whole one counts. A generation is
-written completely, flushed to the disk and only then given its name; so whatever
-moment the power fails at, the old one or the new one opens, and the mark never falls.
+Layout of the folder: two copies of the high-water mark, and one folder for each
+generation of trust data, of which the newest whole one counts. A generation is written
+completely, flushed to the disk and only then given its name; so whatever moment the
+power fails at, the old one or the new one opens, and the mark never falls.
 """
 
 import contextlib
@@ -34,6 +34,8 @@ _MANIFEST = "manifest.json"
 _GENERATION = re.compile(r"generation-([0-9]{1,15})")
 _FLOORS = ("floor-a", "floor-b")
 _NO_FLOOR = Floor()
+_MAX_FILE = 8 * 2**20
+"""Bytes; a list has at most 4 MiB. A damaged disk must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,13 @@ class _Generation:
     expires_at: datetime
     floor: Floor
     documents: Mapping[str, bytes]
+    metadata: Mapping[str, str]
+    """SHA-256 by path of python-tuf's files."""
     problems: tuple[Problem, ...]
+
+
+_Mark = tuple[Path, int, int]
+"""Folder of a generation, with inode and time of its manifest."""
 
 
 class TrustStore:
@@ -94,14 +102,15 @@ class TrustStore:
     def __init__(self, folder: str | Path, *, floor: Floor = _NO_FLOOR) -> None:
         self._folder = Path(folder)
         self._built_in = floor
-        self._loaded: tuple[Path, Trust] | None = None
+        self._loaded: tuple[_Mark, Trust] | None = None
 
     def load(self) -> Trust:
         """Return the newest whole snapshot; the same object as long as it is that.
 
         Returns:
             A snapshot whose time floor is the latest moment that this device has seen.
-            It may be old: `verify` says so, given the time.
+            It may be old: `verify` says so, given the time. While nothing is new this
+            takes microseconds, so call it for every card.
 
         Raises:
             StoreError: There is no whole generation at or above the mark.
@@ -109,9 +118,10 @@ class TrustStore:
         Not checked: expiry, which is the decision's; and the signatures of the
         documents, which `sync` has checked, while digests show damage since.
         """
-        newest = self._newest()
-        if self._loaded and self._loaded[0] == newest.folder:
+        mark = self._mark_of_newest()
+        if self._loaded and self._loaded[0] == mark:
             return self._loaded[1]
+        newest = self._newest()
         trust = Trust.from_documents(
             newest.documents,
             version=newest.version,
@@ -119,7 +129,8 @@ class TrustStore:
             expires_at=newest.expires_at,
             time_floor=self._floor().raised_by(newest.floor).moment,
         )
-        self._loaded = (newest.folder, trust)
+        if mark and mark[0] == newest.folder:
+            self._loaded = (mark, trust)
         return trust
 
     def info(self) -> StoreInfo:
@@ -176,6 +187,7 @@ class TrustStore:
         if now.utcoffset() is None:
             raise ValueError("now must be timezone-aware")
         with self._locked():
+            self._clear_leftovers()
             before = self._newest_or_none()
             floor = self._floor()
             if before:
@@ -215,8 +227,7 @@ class TrustStore:
         else:
             is_new = found.floor != before.floor
         if is_new:
-            number = before.number + 1 if before else 1
-            self._write_generation(number, found, metadata, problems)
+            self._write_generation(found, metadata, problems)
         self._raise_floor(floor.raised_by(found.floor))
         self._forget_all_but_two()
         return SyncReport(
@@ -229,11 +240,7 @@ class TrustStore:
         )
 
     def _write_generation(
-        self,
-        number: int,
-        found: "Collected",
-        metadata: Path,
-        problems: tuple[Problem, ...],
+        self, found: "Collected", metadata: Path, problems: tuple[Problem, ...]
     ) -> None:
         made = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
         files: dict[str, str] = {}
@@ -263,14 +270,17 @@ class TrustStore:
         _write_file(made / _MANIFEST, f"{seal}\n{text}".encode())
         _flush_folder(made / "metadata")
         _flush_folder(made)
-        made.rename(self._folder / f"generation-{number}")
+        taken = (number for number, _ in self._generations())  # damaged ones as well
+        made.rename(self._folder / f"generation-{max(taken, default=0) + 1}")
         _flush_folder(self._folder)
 
     def _raise_floor(self, floor: Floor) -> None:
         for name in _FLOORS:
             path = self._folder / name
-            beside = self._folder / f"{name}.new"
+            beside = self._folder / f"new-{name}"
             _write_file(beside, floor.to_bytes())
+            if path.is_dir():
+                _remove(path)
             beside.replace(path)
             _flush_folder(self._folder)
 
@@ -281,6 +291,14 @@ class TrustStore:
                 data = _read_regular(self._folder / name)
                 floor = floor.raised_by(Floor.from_bytes(data))
         return floor
+
+    def _mark_of_newest(self) -> _Mark | None:
+        """Say which generation is the newest, reading none; None if there is none."""
+        for _, folder in self._generations()[:1]:
+            with contextlib.suppress(OSError):
+                manifest = (folder / _MANIFEST).stat()
+                return folder, manifest.st_ino, manifest.st_mtime_ns
+        return None
 
     def _newest(self) -> _Generation:
         newest = self._newest_or_none()
@@ -310,34 +328,45 @@ class TrustStore:
     def _forget_all_but_two(self) -> None:
         """Keep one generation more, for a reader that has just begun with it."""
         for _, folder in self._generations()[2:]:
-            shutil.rmtree(folder, ignore_errors=True)
-        for leftover in self._folder.glob("new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            _remove(folder)
+
+    def _clear_leftovers(self) -> None:
+        """Remove what an update that was killed has left."""
+        for pattern in ("new-*", "work-*"):
+            for leftover in self._folder.glob(pattern):
+                _remove(leftover)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            lock = (self._folder / "lock").open("wb")
+            # The folder itself is locked: a lock file could be a pipe, or a link.
+            lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise StoreError(f"{self._folder} cannot be written") from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise StoreError("another process is updating this store") from error
-            try:
-                yield
-            except OSError as error:
-                raise StoreError(f"{self._folder}: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise StoreError("another process is updating this store") from error
+        except OSError as error:
+            raise StoreError(f"{self._folder}: {error.strerror}") from error
+        finally:
+            os.close(lock)
 
 
 def _copy_metadata(before: _Generation | None, folder: Path) -> None:
-    """Give python-tuf what it had, so that only what is new is fetched."""
+    """Give python-tuf what it had, so that only what is new is fetched.
+
+    What is damaged is left out, and fetched again; the mark is there to compare it to.
+    """
     folder.mkdir()
-    if before:
-        for path in (before.folder / "metadata").glob("*.json"):
-            shutil.copyfile(path, folder / path.name)
+    if before is None:
+        return
+    for name, digest in before.metadata.items():
+        path = before.folder / name
+        with contextlib.suppress(OSError, ValueError):
+            (folder / path.name).write_bytes(_read_document(path, digest))
 
 
 def _read_generation(number: int, folder: Path) -> _Generation:
@@ -358,24 +387,28 @@ def _read_generation(number: int, folder: Path) -> _Generation:
         expires_at=datetime.fromtimestamp(int(str(manifest["expires_at"])), UTC),
         floor=Floor.from_bytes(str(manifest["floor"]).encode()),
         documents={
-            name: _read_document(folder, digest) for name, digest in digests.items()
+            name: _read_document(folder / digest, digest)
+            for name, digest in digests.items()
         },
+        metadata=manifest["metadata"],  # type: ignore[arg-type]
         problems=tuple(
             Problem(document=name, detail=detail) for name, detail in problems
         ),
     )
 
 
-def _read_document(folder: Path, digest: str) -> bytes:
-    data = _read_regular(folder / digest)
+def _read_document(path: Path, digest: str) -> bytes:
+    data = _read_regular(path)
     if hashlib.sha256(data).hexdigest() != digest:
-        raise ValueError("a document is damaged")
+        raise ValueError(f"{path.name} is damaged")
     return data
 
 
 def _read_regular(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():  # a pipe could block for ever
         raise ValueError(f"{path.name} is no file")
+    if path.stat().st_size > _MAX_FILE:
+        raise ValueError(f"{path.name} is too large")
     return path.read_bytes()
 
 
@@ -385,6 +418,13 @@ def _write_file(path: Path, data: bytes) -> str:
         file.flush()
         os.fsync(file.fileno())
     return hashlib.sha256(data).hexdigest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:

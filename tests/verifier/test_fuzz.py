@@ -6,13 +6,12 @@ issuer signed, shown by the phone that holds it. That is judged here with nothin
 verifier but `unpack`, from the specification.
 
 By default the examples are few and the same in every run. With the environment variable
-ABTC_FUZZ=soak there are many, and new ones in every run.
+ABTC_SOAK=1 there are many, and new ones in every run.
 """
 
 import base64
 import hashlib
 import json
-import os
 import re
 import time
 import tracemalloc
@@ -36,6 +35,7 @@ from hypothesis import strategies as st
 import verifier
 from tests import mrz_builder
 from tests.simulator import NOW, World, b64u, fixed_key, jwk, jws, signature
+from tests.soak import SOAK
 from tests.verifier import specimens
 from tests.verifier.mutate import (
     BASE45,
@@ -53,7 +53,6 @@ from tests.verifier.mutate import (
 from tests.verifier.zones import ZONE
 from verifier import _base45
 
-SOAK = os.environ.get("ABTC_FUZZ") == "soak"  # noqa: TID251  # chooses the profile
 pytestmark = pytest.mark.timeout(7200 if SOAK else 300)
 T = TypeVar("T")
 Test = Callable[..., None]

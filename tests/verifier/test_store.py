@@ -121,6 +121,21 @@ def test_an_update_is_taken(store: TrustStore, repository: Repository) -> None:
     assert reason(store) == "status.revoked"
 
 
+def test_a_store_made_anew_is_loaded_anew(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """A long-lived reader notices a store that was replaced, numbers and all."""
+    sync(store, repository)
+    before = store.load()
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    other = TrustStore(tmp_path / "other")
+    sync(other, repository)
+    shutil.rmtree(tmp_path / "store")
+    (tmp_path / "other").rename(tmp_path / "store")
+    assert store.load() is not before
+    assert reason(store) == "status.revoked"
+
+
 def test_only_what_a_destination_needs(
     store: TrustStore, repository: Repository
 ) -> None:
