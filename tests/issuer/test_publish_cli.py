@@ -73,14 +73,8 @@ def test_a_repository_on_the_command_line(
     monkeypatch.delenv("ABTC_PUBLISH_PASSPHRASE_TIMESTAMP")
     assert shell.json("timestamp")["files"] == ["metadata/timestamp.json"]
     assert shell.json("rotate-key", "snapshot")["versions"]["root"] == 3
-    (tmp_path / "public").rename(tmp_path / "other/public")
-    read = _desk(tmp_path / "other").device().read(STATUS)
+    read = Desk(tmp_path).device().read(STATUS)
     assert read == {STATUS: list_of({7: 1})}
-
-
-def _desk(folder: Path) -> Desk:
-    (folder / "keys").rmdir()
-    return Desk(folder)
 
 
 def test_refusals_are_one_line_and_an_exit_status(
