@@ -4,8 +4,9 @@
 
 ``FOLDER/start`` holds a desk as `Desk` lays it out. For each n, a copy of it is made
 as ``FOLDER/<n>`` and a process carries the operation out there, until it is about to
-write for the n-th time: to bring a file or a folder to disk, to give a file its name
-or to make a folder. The last copy is the one in which nothing was left to kill.
+write for the n-th time: to bring a file or a folder to disk, to give a file its name,
+to make a folder or to remove a file. The last copy is the one in which nothing was
+left to kill.
 """
 
 import os
@@ -27,9 +28,10 @@ OPERATIONS: Final[dict[str, Callable[[Desk], object]]] = {
     "init": lambda desk: desk.publisher().init(scheme(), now=NOW),
     "lists": lambda desk: desk.publish("AUS", desk.documents() | REVOKED, now=LATER),
     "timestamp": lambda desk: desk.publisher().refresh_timestamp(now=LATER),
+    "prune": lambda desk: desk.publisher().prune(now=NOW + timedelta(days=3)),
     "rotate-key": lambda desk: desk.publisher().rotate_key("snapshot", now=LATER),
 }
-_WRITES: Final = ("fsync", "replace", "mkdir")
+_WRITES: Final = ("fsync", "replace", "mkdir", "unlink")
 
 
 def main(folder: Path, operation: str) -> None:

@@ -14,7 +14,7 @@ from tests.issuer.repository_reader import Desk, scheme
 from tests.simulator import NOW
 
 EVERY = ("scheme.json", "AUS/issuer.json", "AUS/status/1.jwt", "AUS/overlay/SGP/1.jwt")
-FEWEST = {"init": 30, "lists": 13, "timestamp": 4, "rotate-key": 14}
+FEWEST = {"init": 30, "lists": 13, "timestamp": 4, "rotate-key": 14, "prune": 4}
 """Writes of an operation; fewer, and a kill was missed."""
 
 
@@ -44,7 +44,7 @@ def seen(desk: Desk) -> dict[str, bytes]:
     return known
 
 
-@pytest.mark.parametrize("operation", ["lists", "timestamp", "rotate-key"])
+@pytest.mark.parametrize("operation", ["lists", "timestamp", "rotate-key", "prune"])
 def test_l10_killed_by_the_kernel_at_any_write(tmp_path: Path, operation: str) -> None:
     """The whole old state or the whole new one, and the same operation works again."""
     start = Desk(tmp_path / "start").open("AUS")
