@@ -7,7 +7,7 @@ usage, 130 if interrupted.
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,8 @@ from issuer.errors import IssuerError, PublishRefused
 from issuer.publish import (
     Journal,
     Keyring,
+    Lifetimes,
+    Pruning,
     Publication,
     Publisher,
     RepositoryStatus,
@@ -78,6 +80,11 @@ def _common(command: _Command) -> _Command:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
         click.option("--dry-run", is_flag=True, help="Check and sign; write nothing."),
+        click.option(
+            "--lifetimes",
+            type=_File,
+            help="TOML file: how long signatures are good for.",
+        ),
         click.option(
             "--journal",
             type=click.Path(dir_okay=False, path_type=Path),
@@ -167,6 +174,41 @@ def _rotate_key(role: str, retire: str | None, **common: Any) -> None:
     )
 
 
+@_publish.command("renew")
+@click.argument("role", metavar="root|targets|ECONOMY")
+@_common
+def _renew(role: str, **common: Any) -> None:
+    """Sign a role anew with the keys it has: it lives longer."""
+    _run(common, lambda publisher, given: publisher.renew(role, **given))
+
+
+@_publish.command("prune")
+@click.option(
+    "--grace",
+    "hours",
+    type=click.IntRange(min=1, max=24 * 3650),
+    default=48,
+    show_default=True,
+    metavar="HOURS",
+    help="Keep what was superseded less than this ago.",
+)
+@_common
+def _prune(hours: int, **common: Any) -> None:
+    """Remove files that no reader can be sent to any more."""
+    publisher = _publisher(common)
+    done = publisher.prune(
+        now=_now(), grace=timedelta(hours=hours), dry_run=common["dry_run"]
+    )
+    if common["as_json"]:
+        click.echo(json.dumps(_pruned_object(done)))
+    else:
+        verb = "would remove" if done.is_dry_run else "removed"
+        count = len(done.removed)
+        click.echo(
+            f"prune: {verb} {count} files, {done.size:,} bytes; kept {done.kept}"
+        )
+
+
 @_publish.command("revoke-economy")
 @_economy
 @_approvals
@@ -224,6 +266,9 @@ def _publisher(common: Mapping[str, Any]) -> Publisher:
         folder=common["out"],
         journal=Journal(path=common["journal"] or keys[0] / "journal.jsonl"),
         keyring=Keyring(keys, _passphrase),
+        lifetimes=Lifetimes.load(common["lifetimes"])
+        if common["lifetimes"]
+        else Lifetimes(),
     )
 
 
@@ -262,6 +307,16 @@ def _object(done: Publication) -> dict[str, object]:
         "approved": list(done.approved),
         "versions": dict(done.versions),
         "files": list(done.files),
+    }
+
+
+def _pruned_object(done: Pruning) -> dict[str, object]:
+    return {
+        "action": "prune",
+        "dry_run": done.is_dry_run,
+        "removed": list(done.removed),
+        "bytes": done.size,
+        "kept": done.kept,
     }
 
 

@@ -7,6 +7,7 @@
     ├── ProfileError      a card may not contain this
     ├── PublishRefused    nothing was published, for the reason in its code
     ├── SchemeError       the scheme file cannot be read, parsed or believed
+    ├── SettingsError     a file of settings cannot be read or used
     ├── SigningError      nothing was released: the signature or the card is no good
     │   └── ClockError    nothing was signed: this is no moment to sign at
     └── TransitionError   a status list entry may not change in this way
@@ -105,6 +106,24 @@ class SchemeError(IssuerError):
         super().__init__(": ".join(part for part in (file, path, reason) if part))
         self.file = file
         self.path = path
+        self.reason = reason
+
+
+class SettingsError(IssuerError):
+    """A file of settings cannot be used.
+
+    The message reads ``file: key: reason`` and reports the first fault only.
+
+    Attributes:
+        file: Name of the file as the caller gave it.
+        key: The key at fault; empty where the file cannot be read at all.
+        reason: What is wrong there, in one sentence without a full stop.
+    """
+
+    def __init__(self, *, file: str, key: str, reason: str) -> None:
+        super().__init__(": ".join(part for part in (file, key, reason) if part))
+        self.file = file
+        self.key = key
         self.reason = reason
 
 

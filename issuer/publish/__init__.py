@@ -8,7 +8,8 @@ from issuer.publish.bundle import write_bundle
 from issuer.publish.files import locked
 from issuer.publish.journal import Journal
 from issuer.publish.keyring import Keyring
-from issuer.publish.names import Lifetimes
+from issuer.publish.lifetimes import Lifetimes
+from issuer.publish.prune import Pruning
 from issuer.publish.publisher import Publication, Publisher
 from issuer.publish.refusals import Refusal
 from issuer.publish.status import KeyStatus, RepositoryStatus, RoleStatus
@@ -18,6 +19,7 @@ __all__ = [
     "KeyStatus",
     "Keyring",
     "Lifetimes",
+    "Pruning",
     "Publication",
     "Publisher",
     "Refusal",

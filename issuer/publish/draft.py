@@ -22,6 +22,7 @@ from tuf.api.metadata import (
 
 from issuer.errors import PublishRefused
 from issuer.publish.keyring import Keyring
+from issuer.publish.lifetimes import Lifetimes
 from issuer.publish.moments import moment_text, whole_second
 from issuer.publish.names import (
     ISSUED_AT,
@@ -31,7 +32,6 @@ from issuer.publish.names import (
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
-    Lifetimes,
     metadata_file,
     owned_paths,
     target_file,

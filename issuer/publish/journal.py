@@ -8,10 +8,12 @@ revocations.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from issuer.errors import PublishRefused
 from issuer.publish.files import append_line
+from issuer.publish.moments import moment_of
 from issuer.publish.refusals import Refusal
 
 
@@ -21,8 +23,8 @@ class Journal:
 
     Events: ``created`` with ``root``, the hash of the first root; ``approved`` with
     ``action``, ``approvals``, ``reasons`` and ``removed`` (hash by name of a document
-    that goes), written before anything is published; and ``published`` with ``action``
-    and ``versions``, written afterwards.
+    that goes), written before anything is published; ``published`` with ``action`` and
+    ``versions``, written afterwards; and ``pruned`` with ``files``, how many went.
     """
 
     path: Path
@@ -49,6 +51,17 @@ class Journal:
                 gone |= removed
         return gone
 
+    def versions_at(self, moment: datetime) -> Mapping[str, int]:
+        """Return the version by role that was in force, or one before it.
+
+        Empty if nothing is known to have been published by then.
+        """
+        in_force: Mapping[str, int] = {}
+        for line in self._lines():
+            if line["event"] == "published" and moment_of(line["at"]) <= moment:
+                in_force = _versions(line)
+        return in_force
+
     def check(self, *, first_root: str, versions: Mapping[str, int]) -> None:
         """Refuse a repository that is another, or older than this log.
 
@@ -69,7 +82,7 @@ class Journal:
                 Refusal.REPOSITORY_DAMAGED, "1.root.json is not the one made here"
             )
         for line in lines:
-            _check_versions(line.get("versions", {}), versions)
+            _check_versions(_versions(line), versions)
 
     def _lines(self) -> list[dict[str, object]]:
         if not self.path.exists():
@@ -87,12 +100,18 @@ def _line(text: bytes) -> dict[str, object]:
     line = json.loads(text)
     if not isinstance(line, dict) or "event" not in line:
         raise ValueError("not an event")
+    moment_of(line.get("at"))
     return line
 
 
-def _check_versions(published: object, found: Mapping[str, int]) -> None:
-    if not isinstance(published, dict):
+def _versions(line: Mapping[str, object]) -> Mapping[str, int]:
+    versions = line.get("versions", {})
+    if not isinstance(versions, dict):
         raise PublishRefused(Refusal.JOURNAL_DAMAGED, "versions are not an object")
+    return versions
+
+
+def _check_versions(published: Mapping[str, int], found: Mapping[str, int]) -> None:
     for role, version in published.items():
         if found.get(role, 0) < version:
             raise PublishRefused(

@@ -5,8 +5,6 @@ Source: specification, section 7; The Update Framework, sections 4.5 and 6.2.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from issuer.errors import PublishRefused
@@ -29,39 +27,6 @@ _NAME = re.compile(
     rf"(?P<owner>[A-Z]{{3}})/(?P<rest>(?:issuer|policy)\.json|status/{_NUMBER}\.jwt"
     rf"|overlay/[A-Z]{{3}}/{_NUMBER}\.jwt)"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifetimes:
-    """How long a signature of each role is good for.
-
-    Raises:
-        ValueError: One is less than an hour.
-    """
-
-    root: timedelta = timedelta(days=365)
-    targets: timedelta = timedelta(days=180)
-    economy: timedelta = timedelta(days=30)
-    snapshot: timedelta = timedelta(days=14)
-    timestamp: timedelta = timedelta(days=7)
-    """How long a device may be kept from news without noticing."""
-
-    def __post_init__(self) -> None:
-        shortest = min(
-            self.root, self.targets, self.economy, self.snapshot, self.timestamp
-        )
-        if shortest < timedelta(hours=1):
-            raise ValueError("a lifetime is less than an hour")
-
-    def of(self, role: str) -> timedelta:
-        """Return the lifetime of a role; every economy's is the same."""
-        online_and_top: dict[str, timedelta] = {
-            ROOT: self.root,
-            TARGETS: self.targets,
-            SNAPSHOT: self.snapshot,
-            TIMESTAMP: self.timestamp,
-        }
-        return online_and_top.get(role, self.economy)
 
 
 def check_economy(code: str) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from issuer.errors import PublishRefused
 from issuer.publish.checks import (
@@ -22,22 +23,27 @@ from issuer.publish.draft import KEYS_OF, Draft, new_repository
 from issuer.publish.files import locked, make_folder, replace_file
 from issuer.publish.journal import Journal
 from issuer.publish.keyring import Keyring
+from issuer.publish.lifetimes import Lifetimes
 from issuer.publish.moments import moment_text, whole_second
 from issuer.publish.names import (
     ROOT,
     SCHEME,
     TARGETS,
-    Lifetimes,
     check_economy,
     check_names,
     metadata_file,
     target_file,
 )
+from issuer.publish.prune import Pruning, superseded_files
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
 from issuer.publish.rotation import rotate
 from issuer.publish.status import RepositoryStatus, status_of
 
+GRACE: Final = timedelta(days=2)
+"""How long superseded files stay: a reader, or a mirror, has begun before."""
+SHORTEST_GRACE: Final = timedelta(hours=1)
+LONGEST_GRACE: Final = timedelta(days=3650)
 _NOBODY: frozenset[str] = frozenset()
 
 
@@ -240,6 +246,70 @@ class Publisher:
         with self._drafting(now) as draft:
             rotate(draft, role, retire)
             return self._commit(draft, f"rotate-key {role}", dry_run=dry_run)
+
+    def renew(self, role: str, *, now: datetime, dry_run: bool = False) -> Publication:
+        """Sign a role anew with the keys it has, so that it lives longer.
+
+        Needs two keys of ``root`` or ``targets``.  Snapshot and timestamp are renewed
+        by `refresh_timestamp`.
+
+        Args:
+            role: ``root``, ``targets`` or the code of an economy.
+            now: This moment.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: ``economy.unknown``, ``threshold.unmet``; ``name.foreign``
+                or ``name.malformed`` if somebody else has signed with the role's key.
+        """
+        with self._drafting(now) as draft:
+            if role == ROOT:
+                draft.sign_root()
+            elif role in draft.repository.targets:
+                # What a thief of the role's key has listed is not signed again.
+                draft.repository.documents(self.folder, role)
+                draft.sign_targets(role)
+                draft.seal()
+            else:
+                raise PublishRefused(
+                    Refusal.ECONOMY_UNKNOWN, f"{role!r} is no role to renew"
+                )
+            return self._commit(draft, f"renew {role}", dry_run=dry_run)
+
+    def prune(
+        self, *, now: datetime, grace: timedelta = GRACE, dry_run: bool = False
+    ) -> Pruning:
+        """Remove files that no reader can be sent to any more; needs no key.
+
+        All roots stay, whatever the metadata in force names, what was superseded less
+        than ``grace`` ago, and documents that were taken away and may come back.
+        Killed on the way, it can be done again.
+
+        Args:
+            now: This moment.
+            grace: How long a reader may take; also how far a mirror may be behind.
+            dry_run: Remove nothing.
+
+        Raises:
+            ValueError: ``grace`` is not from an hour to 3,650 days.
+        """
+        if not SHORTEST_GRACE <= grace <= LONGEST_GRACE:
+            raise ValueError("the grace must be from an hour to 3,650 days")
+        with self._drafting(now) as draft:
+            gone, kept = superseded_files(
+                self.folder,
+                draft.repository,
+                self.journal,
+                since=whole_second(now) - grace,
+            )
+            size = sum((self.folder / name).lstat().st_size for name in gone)
+            if not dry_run:
+                for name in gone:
+                    (self.folder / name).unlink()
+                self.journal.add("pruned", moment_text(now), files=len(gone))
+            return Pruning(
+                removed=tuple(gone), size=size, kept=kept, is_dry_run=dry_run
+            )
 
     def revoke_economy(
         self,

@@ -84,7 +84,7 @@ class Desk:
         self.folder = folder
         self.public = folder / "public"
         self.keys = folder / "keys"
-        self.keys.mkdir(mode=0o700)
+        self.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.world = World()
 
     def publisher(self, *folders: Path, passphrase: bytes = b"secret") -> Publisher:

@@ -73,14 +73,8 @@ def test_a_repository_on_the_command_line(
     monkeypatch.delenv("ABTC_PUBLISH_PASSPHRASE_TIMESTAMP")
     assert shell.json("timestamp")["files"] == ["metadata/timestamp.json"]
     assert shell.json("rotate-key", "snapshot")["versions"]["root"] == 3
-    (tmp_path / "public").rename(tmp_path / "other/public")
-    read = _desk(tmp_path / "other").device().read(STATUS)
+    read = Desk(tmp_path).device().read(STATUS)
     assert read == {STATUS: list_of({7: 1})}
-
-
-def _desk(folder: Path) -> Desk:
-    (folder / "keys").rmdir()
-    return Desk(folder)
 
 
 def test_refusals_are_one_line_and_an_exit_status(
@@ -151,3 +145,31 @@ def test_a_bundle_on_the_command_line(
     assert "abtc-issuer: refused: name.malformed" in capsys.readouterr().err
     assert cli.main([*command[:-1], f"{shell.folder}/new"]) == 1
     assert "refused: repository.damaged" in capsys.readouterr().err
+
+
+def test_upkeep_on_the_command_line(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Renewed for as long as a file says, and pruned after two days."""
+    folder = shell.write({"scheme.json": scheme()})
+    shell.run("init", "--scheme", f"{folder}/scheme.json")
+    lifetimes = shell.folder / "lifetimes.toml"
+    lifetimes.write_text("targets = { days = 90 }\n")
+    done = shell.json("renew", "targets", "--lifetimes", str(lifetimes))
+    assert done["action"] == "renew targets"
+    roles = {role["role"]: role for role in shell.json("status")["roles"]}
+    assert roles["targets"]["expires_at"] == "2030-04-15T12:00:00Z"
+    assert shell.run("renew", "timestamp")[0] == 1
+    lifetimes.write_text("targets = { days = 90, hours = 1 }\n")
+    status, out, err = shell.run("renew", "root", "--lifetimes", str(lifetimes))
+    assert (status, out) == (1, "")
+    reason = "must be { days = … } or { hours = … }"
+    assert err == f"abtc-issuer: {lifetimes}: targets: {reason}\n"
+    monkeypatch.setattr(cli, "_now", lambda: NOW + timedelta(days=3))
+    gone = ["metadata/1.snapshot.json", "metadata/1.targets.json"]
+    assert shell.json("prune", "--dry-run")["removed"] == gone
+    assert shell.json("prune", "--grace", "73")["removed"] == []
+    status, out, err = shell.run("prune")
+    assert (status, out.startswith("prune: removed 2 files, "), err) == (0, True, "")
+    assert shell.json("prune")["removed"] == []
+    assert shell.run("prune", "--grace", "0")[0] == 64

@@ -1,0 +1,79 @@
+"""Killed for real, at every write: SIGKILL, in a process of its own."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import verifier
+from issuer.errors import PublishRefused
+from tests.issuer.killed_publisher import LATER, OPERATIONS, REVOKED
+from tests.issuer.repository_reader import Desk, scheme
+from tests.simulator import NOW
+
+EVERY = ("scheme.json", "AUS/issuer.json", "AUS/status/1.jwt", "AUS/overlay/SGP/1.jwt")
+FEWEST = {"init": 30, "lists": 13, "timestamp": 4, "rotate-key": 14, "prune": 4}
+"""Writes of an operation; fewer, and a kill was missed."""
+
+
+def killed_everywhere(folder: Path, operation: str) -> Iterator[Desk]:
+    """A desk for each write that the operation was killed at; in the last it ended."""
+    command = [sys.executable, "-m", "tests.issuer.killed_publisher"]
+    subprocess.run([*command, str(folder), operation], check=True)  # noqa: S603  # ours
+    count = len(list(folder.iterdir())) - 1
+    assert count > FEWEST[operation]
+    yield from (Desk(folder / str(number)) for number in range(count))
+
+
+def seen(desk: Desk) -> dict[str, bytes]:
+    """What every reader sees: devices and stores, those from before and new ones."""
+    known, new = (
+        desk.device(name).read(*EVERY, now=LATER) for name in ("known", "new")
+    )
+    assert known == new
+    root = (desk.public / "metadata/1.root.json").read_bytes()
+    snapshots = []
+    for name in ("known-store", "new-store"):
+        store = verifier.TrustStore(desk.folder / name)
+        assert store.sync(desk.public, root=root, now=LATER).problems == ()
+        snapshots.append(store.load())
+    assert snapshots[0].version == snapshots[1].version
+    assert snapshots[0].issued_at == snapshots[1].issued_at
+    return known
+
+
+@pytest.mark.parametrize("operation", ["lists", "timestamp", "rotate-key", "prune"])
+def test_l10_killed_by_the_kernel_at_any_write(tmp_path: Path, operation: str) -> None:
+    """The whole old state or the whole new one, and the same operation works again."""
+    start = Desk(tmp_path / "start").open("AUS")
+    old = seen(start)
+    new = old | (REVOKED if operation == "lists" else {})
+    was_new = False
+    for desk in killed_everywhere(tmp_path, operation):
+        found = seen(desk)
+        assert found in (old, new)
+        assert not (was_new and found == old)
+        was_new = operation == "lists" and found == new
+        OPERATIONS[operation](desk)
+        assert seen(desk) == new
+        desk.publisher().refresh_timestamp(now=LATER)
+    assert seen(desk) == new
+
+
+def test_l10_killed_by_the_kernel_while_the_repository_is_made(tmp_path: Path) -> None:
+    """Without a first root it is made again, and with one all is there."""
+    (tmp_path / "start").mkdir()
+    made = []
+    for desk in killed_everywhere(tmp_path, "init"):
+        made.append((desk.public / "metadata/1.root.json").exists())
+        if made[-1]:
+            with pytest.raises(PublishRefused, match=r"repository\.exists"):
+                OPERATIONS["init"](desk)
+        else:
+            OPERATIONS["init"](desk)
+        assert seen(desk) == {"scheme.json": scheme()}
+        desk.publisher().add_economy("AUS", now=NOW)
+    assert made == sorted(made)
+    assert not made[0]
