@@ -19,6 +19,7 @@ from typing import NoReturn, TextIO
 
 from . import _report
 from ._algorithm import verify
+from ._floor import Floor
 from ._packing import is_any_version, pack, unpack
 from .decision import Decision
 from .errors import PolicyError, TrustError
@@ -78,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("input", metavar="INPUT", help=_TEXT_INPUT)
         if name in {"check", "sync", "info"}:
             command.add_argument("--store", required=True, metavar="DIR", type=Path)
+            command.add_argument(
+                "--floor", type=_floor, metavar="FILE", default=Floor(), help=_FLOOR
+            )
+            _add_now(command)
         if name == "check":
             _add_check_options(command)
         if name == "sync":
@@ -85,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_FLOOR = "a mark that came with the installation: floor-a of an up-to-date store"
 _QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
 _TEXT_INPUT = "presentation text, or - for standard input, one text a line"
 
@@ -93,7 +99,6 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--economy", required=True, metavar="AAA", help="whose border this is"
     )
-    _add_now(command)
     passport = command.add_mutually_exclusive_group()
     passport.add_argument("--passport", type=_passport, metavar="COUNTRY:NUMBER")
     passport.add_argument(
@@ -109,7 +114,6 @@ def _add_sync_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--economy", metavar="AAA", help="keep only its policy and overlays"
     )
-    _add_now(command)
 
 
 def _add_now(command: argparse.ArgumentParser) -> None:
@@ -123,6 +127,15 @@ def _moment(text: str) -> datetime:
     if moment.utcoffset() is None:
         raise argparse.ArgumentTypeError("needs an offset, such as Z or +08:00")
     return moment
+
+
+def _floor(name: str) -> Floor:
+    try:
+        return Floor.from_bytes(Path(name).read_bytes())
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error.strerror}") from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error}") from error
 
 
 def _passport(text: str) -> Passport:
@@ -157,7 +170,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     policy = Policy(economy=options.economy)
-    store = TrustStore(options.store)
+    store = TrustStore(options.store, floor=options.floor)
     store.load()  # a store that cannot be used is told before any input is read
     found: set[int] = set()
     for text in _texts(options.input, pictures=True):
@@ -193,7 +206,7 @@ def _sync(options: argparse.Namespace) -> int:
         root = options.root.read_bytes()
     except OSError as error:
         raise _InputError(f"{options.root}: {error.strerror}") from error
-    store = TrustStore(options.store)
+    store = TrustStore(options.store, floor=options.floor)
     try:
         report = store.sync(
             options.source,
@@ -224,6 +237,7 @@ def _print_sync(report: SyncReport, *, as_json: bool) -> None:
             "before": report.before,
             "after": report.after,
             "documents_changed": report.documents_changed,
+            "removed": list(report.removed),
             "requests": report.requests,
             "received": report.received,
             "problems": problems,
@@ -235,24 +249,36 @@ def _print_sync(report: SyncReport, *, as_json: bool) -> None:
         f"from {before} to version {report.after}: {report.documents_changed} documents"
         f" changed, {report.requests} requests, {report.received} bytes"
     )
+    for name in report.removed:
+        print(f"  no longer published: {name}")
     for problem in problems:
         print(f"  refused: {problem}")
 
 
 def _info(options: argparse.Namespace) -> int:
-    info = TrustStore(options.store).info()
+    info = TrustStore(options.store, floor=options.floor).info()
     if options.json:
         print(json.dumps(_info_object(info)), flush=True)
         return OK
-    print(f"version {info.version}, current at {info.issued_at:%Y-%m-%d %H:%M} UTC")
-    print(f"to be used until {info.expires_at:%Y-%m-%d %H:%M} UTC")
-    print(f"clock not before {info.time_floor:%Y-%m-%d %H:%M} UTC")
+    now = options.now or _clock()
+    print(f"version {info.version}, current at {_dated(info.issued_at, now)}")
+    print(f"to be used until {_dated(info.expires_at, now)}")
+    print(f"clock not before {_dated(info.time_floor, now)}")
     oldest = min(info.lists.values(), default=None)
-    since = f", the oldest of {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
+    since = f", the oldest of {_dated(oldest, now)}" if oldest else ""
     print(f"{len(info.lists)} lists{since}")
     for problem in info.problems:
         print(f"  refused: {problem.document}: {problem.detail}")
     return OK
+
+
+def _dated(moment: datetime, now: datetime) -> str:
+    """Say when, and how far that is from now, in the unit that an eye needs."""
+    seconds = abs((now - moment).total_seconds())
+    units = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
+    size, name = next((each for each in units if seconds >= 2 * each[0]), units[-1])
+    side = "ago" if now >= moment else "from now"
+    return f"{moment:%Y-%m-%d %H:%M} UTC, {seconds // size:.0f} {name} {side}"
 
 
 def _info_object(info: StoreInfo) -> dict[str, object]:

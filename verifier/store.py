@@ -47,6 +47,9 @@ class SyncReport:
     after: int
     """Version now; equal to ``before`` if there was nothing new."""
     documents_changed: int
+    """New ones, and those with other content."""
+    removed: tuple[str, ...]
+    """Names of documents that were there before and are no longer published."""
     requests: int
     received: int
     """Bytes."""
@@ -222,11 +225,8 @@ class TrustStore:
             raise SyncError(f"older than what this device has seen: {fall}")
         known = before.documents if before else {}
         changed = sum(known.get(name) != data for name, data in found.documents.items())
-        if before is None or changed or known.keys() - found.documents.keys():
-            is_new = True
-        else:
-            is_new = found.floor != before.floor
-        if is_new:
+        removed = tuple(sorted(known.keys() - found.documents.keys()))
+        if before is None or changed or removed or found.floor != before.floor:
             self._write_generation(found, metadata, problems)
         self._raise_floor(floor.raised_by(found.floor))
         self._forget_all_but_two()
@@ -234,6 +234,7 @@ class TrustStore:
             before=before.version if before else None,
             after=found.version,
             documents_changed=changed,
+            removed=removed,
             requests=found.requests,
             received=found.received,
             problems=problems,

@@ -198,9 +198,14 @@ def test_no_store(device: Path) -> None:
 
 def test_info(device: Path) -> None:
     """The age of everything on the device, for a person and for a program."""
-    status, out, _ = run(device, "info")
+    status, out, _ = run(device, "info", *CLOCK)
     assert status == 0
-    assert out.splitlines()[0] == "version 1, current at 2030-01-15 11:00 UTC"
+    assert out.splitlines() == [
+        "version 1, current at 2030-01-15 11:00 UTC, 60 minutes ago",
+        "to be used until 2040-01-01 00:00 UTC, 3637 days from now",
+        "clock not before 2030-01-15 11:00 UTC, 60 minutes ago",
+        "4 lists, the oldest of 2030-01-15 11:00 UTC, 60 minutes ago",
+    ]
     found = json.loads(run(device, "info", "--json")[1])
     assert found["lists"]["AUS/status/1.jwt"] == "2030-01-15T11:00:00+00:00"
 
@@ -235,6 +240,49 @@ def test_refused_syncs_say_what_is_still_in_use(
     if root == "root.json":
         assert "still in use: version 1 of 2030-01-15 11:00 UTC" in err
     assert check(device, CODE, *CLOCK)[0] == 0
+
+
+def test_d12_a_removal_is_said(device: Path, tmp_path: Path) -> None:
+    """An economy that has left is named, for a person and for a program."""
+    repository = Repository(tmp_path / "mirror", WORLD.documents())
+    repository.publish()
+    (tmp_path / "root.json").write_bytes(repository.first_root)
+    arguments = ("sync", "--from", "mirror", "--root", "root.json", *CLOCK)
+    assert run(tmp_path, *arguments)[0] == 0
+    gone = ["AUS/issuer.json", "AUS/status/1.jwt"]
+    for name in gone:
+        del repository.documents[name]
+    repository.publish()
+    shutil.copytree(tmp_path / "store", tmp_path / "again")
+    out = run(tmp_path, *arguments)[1]
+    assert out.splitlines()[1:] == [f"  no longer published: {name}" for name in gone]
+    out = run(tmp_path, *arguments, "--json", "--store", "again")[1]
+    assert json.loads(out)["removed"] == gone
+
+
+def test_o4_a_mark_of_the_installation(device: Path, tmp_path: Path) -> None:
+    """With the mark of a newer store, an empty device takes no older repository."""
+    repository = Repository(tmp_path / "mirror", WORLD.documents())
+    repository.publish()
+    repository.bundle(tmp_path / "old")
+    (tmp_path / "root.json").write_bytes(repository.first_root)
+    repository.issued_at += timedelta(minutes=10)
+    repository.publish()
+    arguments = ("sync", "--root", "root.json", *CLOCK)
+    assert run(tmp_path, *arguments, "--from", "mirror")[0] == 0
+    shutil.copy(tmp_path / "store/floor-a", tmp_path / "mark")
+    new = (*arguments, "--store", "new", "--floor", "mark")
+    status, _, err = run(tmp_path, *new, "--from", "old")
+    assert status == 1
+    assert "older than what this device has seen: published 2030-01-15 11:00:00" in err
+    assert run(tmp_path, *new, "--from", "mirror")[0] == 0
+    (tmp_path / "mark").write_bytes(b"x")
+    status, _, err = run(tmp_path, *new, "--from", "old")
+    assert (status, err) == (
+        64,
+        "abtc-verify sync: argument --floor: mark: the mark is damaged\n",
+    )
+    assert run(tmp_path, *new[:-1], "none", "--from", "old")[0] == 64
 
 
 def test_o5_an_older_bundle(device: Path, tmp_path: Path) -> None:
