@@ -10,6 +10,8 @@ import os
 import random  # noqa: TID251  # seeded: a failure can be repeated
 import shutil
 import socket
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -142,6 +144,56 @@ def test_o1_l10_power_cut_of_the_first_update(
         site.sync(folder)
         assert answers(folder) == ("status.revoked", "accepted")
         shutil.rmtree(folder)
+
+
+def test_o1_l10_killed_by_the_kernel_at_any_write(site: Site, tmp_path: Path) -> None:
+    """SIGKILL in the middle: old or new, and the next update goes through."""
+    copies = tmp_path / "copies"
+    shutil.copytree(site.store, copies / "start")
+    (tmp_path / "root.json").write_bytes(site.root)
+    command = [sys.executable, "-m", "tests.verifier.killed_device", str(copies)]
+    arguments = [str(site.mirror), str(tmp_path / "root.json")]
+    subprocess.run([*command, *arguments], check=True)  # noqa: S603  # ours
+    count = len(list(copies.iterdir())) - 1
+    assert count > 40
+    opened = [
+        TrustStore(copies / str(number)).load().version for number in range(count)
+    ]
+    assert opened == sorted(opened)
+    assert set(opened) == {2, 3}
+    for number in range(count):
+        store = copies / str(number)
+        with pytest.raises(verifier.SyncError):
+            site.sync(store, site.old)
+        site.sync(store)
+        assert answers(store) == ("status.revoked", "accepted")
+        # Nothing is left behind but two generations and the mark.
+        assert len(list(store.iterdir())) <= 4
+
+
+@pytest.mark.skipif(not SOAK, reason="needs the right to mount; tried by make soak")
+@pytest.mark.parametrize("free", [0, 1, 4, 64])
+def test_o2_l11_a_disk_with_little_room(site: Site, tmp_path: Path, free: int) -> None:
+    """A real file system that is full: the old data stays until there is room."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    _run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk))
+    try:
+        store = shutil.copytree(site.store, disk / "store")
+        left = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        (disk / "ballast").write_bytes(bytes(left - free * 1024))
+        with pytest.raises(verifier.StoreError, match="No space left"):
+            site.sync(store)
+        assert answers(store) == ("accepted", "accepted")
+        (disk / "ballast").unlink()
+        site.sync(store)
+        assert answers(store) == ("status.revoked", "accepted")
+    finally:
+        _run("umount", str(disk))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)  # noqa: S603  # ours
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EROFS])
