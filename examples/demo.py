@@ -1,10 +1,11 @@
-"""The whole story on pictures: issue, show, photograph, decode, decide.
+"""The whole story on pictures: issue, publish, carry, sync, photograph, decide.
 
     python -m examples.demo [--out DIR]
 
 Every card is really signed, every code really drawn, photographed by a simulated camera
-and read back, and every decision is made with the network blocked. The table says what
-the officer sees; the exit status is 1 if any answer is not the expected one.
+and read back. What the economies publish reaches the officers' devices as files on a
+stick; from the first sync on the network is blocked. The table says what the officer
+sees; the exit status is 1 if any answer or step is not the expected one.
 
 The folder is emptied first if an earlier run has filled it, and refused if anybody else
 has.
@@ -12,11 +13,13 @@ has.
 
 import argparse
 import shutil
+import socket
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +28,7 @@ from PIL import Image
 import verifier
 from examples.camera import CASUAL, Conditions, photograph
 from examples.contact_sheet import Tile, contact_sheet
-from examples.story import NOW, Scene, Story
+from examples.story import LOADED_AT, NOW, PUBLISHED_AT, Scene, Step, Story
 from verifier.scan import read_codes
 
 GREEN, BLUE, AMBER, RED = "#1f7a3d", "#1d5fa8", "#a86400", "#b3261e"
@@ -64,7 +67,7 @@ class Outcome:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play the story; return 0 if every answer was right."""
+    """Play the story; return 0 if every answer and every step was right."""
     parser = argparse.ArgumentParser(description="Play the ABTC story on pictures.")
     parser.add_argument("--out", type=Path, default=_DEFAULT_OUT)
     out: Path = parser.parse_args(arguments).out
@@ -73,19 +76,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if out.exists():
         shutil.rmtree(out)
     out.mkdir(parents=True)
-    story = Story(out / "keys")
+    story = Story(out)
     for name, front in story.fronts():
         front.save(out / f"front-{name}.png")
-    _block_network()
-    _print_head()
-    outcomes = []
-    for number, scene in enumerate(story.scenes(), start=1):
-        outcomes.append(_play(scene, number, out))
-        _print_outcome(number, outcomes[-1])
+    steps, outcomes = _tell(story, out)
     title = f"ABTC demonstration, {NOW:%-d %B %Y}"
     tiles = [_tile(number, each) for number, each in enumerate(outcomes, start=1)]
     contact_sheet(title, tiles).save(out / _SHEET)
-    return _print_sum(outcomes, out)
+    return _print_sum(steps, outcomes, out)
+
+
+def _tell(story: Story, out: Path) -> tuple[list[Step], list[Outcome]]:
+    """Print what happens while it happens; return it."""
+    print(
+        f"ABTC demonstration: {PUBLISHED_AT:%A %-d} and {NOW:%A %-d %B %Y}, +08:00\n"
+        "Economies publish keys, rules and lists of cards; officers' devices get them "
+        "as a file on a stick,\nand decide on every card without a network.\n"
+    )
+    steps: list[Step] = []
+    outcomes: list[Outcome] = []
+    for happens in _whole(story):
+        if isinstance(happens, Step):
+            steps.append(happens)
+            _print_step(happens)
+            continue
+        if not outcomes:
+            _print_head()
+        outcomes.append(_play(happens, len(outcomes) + 1, out))
+        _print_outcome(len(outcomes), outcomes[-1])
+    return steps, outcomes
+
+
+def _whole(story: Story) -> Iterator[Step | Scene]:
+    yield from story.publish()
+    yield _block_network()
+    yield story.load_devices()
+    yield from story.scenes()
 
 
 def _may_be_emptied(out: Path) -> bool:
@@ -95,7 +121,7 @@ def _may_be_emptied(out: Path) -> bool:
     return out.is_dir() and (not any(out.iterdir()) or (out / _SHEET).is_file())
 
 
-def _block_network() -> None:
+def _block_network() -> Step:
     """From here on this process can open no connection and resolve no name."""
 
     def refuse(event: str, _: object) -> None:
@@ -103,6 +129,17 @@ def _block_network() -> None:
             raise PermissionError(f"the demonstration is offline: {event}")
 
     sys.addaudithook(refuse)
+    try:
+        socket.getaddrinfo("localhost", 443)
+    except PermissionError:
+        is_blocked = True
+    else:
+        is_blocked = False
+    return Step(
+        at=LOADED_AT,
+        text="Network blocked: from here on no connection opens and no name resolves",
+        is_expected=is_blocked,
+    )
 
 
 def _play(scene: Scene, number: int, out: Path) -> Outcome:
@@ -183,14 +220,28 @@ def _lane_and_entry(outcome: Outcome) -> tuple[str, str]:
 
 
 def _guidance(outcome: Outcome) -> str:
-    if outcome.reason is None:
+    if outcome.decision is None or outcome.reason is None:
         return "No ABTC code in the photograph."
     text = verifier.guidance(outcome.reason)
     parts = [f"{outcome.reason.value}:", text.what, text.do]
     if isinstance(outcome.decision, verifier.Accepted):
         seen = ", ".join(outcome.decision.must_see).replace("_", " ")
         parts.append(f"Still to see: {seen}.")
-    return " ".join(parts)
+    return " ".join([*parts, _data_age(outcome.decision)])
+
+
+def _data_age(decision: verifier.Decision) -> str:
+    """Say of when the device's trust data was, and how old by the device's clock."""
+    now, issued_at = decision.evidence.now, decision.evidence.trust_issued_at
+    as_of = f"Data as of {_moment(issued_at.astimezone(now.tzinfo))}"
+    minutes = (now - issued_at) // timedelta(minutes=1)
+    if minutes < 0:
+        return f"{as_of}, ahead of this device's clock."
+    if minutes < 60:
+        return f"{as_of}, {minutes} min old."
+    if minutes < 48 * 60:
+        return f"{as_of}, {minutes // 60} h old."
+    return f"{as_of}, {minutes // (24 * 60)} days old."
 
 
 def _keep_pictures(scene: Scene, photo: Image.Image, name: Path) -> Path:
@@ -205,12 +256,21 @@ def _slug(title: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
 
 
+_STEP_INDENT: Final = " " * 18
 _ROW: Final = "{:>3}  {:<40} {:<4} {:<28} {:<8} {:<18} {:>5} {:>6}"
 
 
+def _print_step(step: Step) -> None:
+    lines = textwrap.wrap(step.text, _WIDTH - len(_STEP_INDENT))
+    print(f"{_moment(step.at):<18}{lines[0]}")
+    for line in lines[1:]:
+        print(f"{_STEP_INDENT}{line}")
+    if not step.is_expected:
+        print(f"{_STEP_INDENT}WRONG: this is not what should happen")
+    print(flush=True)
+
+
 def _print_head() -> None:
-    print(f"ABTC demonstration: {NOW:%A %-d %B %Y, %H:%M} (+08:00), network blocked")
-    print()
     titles = ("What the officer is shown", "At", "Verdict", "Lane", "Entry")
     print(_ROW.format("", *titles, "Scan", "Decide"))
     print(_ROW.format("", "", "", "", "", "", "ms", "ms"))
@@ -227,6 +287,10 @@ def _print_outcome(number: int, outcome: Outcome) -> None:
     print(flush=True)
 
 
+def _moment(at: datetime) -> str:
+    return f"{at:%a %-d %b %H:%M}"
+
+
 def _tile(number: int, outcome: Outcome) -> Tile:
     word, colour = _look(outcome)
     reason = outcome.reason.value if outcome.reason else "no code"
@@ -240,13 +304,16 @@ def _tile(number: int, outcome: Outcome) -> Tile:
     )
 
 
-def _print_sum(outcomes: Sequence[Outcome], out: Path) -> int:
-    wrong = [each for each in outcomes if not each.is_expected]
-    right = len(outcomes) - len(wrong)
+def _print_sum(steps: Sequence[Step], outcomes: Sequence[Outcome], out: Path) -> int:
+    answers = [each.is_expected for each in outcomes]
+    went = [each.is_expected for each in steps]
     print("-" * _WIDTH)
-    print(f"{right} of {len(outcomes)} answers as expected. Pictures: {out}")
+    print(
+        f"{sum(answers)} of {len(answers)} answers and "
+        f"{sum(went)} of {len(went)} steps as expected. Pictures: {out}"
+    )
     print(f"One page with all photographs: {out / _SHEET}")
-    return 1 if wrong else 0
+    return 0 if all((*answers, *went)) else 1
 
 
 if __name__ == "__main__":

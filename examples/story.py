@@ -2,16 +2,17 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
 from PIL import Image
 
 import verifier
-from examples.stage import Holder, Table
+from examples.stage import Device, Holder, Table
 from issuer.issuance import Credential
 from issuer.jws import (
     BORDER,
@@ -23,11 +24,35 @@ from issuer.jws import (
     sign_es256,
 )
 from issuer.lists import Overlay, Status
+from issuer.publish import Publication
 from wallet_api.holder import Phone
 from wallet_api.pictures import CardFace, card_back, card_front, phone_screen, qr_image
 
-NOW: Final = datetime(2026, 11, 23, 9, 30, 12, tzinfo=timezone(timedelta(hours=8)))
-"""When the story plays: a Monday morning, in the time zone of Singapore."""
+_ZONE: Final = timezone(timedelta(hours=8))
+"""Of Singapore; every moment of the story is in it."""
+PUBLISHED_AT: Final = datetime(2026, 11, 22, 18, 0, tzinfo=_ZONE)
+"""Sunday evening: the scheme and its economies publish for the first time."""
+LOADED_AT: Final = datetime(2026, 11, 22, 20, 0, tzinfo=_ZONE)
+"""Officers' devices are brought up to date from sticks."""
+NOW: Final = datetime(2026, 11, 23, 9, 30, 12, tzinfo=_ZONE)
+"""Monday morning: the counters open."""
+MOVED_AT: Final = datetime(2026, 11, 23, 10, 0, tzinfo=_ZONE)
+"""A holder moves her card to another phone."""
+CHANGED_AT: Final = datetime(2026, 11, 23, 10, 15, tzinfo=_ZONE)
+"""Four economies publish what has changed."""
+NOT_YET_AT: Final = datetime(2026, 11, 23, 11, 15, tzinfo=_ZONE)
+"""Nobody has carried it to the devices so far."""
+RENEWED_AT: Final = datetime(2026, 11, 23, 11, 20, tzinfo=_ZONE)
+"""The publisher says that what it has published is current; bundles are made."""
+UPDATED_AT: Final = datetime(2026, 11, 23, 11, 30, tzinfo=_ZONE)
+"""Devices in three economies are brought up to date."""
+OLD_STICK_AT: Final = datetime(2026, 11, 23, 12, 0, tzinfo=_ZONE)
+"""Yesterday's stick turns up again."""
+LEFT_ALONE_AT: Final = UPDATED_AT + timedelta(days=4)
+"""Friday: no other stick has come."""
+
+ISSUED_AT: Final = NOW - timedelta(days=30)
+"""When the cards were signed."""
 ECONOMIES: Final = (
     "AUS",
     "CHN",
@@ -41,6 +66,17 @@ ECONOMIES: Final = (
     "VNM",
 )
 """Who takes part in it."""
+DESTINATIONS: Final = ("AUS", "CHN", "JPN", "RUS", "SGP", "TWN", "USA", "VNM")
+"""Those of them where cards are shown: each has an officer with a device."""
+FIRST: Final = dict.fromkeys(DESTINATIONS, 3 * len(ECONOMIES) + 1)
+"""Documents that each of these devices receives on Sunday: the scheme, an
+``issuer.json`` and a list of every economy, its own policy, and its overlays over all
+lists but its own."""
+NEWS: Final = {"JPN": 2, "SGP": 3, "VNM": 3}
+"""What is new to the devices that are updated on Monday: two issuers' lists, and at two
+of the three their own overlay."""
+SUNDAY, MONDAY = "sunday", "monday"
+"""Days on which sticks are filled."""
 
 JANE: Final = Holder(
     issuer="AUS",
@@ -116,31 +152,47 @@ class Scene:
     at: str
     """Code of the economy whose border it is."""
     trust: verifier.Trust
+    """What the officer's device believes at that moment."""
     expect: str
     """The reason: of the refusal or the question, otherwise of the entry answer."""
-    passport: verifier.Passport | None = None
-    now: datetime = NOW
+    now: datetime
     """By the device's clock."""
+    passport: verifier.Passport | None = None
     guard: verifier.ReplayGuard | None = None
     """The device's memory of proofs, in a scene that is about it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something that happens before or between scenes."""
+
+    at: datetime
+    text: str
+    is_expected: bool = True
+    """Whether it went as it should."""
+
+
 class Story:
-    """The cards of five travellers, and the scenes that they play.
+    """The cards of five travellers, and what happens to them and to the devices.
 
     Args:
-        keys: Folder for the private keys of the economies.
+        folder: Gets the economies' keys, what they publish, the sticks on which it is
+            carried, and the devices' stores.
     """
 
-    def __init__(self, keys: Path) -> None:
-        self.table = Table(keys, ECONOMIES, NOW)
+    def __init__(self, folder: Path) -> None:
+        self.now = PUBLISHED_AT
+        self.table = Table(folder, ECONOMIES, NOW)
+        self.devices: dict[str, Device] = {}
+        self._folder = folder
+        self._sticks = folder / "sticks"
         self.phone, self.kims_phone = Phone(), Phone()
-        self.jane = self.table.issue(JANE, "app", self.phone)
-        self.kim_app = self.table.issue(MINJUN, "app", self.kims_phone)
-        self.kim_card = self.table.issue(MINJUN, "physical")
-        self.oliver = self.table.issue(OLIVER, "physical")
-        self.grace = self.table.issue(GRACE, "physical")
-        self.lin = self.table.issue(YACHEN, "physical")
+        self.jane = self.table.issue(JANE, "app", self.phone, at=ISSUED_AT)
+        self.kim_app = self.table.issue(MINJUN, "app", self.kims_phone, at=ISSUED_AT)
+        self.kim_card = self.table.issue(MINJUN, "physical", at=ISSUED_AT)
+        self.oliver = self.table.issue(OLIVER, "physical", at=ISSUED_AT)
+        self.grace = self.table.issue(GRACE, "physical", at=ISSUED_AT)
+        self.lin = self.table.issue(YACHEN, "physical", at=ISSUED_AT)
 
     def fronts(self) -> Iterator[tuple[str, Image.Image]]:
         """Give the front of every plastic card, with its holder's name."""
@@ -153,12 +205,34 @@ class Story:
         for holder, credential in cards:
             yield holder.family_name.lower(), card_front(self._face(holder, credential))
 
-    def scenes(self) -> Iterator[Scene]:
+    def publish(self) -> Iterator[Step]:
+        """Publish for the first time, and copy what the devices need onto sticks."""
+        done = (*self.table.open_repository(self.now), *self.table.publish(self.now))
+        documents = sum(len(each.documents) for each in self.table.offices.values())
+        yield self._step(
+            f"Published: the scheme and {len(ECONOMIES)} economies, {documents + 1} "
+            f"documents in {_files(done)} files that any web server can serve"
+        )
+        yield self._bundle(SUNDAY, FIRST)
+
+    def load_devices(self) -> Step:
+        """Give every destination a device, and bring it up to date from a stick."""
+        root = (self.table.public / "metadata/1.root.json").read_bytes()
+        for code in DESTINATIONS:
+            folder = self._folder / "devices" / code
+            self.devices[code] = Device(folder, code, root)
+        self.now = LOADED_AT
+        return self._carry(SUNDAY, FIRST)
+
+    def scenes(self) -> Iterator[Step | Scene]:
         """Play the story; what happens in one scene holds in those that follow."""
+        self.now = NOW
         yield from self._at_the_border()
         yield from self._with_passport()
         yield from self._copies()
+        yield from self._before_the_stick()
         yield from self._life_of_a_card()
+        yield from self._yesterdays_stick()
         yield from self._the_device()
 
     def _at_the_border(self) -> Iterator[Scene]:
@@ -192,42 +266,23 @@ class Story:
 
     def _with_passport(self) -> Iterator[Scene]:
         screen = self._screen(JANE, self.jane, self.phone)
-        trust = self.table.trust("SGP")
         for title, passport, expect in (
             ("With the linked passport", JANE.passport(), "entry.cleared"),
             ("With another passport", ANOTHER_PASSPORT, "passport.mismatch"),
         ):
-            yield Scene(
-                title=title,
-                picture=screen,
-                is_phone=True,
-                at="SGP",
-                trust=trust,
-                expect=expect,
-                passport=passport,
-            )
+            scene = self._phone(title, screen, "SGP", expect)
+            yield replace(scene, passport=passport)
 
     def _copies(self) -> Iterator[Scene]:
-        guard, trust = (
-            verifier.ReplayGuard(verifier.Policy(economy="SGP")),
-            self.table.trust("SGP"),
-        )
+        guard = verifier.ReplayGuard(verifier.Policy(economy="SGP"))
         screen = self._screen(JANE, self.jane, self.phone)
         for title, seconds, expect in (
             ("A live code, first traveller", 0, "entry.cleared"),
             ("Its copy, second traveller, 20 s later", 20, "proof.repeat"),
             ("Its screenshot, a minute later", 60, "proof.stale"),
         ):
-            yield Scene(
-                title=title,
-                picture=screen,
-                is_phone=True,
-                at="SGP",
-                trust=trust,
-                expect=expect,
-                now=NOW + timedelta(seconds=seconds),
-                guard=guard,
-            )
+            scene = self._phone(title, screen, "SGP", expect)
+            yield replace(scene, now=NOW + timedelta(seconds=seconds), guard=guard)
         stolen = self._shown(JANE, self.jane, self._stolen_code())
         yield self._phone(
             "The card copied to a second phone", stolen, "SGP", "proof.device"
@@ -239,43 +294,114 @@ class Story:
             "A live code beside a menu's code", crowd, "SGP", "entry.cleared"
         )
 
-    def _life_of_a_card(self) -> Iterator[Scene]:
+    def _before_the_stick(self) -> Iterator[Step | Scene]:
+        self.new_phone = Phone()
+        self.moved = self.table.issue(
+            JANE, "app", self.new_phone, at=MOVED_AT, replaces=self.jane
+        )
         self.table.set_status(self.lin, Status.REVOKED)
+        self.table.set_overlay("SGP", self.oliver, Overlay.WITHDRAWN)
+        self.table.set_overlay("VNM", self.kim_card, Overlay.GRANTED)
+        self.now = CHANGED_AT
+        done = self.table.publish(self.now)
+        yield self._step(
+            "Published: TWN has revoked a card, AUS has moved one to another phone, "
+            "SGP has withdrawn a clearance, VNM has granted one; "
+            f"{len(done)} lists signed anew, {_files(done)} files",
+            is_expected=len(done) == 4,
+        )
+        self.now = NOT_YET_AT
+        trusts = [device.trust() for device in self.devices.values()]
+        yield self._step(
+            "An hour later, no stick has come: devices decide as before, and say so",
+            is_expected=all(each.issued_at == PUBLISHED_AT for each in trusts),
+        )
+        oliver = self._plastic(OLIVER, self.oliver)
+        title = "Withdrawn an hour ago, not synced since"
+        yield self._card(title, oliver, "SGP", "entry.cleared")
+        plastic = self._plastic(MINJUN, self.kim_card)
+        title = "Granted an hour ago, not synced since"
+        yield self._card(title, plastic, "VNM", "entry.not_cleared")
+
+    def _life_of_a_card(self) -> Iterator[Step | Scene]:
+        self.now = RENEWED_AT
+        self.table.publisher.refresh_timestamp(now=self.now)
+        yield self._bundle(MONDAY, NEWS)
+        self.now = UPDATED_AT
+        yield self._carry(MONDAY, NEWS)
         lin = self._plastic(YACHEN, self.lin)
         yield self._card("A card reported lost", lin, "JPN", "status.revoked")
-        new_phone = Phone()
-        moved = self.table.issue(JANE, "app", new_phone)
-        self.table.set_status(self.jane, Status.SUPERSEDED)
         old = self._screen(JANE, self.jane, self.phone)
         yield self._phone("The old phone after a move", old, "SGP", "status.superseded")
-        new = self._screen(JANE, moved, new_phone)
+        new = self._screen(JANE, self.moved, self.new_phone)
         yield self._phone("The new phone", new, "SGP", "entry.cleared")
-        self.table.set_overlay("SGP", self.oliver, Overlay.WITHDRAWN)
         oliver = self._plastic(OLIVER, self.oliver)
         yield self._card(
             "A clearance withdrawn since", oliver, "SGP", "entry.withdrawn"
         )
-        self.table.set_overlay("VNM", self.kim_card, Overlay.GRANTED)
         plastic = self._plastic(MINJUN, self.kim_card)
         yield self._card(
             "A clearance granted after printing", plastic, "VNM", "entry.granted"
         )
 
+    def _yesterdays_stick(self) -> Iterator[Step | Scene]:
+        self.now = OLD_STICK_AT
+        said = self._sync("SGP", SUNDAY)
+        dates = (f"{at.astimezone(UTC):%F %T} UTC" for at in (PUBLISHED_AT, RENEWED_AT))
+        yield self._step(
+            f"Yesterday's stick is put into SGP's device again: {_told(said)}",
+            is_expected=isinstance(said, verifier.SyncError)
+            and all(each in str(said) for each in dates),
+        )
+        oliver = self._plastic(OLIVER, self.oliver)
+        title = "Withdrawn still, after yesterday's stick"
+        yield self._card(title, oliver, "SGP", "entry.withdrawn")
+
     def _the_device(self) -> Iterator[Scene]:
+        set_back = LEFT_ALONE_AT - timedelta(days=60)
         for title, clock, expect in (
-            ("Four days without an update", NOW + timedelta(days=4), "status.stale"),
-            ("The device's clock set back", NOW - timedelta(days=60), "time.clock"),
+            ("Four days without an update", LEFT_ALONE_AT, "status.stale"),
+            ("The device's clock set back 60 days", set_back, "time.clock"),
         ):
-            screen = self._screen(MINJUN, self.kim_app, self.kims_phone, clock)
-            yield Scene(
-                title=title,
-                picture=screen,
-                is_phone=True,
-                at="SGP",
-                trust=self.table.trust("SGP"),
-                expect=expect,
-                now=clock,
-            )
+            self.now = clock
+            screen = self._screen(MINJUN, self.kim_app, self.kims_phone)
+            yield self._phone(title, screen, "SGP", expect)
+
+    def _bundle(self, stick: str, destinations: Mapping[str, int]) -> Step:
+        """Make a bundle for each destination, and copy it onto a stick."""
+        folder = self._sticks / stick
+        folder.mkdir(parents=True)
+        bundles = [self.table.bundle(code) for code in destinations]
+        for bundle in bundles:
+            shutil.copy(bundle, folder)
+        sizes = [bundle.stat().st_size for bundle in bundles]
+        return self._step(
+            f"Bundled for {', '.join(destinations)}: a file each, "
+            f"{min(sizes):,} to {max(sizes):,} bytes, on a stick"
+        )
+
+    def _carry(self, stick: str, expected: Mapping[str, int]) -> Step:
+        """Bring devices up to date from sticks.
+
+        Args:
+            stick: The day on which they were filled.
+            expected: How many documents are new, by code of the destination.
+        """
+        said = {code: self._sync(code, stick) for code in expected}
+        told: dict[str, list[str]] = {}
+        for code, answer in said.items():
+            told.setdefault(_told(answer), []).append(code)
+        texts = (f"{', '.join(codes)} {text}" for text, codes in told.items())
+        return self._step(
+            f"Synced from sticks: {'; '.join(texts)}",
+            is_expected=all(_is_new(said[code], expected[code]) for code in expected),
+        )
+
+    def _sync(self, code: str, stick: str) -> verifier.SyncReport | verifier.SyncError:
+        return self.devices[code].sync(self._sticks / stick / f"{code}.zip", self.now)
+
+    def _step(self, text: str, *, is_expected: bool = True) -> Step:
+        return Step(at=self.now, text=text, is_expected=is_expected)
 
     def _phone(self, title: str, picture: Image.Image, at: str, expect: str) -> Scene:
         return self._scene(title, picture, at, expect, is_phone=True)
@@ -291,14 +417,15 @@ class Story:
             picture=picture,
             is_phone=is_phone,
             at=at,
-            trust=self.table.trust(at),
+            trust=self.devices[at].trust(),
             expect=expect,
+            now=self.now,
         )
 
     def _screen(
-        self, holder: Holder, credential: Credential, phone: Phone, at: datetime = NOW
+        self, holder: Holder, credential: Credential, phone: Phone
     ) -> Image.Image:
-        return self._shown(holder, credential, phone.show(at))
+        return self._shown(holder, credential, phone.show(self.now))
 
     def _shown(self, holder: Holder, credential: Credential, code: str) -> Image.Image:
         return phone_screen(self._face(holder, credential), code, seconds_left=8)
@@ -325,7 +452,7 @@ class Story:
     def _stolen_code(self) -> str:
         """Jane's own card with a proof that somebody else's phone has made."""
         proof = key_binding(
-            self.jane.text, new_private_key(), iat=NOW, audience=BORDER, nonce=None
+            self.jane.text, new_private_key(), iat=self.now, audience=BORDER, nonce=None
         )
         return verifier.pack(self.jane.text + proof)
 
@@ -340,8 +467,25 @@ class Story:
         }
         signed = f"{header}.{b64u(canonical(claims))}"
         card = f"{signed}.{b64u(sign_es256(key, signed.encode()))}~"
-        proof = key_binding(card, key, iat=NOW, audience=BORDER, nonce=None)
+        proof = key_binding(card, key, iat=self.now, audience=BORDER, nonce=None)
         return verifier.pack(card + proof)
+
+
+def _files(publications: tuple[Publication, ...]) -> int:
+    return sum(len(each.files) for each in publications)
+
+
+def _told(said: verifier.SyncReport | verifier.SyncError) -> str:
+    """Say in a few words what a device said of a sync."""
+    if isinstance(said, verifier.SyncError):
+        return f"refused, {said}"
+    return f"to version {said.after}, {said.documents_changed} documents new"
+
+
+def _is_new(said: verifier.SyncReport | verifier.SyncError, documents: int) -> bool:
+    if isinstance(said, verifier.SyncError):
+        return False
+    return not said.problems and said.documents_changed == documents
 
 
 def _from_b64u(text: str) -> bytes:

@@ -1,5 +1,6 @@
 """The demonstration is part of what we promise, so it is run."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_every_answer_is_as_expected(played: tuple[Path, str]) -> None:
     """The last lines say so, and no line says WRONG."""
     table = played[1]
-    assert "27 of 27 answers as expected" in table
+    assert "30 of 30 answers and 9 of 9 steps as expected" in table
     assert "WRONG" not in table
     assert max(map(len, table.splitlines())) <= 120
 
@@ -62,11 +63,86 @@ def test_the_story_is_whole(played: tuple[Path, str], reason: str) -> None:
     assert f"     {reason}: " in played[1]
 
 
+def test_trust_data_travels(played: tuple[Path, str]) -> None:
+    """Published, bundled, carried and synced before the first scene, and offline."""
+    steps = " ".join(played[1].partition("What the officer is shown")[0].split())
+    for line in (
+        "Published: the scheme and 10 economies, 121 documents in ",
+        "Bundled for AUS, CHN, JPN, RUS, SGP, TWN, USA, VNM: a file each, ",
+        "Network blocked: ",
+        "Synced from sticks: AUS, CHN, JPN, RUS, SGP, TWN, USA, VNM to version 21, "
+        "31 documents new",
+    ):
+        assert line in steps
+        steps = steps.partition(line)[2]
+
+
+def test_news_counts_once_it_is_carried(played: tuple[Path, str]) -> None:
+    """A device gives the old answer with its age until the stick has come."""
+    for before, after, old, new in (
+        ("Withdrawn an hour ago", "A clearance withdrawn", "cleared", "withdrawn"),
+        ("Granted an hour ago", "A clearance granted", "not_cleared", "granted"),
+    ):
+        assert f" entry.{old}: " in _scene(played[1], before)
+        assert "Data as of Sun 22 Nov 18:00, 17 h old." in _scene(played[1], before)
+        assert f" entry.{new}: " in _scene(played[1], after)
+        assert "Data as of Mon 23 Nov 11:20, 10 min old." in _scene(played[1], after)
+
+
+def test_d1_yesterdays_stick_is_refused(played: tuple[Path, str]) -> None:
+    """The device names both dates, and goes on with what it has."""
+    refused = (
+        "Yesterday's stick is put into SGP's device again: refused, older than what "
+        "this device has seen: published 2026-11-22 10:00:00 UTC, but 2026-11-23 "
+        "03:20:00 UTC was seen"
+    )
+    assert refused in " ".join(played[1].split())
+    after = _scene(played[1], "Withdrawn still, after")
+    assert " entry.withdrawn: " in after
+    assert "Data as of Mon 23 Nov 11:20, 40 min old." in after
+
+
+def test_d2_t4_a_device_doubts_old_data_and_its_clock(played: tuple[Path, str]) -> None:
+    """Data that is too old, and data from the future, give neither red nor green."""
+    stale = _scene(played[1], "Four days without")
+    set_back = _scene(played[1], "The device's clock")
+    assert "Data as of Mon 23 Nov 11:20, 4 days old." in stale
+    assert "Data as of Mon 23 Nov 11:20, ahead of this device's clock." in set_back
+    assert " CHECK BY HAND " in stale
+    assert " CHECK BY HAND " in set_back
+
+
+def _scene(table: str, title: str) -> str:
+    """What the table says of the scene whose title begins so, on one line."""
+    texts = re.split(r"\n +[0-9]+  (?=[A-Z])", table)[1:]
+    (text,) = (text for text in texts if text.startswith(title))
+    return " ".join(text.split())
+
+
+def test_a_step_that_differs_fails_the_run(tmp_path: Path) -> None:
+    """Not only answers count: one document more on a device than expected is told."""
+    program = (
+        "import sys; from examples import demo, story; story.FIRST['SGP'] -= 1; "
+        "story.Story.scenes = lambda self: iter(()); "
+        "sys.exit(demo.main(['--out', sys.argv[1]]))"
+    )
+    done = subprocess.run(  # noqa: S603  # our own module
+        [sys.executable, "-c", program, tmp_path / "pictures"],
+        capture_output=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 1, done.stderr.decode()
+    assert done.stdout.decode().count("WRONG: ") == 1
+    assert "0 of 0 answers and 3 of 4 steps as expected" in done.stdout.decode()
+
+
 def test_pictures_are_written(played: tuple[Path, str]) -> None:
     """Each scene leaves what was shown and its photograph, and all are on one page."""
     out = played[0]
-    assert len(list(out.glob("*-shown.png"))) == 27
-    assert len(list(out.glob("*-photo.jpg"))) == 27
+    assert len(list(out.glob("*-shown.png"))) == 30
+    assert len(list(out.glob("*-photo.jpg"))) == 30
     with Image.open(out / "contact-sheet.png") as sheet:
         assert sheet.width > 2000
 
@@ -107,9 +183,13 @@ def test_a_folder_of_an_earlier_run_is_emptied(
 
 
 def test_keys_are_private(played: tuple[Path, str]) -> None:
-    """The economies' keys lie encrypted in files that only their owner may read."""
+    """All keys lie encrypted in files that only their owner may read.
+
+    Two of each economy for cards and lists; and what signs the repository: three each
+    for root and targets, one each for snapshot, timestamp and every economy.
+    """
     keys = list((played[0] / "keys").glob("*.pem"))
-    assert len(keys) == 20
+    assert len(keys) == 2 * 10 + 3 + 3 + 1 + 1 + 10
     for key in keys:
         assert key.stat().st_mode & 0o077 == 0
         assert key.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
