@@ -327,10 +327,8 @@ def _print(sizes: dict[str, int], traffic: dict[str, Traffic]) -> None:
         f"Following a mirror, {CHURN:.2%} of the cards changed a day", header, rows
     )
     print(
-        "  python-tuf alone checks the same metadata and digests: it reads no document,"
-    )
-    print(
-        "  keeps no mark of its own against going back, and flushes nothing to the disk.\n"
+        "  python-tuf alone checks the same metadata and digests. It reads no lists,\n"
+        "  keeps no mark of its own against going back, and flushes nothing to disk.\n"
     )
 
 

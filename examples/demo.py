@@ -227,11 +227,12 @@ def _guidance(outcome: Outcome) -> str:
     if isinstance(outcome.decision, verifier.Accepted):
         seen = ", ".join(outcome.decision.must_see).replace("_", " ")
         parts.append(f"Still to see: {seen}.")
-    return " ".join([*parts, _data_age(outcome.decision)])
+    parts += [_data_age(outcome.decision), *_ageing(outcome.decision)]
+    return " ".join(parts)
 
 
 def _data_age(decision: verifier.Decision) -> str:
-    """Say of when the device's trust data was, and how old by the device's clock."""
+    """Say of when the device's trust data was, how old it is, and what of it is old."""
     now, issued_at = decision.evidence.now, decision.evidence.trust_issued_at
     as_of = f"Data as of {_moment(issued_at.astimezone(now.tzinfo))}"
     minutes = (now - issued_at) // timedelta(minutes=1)
@@ -242,6 +243,14 @@ def _data_age(decision: verifier.Decision) -> str:
     if minutes < 48 * 60:
         return f"{as_of}, {minutes // 60} h old."
     return f"{as_of}, {minutes // (24 * 60)} days old."
+
+
+def _ageing(decision: verifier.Decision) -> list[str]:
+    """Ask for an update where data is past half of its time and still counts."""
+    old = ", ".join(decision.evidence.ageing)
+    if not (old and isinstance(decision, verifier.Accepted)):
+        return []
+    return [f"Past half of its time: {old}; update soon."]
 
 
 def _keep_pictures(scene: Scene, photo: Image.Image, name: Path) -> Path:

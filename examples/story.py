@@ -46,10 +46,10 @@ RENEWED_AT: Final = datetime(2026, 11, 23, 11, 20, tzinfo=_ZONE)
 """The publisher says that what it has published is current; bundles are made."""
 UPDATED_AT: Final = datetime(2026, 11, 23, 11, 30, tzinfo=_ZONE)
 """Devices in three economies are brought up to date."""
-OLD_STICK_AT: Final = datetime(2026, 11, 23, 12, 0, tzinfo=_ZONE)
-"""Yesterday's stick turns up again."""
+OLD_STICK_AT: Final = datetime(2026, 11, 25, 12, 0, tzinfo=_ZONE)
+"""Wednesday: no other stick has come, but Sunday's turns up again."""
 LEFT_ALONE_AT: Final = UPDATED_AT + timedelta(days=4)
-"""Friday: no other stick has come."""
+"""Friday: still no other."""
 
 ISSUED_AT: Final = NOW - timedelta(days=30)
 """When the cards were signed."""
@@ -232,7 +232,7 @@ class Story:
         yield from self._copies()
         yield from self._before_the_stick()
         yield from self._life_of_a_card()
-        yield from self._yesterdays_stick()
+        yield from self._an_old_stick()
         yield from self._the_device()
 
     def _at_the_border(self) -> Iterator[Scene]:
@@ -344,17 +344,17 @@ class Story:
             "A clearance granted after printing", plastic, "VNM", "entry.granted"
         )
 
-    def _yesterdays_stick(self) -> Iterator[Step | Scene]:
+    def _an_old_stick(self) -> Iterator[Step | Scene]:
         self.now = OLD_STICK_AT
         said = self._sync("SGP", SUNDAY)
         dates = (f"{at.astimezone(UTC):%F %T} UTC" for at in (PUBLISHED_AT, RENEWED_AT))
         yield self._step(
-            f"Yesterday's stick is put into SGP's device again: {_told(said)}",
+            f"Sunday's stick is put into SGP's device again: {_told(said)}",
             is_expected=isinstance(said, verifier.SyncError)
             and all(each in str(said) for each in dates),
         )
         oliver = self._plastic(OLIVER, self.oliver)
-        title = "Withdrawn still, after yesterday's stick"
+        title = "Withdrawn still, after Sunday's stick"
         yield self._card(title, oliver, "SGP", "entry.withdrawn")
 
     def _the_device(self) -> Iterator[Scene]:

@@ -89,17 +89,18 @@ def test_news_counts_once_it_is_carried(played: tuple[Path, str]) -> None:
         assert "Data as of Mon 23 Nov 11:20, 10 min old." in _scene(played[1], after)
 
 
-def test_d1_yesterdays_stick_is_refused(played: tuple[Path, str]) -> None:
+def test_d1_an_old_stick_is_refused(played: tuple[Path, str]) -> None:
     """The device names both dates, and goes on with what it has."""
     refused = (
-        "Yesterday's stick is put into SGP's device again: refused, older than what "
+        "Sunday's stick is put into SGP's device again: refused, older than what "
         "this device has seen: published 2026-11-22 10:00:00 UTC, but 2026-11-23 "
         "03:20:00 UTC was seen"
     )
     assert refused in " ".join(played[1].split())
     after = _scene(played[1], "Withdrawn still, after")
     assert " entry.withdrawn: " in after
-    assert "Data as of Mon 23 Nov 11:20, 40 min old." in after
+    assert "Data as of Mon 23 Nov 11:20, 2 days old." in after
+    assert "Past half of its time: status, overlay; update soon." in after
 
 
 def test_d2_t4_a_device_doubts_old_data_and_its_clock(played: tuple[Path, str]) -> None:
