@@ -23,14 +23,21 @@ from issuer.publish import (
     Publication,
     Publisher,
     RepositoryStatus,
+    RoleKey,
+    Submission,
+    Submitter,
     write_bundle,
 )
+from issuer.publish.checks import Shrink
+from issuer.publish.files import replace_file
 from issuer.publish.moments import moment_text
 from issuer.publish.names import SCHEME, TARGETS, check_economy
+from issuer.publish.submission import MAX_ROLE_KEY, MAX_SUBMISSION
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 64, 130
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Folder = click.Path(file_okay=False, path_type=Path)
+_NewFile = click.Path(dir_okay=False, path_type=Path)
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -76,27 +83,32 @@ def _publish() -> None:
     """
 
 
+_as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object."
+)
+_keys = click.option(
+    "--keys",
+    type=_Folder,
+    multiple=True,
+    required=True,
+    help="Folder of key files; may be given again.",
+)
+_lifetimes = click.option(
+    "--lifetimes", type=_File, help="TOML file: how long signatures are good for."
+)
+
+
 def _common(command: _Command) -> _Command:
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        _as_json,
         click.option("--dry-run", is_flag=True, help="Check and sign; write nothing."),
-        click.option(
-            "--lifetimes",
-            type=_File,
-            help="TOML file: how long signatures are good for.",
-        ),
+        _lifetimes,
         click.option(
             "--journal",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=_NewFile,
             help="Log of what was published.  [default: journal.jsonl beside the keys]",
         ),
-        click.option(
-            "--keys",
-            type=_Folder,
-            multiple=True,
-            required=True,
-            help="Folder of key files; may be given again.",
-        ),
+        _keys,
         click.option("--out", type=_Folder, required=True, help="The public folder."),
     ):
         command = option(command)
@@ -111,6 +123,30 @@ _approvals = click.option(
     help="Who approves that something goes; give two.",
 )
 _economy = click.argument("economy")
+_documents = click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Folder with scheme.json, or with a folder named like the economy.",
+)
+_role_key = click.option(
+    "--key", "key_file", type=_File, help="What the economy made with make-key."
+)
+
+
+def _published(*, required: bool) -> Callable[[_Command], _Command]:
+    """What an economy reads: a copy of what is published, and how it begins."""
+    folder = click.option(
+        "--published",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        required=required,
+        help="The public folder, or a copy of it.",
+    )
+    root = click.option(
+        "--root", type=_File, required=required, help="The scheme's first root."
+    )
+    return lambda command: folder(root(command))
 
 
 @_publish.command("init")
@@ -126,21 +162,20 @@ def _init(scheme: Path, **common: Any) -> None:
 
 @_publish.command("add-economy")
 @_economy
+@_role_key
 @_common
-def _add_economy(economy: str, **common: Any) -> None:
+def _add_economy(economy: str, key_file: Path | None, **common: Any) -> None:
     """Give an economy a role of its own."""
-    _run(common, lambda publisher, given: publisher.add_economy(economy, **given))
+    key = _read_role_key(key_file)
+    _run(
+        common,
+        lambda publisher, given: publisher.add_economy(economy, key=key, **given),
+    )
 
 
 @_publish.command("lists")
 @click.argument("owner", metavar="ECONOMY|scheme")
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    required=True,
-    help="Folder with scheme.json, or with a folder named like the economy.",
-)
+@_documents
 @_approvals
 @_common
 def _lists(owner: str, source: Path, approvals: tuple[str, ...], **common: Any) -> None:
@@ -155,6 +190,83 @@ def _lists(owner: str, source: Path, approvals: tuple[str, ...], **common: Any) 
     )
 
 
+@_publish.command("make-key")
+@_economy
+@_published(required=False)
+@click.option("--out", "file", type=_NewFile, required=True, help="For the scheme.")
+@_keys
+@_lifetimes
+@_as_json
+def _make_key(
+    economy: str,
+    published: Path | None,
+    root: Path | None,
+    file: Path,
+    **common: Any,
+) -> None:
+    """Make an economy's key where it stays; the public half goes to the scheme.
+
+    Where the economy has been published before, --published and --root say what.
+    """
+    if bool(published) != bool(root):
+        raise click.UsageError("--published and --root belong together")
+    made = _submitter(economy, common).make_key(
+        now=_now(),
+        published=published,
+        first_root=root.read_bytes() if root else b"",
+    )
+    replace_file(file, made.to_bytes())
+    report = {"economy": economy, "key_id": made.key.keyid, "file": str(file)}
+    line = f"made the key {made.key.keyid} of {economy}; its public half is in {file}"
+    click.echo(json.dumps(report) if common["as_json"] else line)
+
+
+@_publish.command("sign")
+@_economy
+@click.argument("file", metavar="SUBMISSION", type=_NewFile)
+@_documents
+@_keys
+@_published(required=True)
+@_lifetimes
+@_as_json
+def _sign(
+    economy: str, file: Path, source: Path, published: Path, root: Path, **common: Any
+) -> None:
+    """Sign an economy's documents where its key is, into one file for the scheme."""
+    submission, shrinks = _submitter(economy, common).sign(
+        _read_documents(source, economy),
+        published=published,
+        first_root=root.read_bytes(),
+        now=_now(),
+    )
+    data = submission.to_bytes()
+    replace_file(file, data)
+    if common["as_json"]:
+        click.echo(json.dumps(_submission_object(submission, shrinks, file)))
+    else:
+        version = submission.role.version
+        click.echo(
+            f"signed version {version} of {economy}: {len(data):,} bytes, {file}"
+        )
+        for each in shrinks:
+            click.echo(f"the scheme will ask two people: {each.code}: {each.detail}")
+
+
+@_publish.command("accept")
+@click.argument("file", metavar="SUBMISSION", type=_File)
+@_approvals
+@_common
+def _accept(file: Path, approvals: tuple[str, ...], **common: Any) -> None:
+    """Publish what an economy has signed where its key is."""
+    submission = Submission.from_bytes(_read_at_most(file, MAX_SUBMISSION))
+    _run(
+        common,
+        lambda publisher, given: publisher.accept(
+            submission, approvals=frozenset(approvals), **given
+        ),
+    )
+
+
 @_publish.command("timestamp")
 @_common
 def _timestamp(**common: Any) -> None:
@@ -165,12 +277,18 @@ def _timestamp(**common: Any) -> None:
 @_publish.command("rotate-key")
 @click.argument("role")
 @click.option("--retire", metavar="KEY-ID", help="How the id of the old key begins.")
+@_role_key
 @_common
-def _rotate_key(role: str, retire: str | None, **common: Any) -> None:
+def _rotate_key(
+    role: str, retire: str | None, key_file: Path | None, **common: Any
+) -> None:
     """Replace a key of a role by a new one."""
+    key = _read_role_key(key_file)
     _run(
         common,
-        lambda publisher, given: publisher.rotate_key(role, retire=retire, **given),
+        lambda publisher, given: publisher.rotate_key(
+            role, retire=retire, key=key, **given
+        ),
     )
 
 
@@ -224,7 +342,7 @@ def _revoke_economy(economy: str, approvals: tuple[str, ...], **common: Any) -> 
 
 
 @_publish.command("bundle")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=_NewFile)
 @click.option("--out", type=_Folder, required=True, help="The public folder.")
 @click.option("--economy", help="The destination that the devices are of.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -266,10 +384,21 @@ def _publisher(common: Mapping[str, Any]) -> Publisher:
         folder=common["out"],
         journal=Journal(path=common["journal"] or keys[0] / "journal.jsonl"),
         keyring=Keyring(keys, _passphrase),
-        lifetimes=Lifetimes.load(common["lifetimes"])
-        if common["lifetimes"]
-        else Lifetimes(),
+        lifetimes=_lifetimes_of(common),
     )
+
+
+def _submitter(economy: str, common: Mapping[str, Any]) -> Submitter:
+    return Submitter(
+        economy=economy,
+        keyring=Keyring(common["keys"], _passphrase),
+        lifetimes=_lifetimes_of(common),
+    )
+
+
+def _lifetimes_of(common: Mapping[str, Any]) -> Lifetimes:
+    path: Path | None = common["lifetimes"]
+    return Lifetimes.load(path) if path else Lifetimes()
 
 
 def _passphrase(stem: str) -> bytes:
@@ -278,6 +407,18 @@ def _passphrase(stem: str) -> bytes:
         return known
     text: str = click.prompt(f"Passphrase of {stem}", hide_input=True, err=True)
     return text.encode()
+
+
+def _read_role_key(path: Path | None) -> RoleKey | None:
+    return RoleKey.from_bytes(_read_at_most(path, MAX_ROLE_KEY)) if path else None
+
+
+def _read_at_most(path: Path, limit: int) -> bytes:
+    """Read one byte more at most: who parses it finds it too long."""
+    if not path.is_file():  # a pipe could block for ever
+        raise click.ClickException(f"{path} is no file")
+    with path.open("rb") as file:
+        return file.read(limit + 1)
 
 
 def _read_documents(source: Path, role: str) -> dict[str, bytes]:
@@ -307,6 +448,17 @@ def _object(done: Publication) -> dict[str, object]:
         "approved": list(done.approved),
         "versions": dict(done.versions),
         "files": list(done.files),
+    }
+
+
+def _submission_object(
+    submission: Submission, shrinks: Sequence[Shrink], file: Path
+) -> dict[str, object]:
+    return {
+        "economy": submission.economy,
+        "version": submission.role.version,
+        "file": str(file),
+        "shrinks": [each.code for each in shrinks],
     }
 
 

@@ -1,7 +1,8 @@
 """Publishing an economy's documents, and the scheme's, for every officer's device.
 
 A repository of The Update Framework, as plain files in a folder that any web server
-can serve; see `Publisher`.
+can serve; see `Publisher`.  An economy that keeps its own key signs with `Submitter`,
+and the scheme's desk publishes what it sends.
 """
 
 from issuer.publish.bundle import write_bundle
@@ -13,6 +14,8 @@ from issuer.publish.prune import Pruning
 from issuer.publish.publisher import Publication, Publisher
 from issuer.publish.refusals import Refusal
 from issuer.publish.status import KeyStatus, RepositoryStatus, RoleStatus
+from issuer.publish.submission import RoleKey, Submission
+from issuer.publish.submitter import Submitter
 
 __all__ = [
     "Journal",
@@ -24,7 +27,10 @@ __all__ = [
     "Publisher",
     "Refusal",
     "RepositoryStatus",
+    "RoleKey",
     "RoleStatus",
+    "Submission",
+    "Submitter",
     "locked",
     "write_bundle",
 ]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from datetime import datetime
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
 from securesystemslib.signer import Key
 from tuf.api.exceptions import RepositoryError
@@ -38,7 +38,10 @@ from issuer.publish.names import (
 )
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
+from issuer.publish.submission import RoleKey, RoleSignature, target_files
 
+_MAX_AHEAD: Final = timedelta(minutes=5)
+"""How far an economy's clock may be ahead of this one."""
 _Signed = TypeVar("_Signed", Root, Timestamp, Snapshot, Targets)
 
 
@@ -86,18 +89,14 @@ class Draft:
     def set_documents(self, role: str, documents: Mapping[str, bytes]) -> None:
         """Give a role its documents; those that it had before are gone."""
         targets = self.repository.targets[role].signed
-        before = targets.targets
-        targets.targets = {
-            name: TargetFile.from_data(name, data, ["sha256"])
-            for name, data in sorted(documents.items())
-        }
+        before, targets.targets = targets.targets, target_files(documents)
         for name, file in targets.targets.items():
             if before.get(name) != file:
                 path = target_file(name, file.hashes["sha256"])
                 self.files.append((path, documents[name]))
 
     def add_economy(self, economy: str) -> None:
-        """Give an economy a role of its own, with a new key and no documents."""
+        """Give an economy a role of its own, with no key and no documents."""
         delegations = self.top.delegations or Delegations({}, {})
         self.top.delegations = delegations
         roles = delegations.roles or {}
@@ -105,7 +104,6 @@ class Draft:
         roles[economy] = DelegatedRole(
             economy, [], 1, terminating=True, paths=owned_paths(economy)
         )
-        self.add_key(economy)
         self.repository.targets[economy] = Metadata(Targets())
 
     def remove_economy(self, economy: str) -> None:
@@ -126,6 +124,21 @@ class Draft:
         key = self._keyring.make(role, since=self._now)
         self.repository.parent(role).add_key(key, role)
 
+    def take_key(self, brought: RoleKey) -> None:
+        """Give an economy's role a key that the economy has made.
+
+        Raises:
+            PublishRefused: ``key.unproven``, ``key.reused``.
+        """
+        brought.check_proof()
+        delegations = self.top.delegations
+        known = {**self.root.keys, **(delegations.keys if delegations else {})}
+        if brought.key.keyid in known:
+            raise PublishRefused(
+                Refusal.KEY_REUSED, f"a role has the key {brought.key.keyid} already"
+            )
+        self.top.add_key(brought.key, brought.economy)
+
     def revoke_key(self, role: str, key_id: str) -> None:
         """Take a key from a role."""
         self.repository.parent(role).revoke_key(key_id, role)
@@ -144,12 +157,59 @@ class Draft:
         self._root_before = deepcopy(root.signed)
 
     def sign_targets(self, role: str) -> None:
-        """Sign what a role lists, and note it for the snapshot."""
+        """Sign what a role lists, and note it for the snapshot.
+
+        An economy's role says nothing else; only a thief of its key can have.
+        """
         metadata = self.repository.targets[role]
-        data = self._sign(metadata, role, self._keys(role))
-        self.repository.snapshot.signed.meta[f"{role}.json"] = MetaFile.from_data(
-            metadata.signed.version, data, ["sha256"]
+        if role != TARGETS:
+            metadata.signed.delegations = None
+            metadata.signed.unrecognized_fields.clear()
+        self._list(role, metadata, self._sign(metadata, role, self._keys(role)))
+
+    def check_signature(
+        self, role: str, signature: RoleSignature, files: Mapping[str, TargetFile]
+    ) -> None:
+        """Refuse a role that its economy has not signed to follow now.
+
+        Raises:
+            PublishRefused: ``submission.stale``, ``submission.foreign``,
+                ``submission.lifetime``.
+        """
+        following = self._versions.get(role, 0) + 1
+        if signature.version != following:
+            raise PublishRefused(
+                Refusal.SUBMISSION_STALE,
+                f"it has version {signature.version} of {role}, and {following} is due",
+            )
+        metadata = signature.metadata(files)
+        found = self.top.get_verification_result(
+            role, metadata.signed_bytes, metadata.signatures
         )
+        if not found:
+            raise PublishRefused(
+                Refusal.SUBMISSION_FOREIGN, f"{role} has not signed this"
+            )
+        latest = self._now + self._lifetimes.of(role) + _MAX_AHEAD
+        if not self._now < signature.expires_at <= latest:
+            raise PublishRefused(
+                Refusal.SUBMISSION_LIFETIME,
+                f"it is good until {moment_text(signature.expires_at)}, "
+                f"and {moment_text(latest)} would be the latest",
+            )
+
+    def adopt(self, role: str, signature: RoleSignature) -> None:
+        """Take over an economy's signature of its role; for the rest, `sign_targets`.
+
+        Raises:
+            PublishRefused: As `check_signature` says.
+        """
+        files = self.repository.targets[role].signed.targets
+        self.check_signature(role, signature, files)
+        metadata = signature.metadata(files)
+        self.repository.targets[role] = metadata
+        self._versions[role] = signature.version
+        self._list(role, metadata, self._write(role, metadata))
 
     def sign_snapshot(self) -> None:
         """Sign the list of versions, and note it for the timestamp."""
@@ -198,9 +258,17 @@ class Draft:
             if signer:
                 metadata.sign(signer, append=True)
         self._check_threshold(self.repository.parent(role), metadata, role)
+        return self._write(role, metadata)
+
+    def _write(self, role: str, metadata: Metadata[_Signed]) -> bytes:
         data = metadata.to_bytes()
-        self.files.append((metadata_file(role, signed.version), data))
+        self.files.append((metadata_file(role, metadata.signed.version), data))
         return data
+
+    def _list(self, role: str, metadata: Metadata[Targets], data: bytes) -> None:
+        self.repository.snapshot.signed.meta[f"{role}.json"] = MetaFile.from_data(
+            metadata.signed.version, data, ["sha256"]
+        )
 
     def _check_threshold(
         self, parent: Root | Targets, metadata: Metadata[_Signed], role: str

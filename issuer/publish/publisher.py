@@ -14,9 +14,7 @@ from issuer.publish.checks import (
     Documents,
     Shrink,
     check_approved,
-    check_key_owners,
     check_usable,
-    compare,
     economies_in,
 )
 from issuer.publish.draft import KEYS_OF, Draft, new_repository
@@ -32,13 +30,14 @@ from issuer.publish.names import (
     check_economy,
     check_names,
     metadata_file,
-    target_file,
 )
 from issuer.publish.prune import Pruning, superseded_files
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
-from issuer.publish.rotation import rotate
+from issuer.publish.rotation import check_bringer, rotate
 from issuer.publish.status import RepositoryStatus, status_of
+from issuer.publish.submission import RoleKey, Submission, target_files
+from issuer.publish.succession import check_succession
 
 GRACE: Final = timedelta(days=2)
 """How long superseded files stay: a reader, or a mirror, has begun before."""
@@ -116,22 +115,33 @@ class Publisher:
             return self._init(scheme, now, dry_run=dry_run)
 
     def add_economy(
-        self, economy: str, *, now: datetime, dry_run: bool = False
+        self,
+        economy: str,
+        *,
+        now: datetime,
+        key: RoleKey | None = None,
+        dry_run: bool = False,
     ) -> Publication:
-        """Give an economy a role of its own, with a new key; it lists nothing yet.
+        """Give an economy a role of its own; it lists nothing yet.
 
         Needs two targets keys.
 
         Args:
             economy: Alpha-3 code of an economy that the published scheme names.
             now: This moment.
+            key: The economy's own, from `Submitter.make_key`; compare its id with the
+                economy by another way. None makes a key here.
             dry_run: Write nothing.
 
         Raises:
             PublishRefused: ``economy.exists``, ``economy.unknown``,
-                ``threshold.unmet``, ``name.malformed``.
+                ``threshold.unmet``, ``name.malformed``; or, for ``key``,
+                ``key.unproven``, ``key.reused``, ``submission.foreign``,
+                ``submission.stale`` or ``submission.lifetime``.
         """
         check_economy(economy)
+        if key:
+            check_bringer(economy, key)
         with self._drafting(now) as draft:
             scheme = draft.repository.documents(self.folder, TARGETS)[SCHEME]
             if economy in draft.repository.targets:
@@ -141,10 +151,17 @@ class Publisher:
                     Refusal.ECONOMY_UNKNOWN, f"the scheme does not name {economy}"
                 )
             draft.add_economy(economy)
-            draft.sign_targets(economy)
+            if key:
+                draft.take_key(key)
+                draft.adopt(economy, key.role)
+            else:
+                draft.add_key(economy)
+                draft.sign_targets(economy)
             draft.sign_targets(TARGETS)
             draft.seal()
-            return self._commit(draft, f"add-economy {economy}", dry_run=dry_run)
+            return self._commit(
+                draft, f"add-economy {economy}{_with(key)}", dry_run=dry_run
+            )
 
     def publish_lists(
         self,
@@ -183,9 +200,7 @@ class Publisher:
             check_economy(role)
         check_names(role, documents)
         with self._drafting(now) as draft:
-            if role not in draft.repository.targets:
-                raise PublishRefused(Refusal.ECONOMY_UNKNOWN, f"{role} has no role")
-            shrinks = self._check(draft.repository, role, documents, now)
+            shrinks = self._check(draft, role, documents, now)
             check_approved(shrinks, approvals)
             removed = _hashes(draft.repository, role, keep=documents)
             draft.set_documents(role, documents)
@@ -194,6 +209,52 @@ class Publisher:
             return self._commit(
                 draft,
                 f"lists {role}",
+                dry_run=dry_run,
+                shrinks=shrinks,
+                approvals=approvals,
+                removed=removed,
+            )
+
+    def accept(
+        self,
+        submission: Submission,
+        *,
+        now: datetime,
+        approvals: frozenset[str] = _NOBODY,
+        dry_run: bool = False,
+    ) -> Publication:
+        """Publish what an economy has signed with its own key, on its own machine.
+
+        Everything is checked as for `publish_lists`, whatever the economy has checked.
+        Signed here are snapshot and timestamp.
+
+        Args:
+            submission: From `Submitter.sign`.
+            now: This moment.
+            approvals: Who has approved that something goes, as for `publish_lists`.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: As for `publish_lists`; ``submission.foreign`` if it is for
+                another repository or its economy has not signed it;
+                ``submission.stale`` if it does not follow on what is published, for
+                example since it was accepted already; ``submission.lifetime``.
+        """
+        role = submission.economy
+        with self._drafting(now) as draft:
+            _check_meant_for(draft.repository, submission)
+            check_names(role, submission.documents)
+            files = target_files(submission.documents)
+            draft.check_signature(role, submission.role, files)
+            shrinks = self._check(draft, role, submission.documents, now)
+            check_approved(shrinks, approvals)
+            removed = _hashes(draft.repository, role, keep=submission.documents)
+            draft.set_documents(role, submission.documents)
+            draft.adopt(role, submission.role)
+            draft.seal()
+            return self._commit(
+                draft,
+                f"accept {role}",
                 dry_run=dry_run,
                 shrinks=shrinks,
                 approvals=approvals,
@@ -222,6 +283,7 @@ class Publisher:
         *,
         now: datetime,
         retire: str | None = None,
+        key: RoleKey | None = None,
         dry_run: bool = False,
     ) -> Publication:
         """Replace a key of a role by a new one.
@@ -238,14 +300,20 @@ class Publisher:
             retire: Key id of the key that goes, or how it begins; None for the only
                 key of a role, or for all that a rotation left behind when it was
                 interrupted.  Root and targets need it.
+            key: An economy's own new key, from `Submitter.make_key`, which signs
+                what is published; compare its id with the economy by another way.
+                None makes a key here.
             dry_run: Write nothing.
 
         Raises:
-            PublishRefused: ``economy.unknown``, ``key.unknown``, ``threshold.unmet``.
+            PublishRefused: ``economy.unknown``, ``key.unknown``, ``threshold.unmet``;
+                or, for ``key``, as for `add_economy`.
         """
         with self._drafting(now) as draft:
-            rotate(draft, role, retire)
-            return self._commit(draft, f"rotate-key {role}", dry_run=dry_run)
+            rotate(draft, role, retire, key)
+            return self._commit(
+                draft, f"rotate-key {role}{_with(key)}", dry_run=dry_run
+            )
 
     def renew(self, role: str, *, now: datetime, dry_run: bool = False) -> Publication:
         """Sign a role anew with the keys it has, so that it lives longer.
@@ -267,7 +335,8 @@ class Publisher:
                 draft.sign_root()
             elif role in draft.repository.targets:
                 # What a thief of the role's key has listed is not signed again.
-                draft.repository.documents(self.folder, role)
+                documents = draft.repository.documents(self.folder, role)
+                draft.set_documents(role, documents)
                 draft.sign_targets(role)
                 draft.seal()
             else:
@@ -378,55 +447,16 @@ class Publisher:
             )
 
     def _check(
-        self, repository: Repository, role: str, documents: Documents, now: datetime
+        self, draft: Draft, role: str, documents: Documents, now: datetime
     ) -> tuple[Shrink, ...]:
-        """Check new documents beside the others; all of them if it is the scheme."""
-        before = self._before(repository, role, documents)
-        beside = self._beside(repository, role)
-        check_usable({**beside, **documents}, changed=frozenset(documents), now=now)
-        if f"{role}/issuer.json" in documents:
-            issuers = self._other_issuers(repository, role)
-            check_key_owners(role, documents, issuers)
-        return compare(before, documents)
-
-    def _beside(self, repository: Repository, role: str) -> dict[str, bytes]:
-        """Return what new documents are read with: for the scheme, everything."""
-        roles = repository.economies if role == TARGETS else (TARGETS,)
-        beside: dict[str, bytes] = {}
-        for each in roles:
-            beside |= repository.documents(self.folder, each)
-        return beside
-
-    def _other_issuers(self, repository: Repository, role: str) -> dict[str, bytes]:
-        issuers: dict[str, bytes] = {}
-        for each in repository.economies:
-            if each != role:
-                name = f"{each}/issuer.json"
-                issuers |= repository.documents(self.folder, each, name)
-        return issuers
-
-    def _before(
-        self, repository: Repository, role: str, after: Documents
-    ) -> dict[str, bytes]:
-        """Return what the new documents follow on, also after an absence."""
-        published = repository.documents(self.folder, role)
-        for name, digest in self.journal.removed().items():
-            if name in after and name not in published:
-                published[name] = self._removed(name, digest)
-        return published
-
-    def _removed(self, name: str, digest: str) -> bytes:
-        try:
-            data = (self.folder / target_file(name, digest)).read_bytes()
-        except OSError as error:
-            raise PublishRefused(
-                Refusal.REPOSITORY_DAMAGED, f"what {name} was before is not here"
-            ) from error
-        if sha256(data).hexdigest() != digest:
-            raise PublishRefused(
-                Refusal.REPOSITORY_DAMAGED, f"what {name} was before has been changed"
-            )
-        return data
+        return check_succession(
+            self.folder,
+            draft.repository,
+            role,
+            documents,
+            removed=self.journal.removed(),
+            now=now,
+        )
 
     def _load(self) -> Repository:
         repository = Repository.load(self.folder)
@@ -518,3 +548,23 @@ def _hashes(repository: Repository, role: str, *, keep: Documents) -> dict[str, 
     return {
         name: file.hashes["sha256"] for name, file in files.items() if name not in keep
     }
+
+
+def _check_meant_for(repository: Repository, submission: Submission) -> None:
+    """Refuse what was made for another repository, or for another state of this one."""
+    role = submission.economy
+    if role not in repository.economies:
+        raise PublishRefused(Refusal.ECONOMY_UNKNOWN, f"{role} has no role")
+    if submission.first_root != repository.first_root:
+        raise PublishRefused(
+            Refusal.SUBMISSION_FOREIGN, "it is for a repository with another first root"
+        )
+    listed = repository.snapshot.signed.meta[f"{role}.json"].hashes or {}
+    if submission.follows != listed.get("sha256"):
+        raise PublishRefused(
+            Refusal.SUBMISSION_STALE, f"it does not follow on what {role} has published"
+        )
+
+
+def _with(key: RoleKey | None) -> str:
+    return f" with the key {key.key.keyid}" if key else ""

@@ -7,16 +7,21 @@ from issuer.publish.draft import KEYS_OF, Draft
 from issuer.publish.names import ROOT, TARGETS, TIMESTAMP
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
+from issuer.publish.submission import RoleKey
 
 
-def rotate(draft: Draft, role: str, retire: str | None) -> None:
+def rotate(
+    draft: Draft, role: str, retire: str | None, brought: RoleKey | None
+) -> None:
     """Give a role a new key in place of an old one; see `Publisher.rotate_key`.
 
     Raises:
-        PublishRefused: ``economy.unknown``, ``key.unknown`` or ``threshold.unmet``.
+        PublishRefused: As for `Publisher.rotate_key`.
     """
     retired = _retired(draft.repository, role, retire)
-    if role == ROOT:
+    if brought:
+        _rotate_to(draft, role, retired, brought)
+    elif role == ROOT:
         _rotate_root(draft, retired)
     elif role in draft.root.roles:
         _rotate_top(draft, role, retired)
@@ -54,6 +59,31 @@ def _rotate_economy(draft: Draft, economy: str, retired: Sequence[str]) -> None:
     draft.sign_targets(economy)
     draft.sign_targets(TARGETS)
     draft.seal()
+
+
+def _rotate_to(
+    draft: Draft, role: str, retired: Sequence[str], brought: RoleKey
+) -> None:
+    check_bringer(role, brought)
+    draft.take_key(brought)
+    for key_id in retired:
+        draft.revoke_key(role, key_id)
+    draft.adopt(role, brought.role)
+    draft.sign_targets(TARGETS)
+    draft.seal()
+
+
+def check_bringer(role: str, brought: RoleKey) -> None:
+    """Refuse a key that was made for another role.
+
+    Raises:
+        PublishRefused: ``submission.foreign``.
+    """
+    if brought.economy != role:
+        raise PublishRefused(
+            Refusal.SUBMISSION_FOREIGN,
+            f"this key is {brought.economy}'s, not for {role}",
+        )
 
 
 def _retired(repository: Repository, role: str, begins: str | None) -> tuple[str, ...]:

@@ -11,8 +11,10 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
+from issuer.documents import issuer_document
+from issuer.keys import KeyRecord
 from issuer.publish import Journal, Keyring, Publication, Publisher
-from tests.simulator import CAPACITY, NOW, SCHEME, World
+from tests.simulator import CAPACITY, NOW, SCHEME, FixedSigner, World
 from tests.simulator import status_token as independent_token
 
 ADDRESS = "https://abtc.example/"
@@ -158,4 +160,20 @@ def list_of(
     uri = f"{SCHEME.economy(economy).issuer_url}/{rest}"
     return independent_token(
         uri, states, economy=economy, iat=iat, capacity=capacity, **changes
+    )
+
+
+def issuer_json(*uses: tuple[str, str], minutes: int = 1) -> bytes:
+    """``issuer.json`` of AUS with these keys: name of the key, and its use."""
+    signers = [
+        FixedSigner(key_id=name, use="card" if use == "card" else "status", name=name)
+        for name, use in uses
+    ]
+    url = SCHEME.economy("AUS").issuer_url
+    since = NOW - timedelta(days=365)
+    return issuer_document(
+        SCHEME,
+        "AUS",
+        keys=[KeyRecord.of(each, issuer_url=url, signs_from=since) for each in signers],
+        issued_at=NOW - timedelta(hours=1) + timedelta(minutes=minutes),
     )

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from tuf.api.exceptions import RepositoryError
 
-from issuer.documents import issuer_document
 from issuer.errors import KeyFileError, PublishRefused
-from issuer.keys import KeyRecord
 from issuer.publish import Lifetimes, Publisher, Refusal, locked
-from tests.issuer.repository_reader import APPROVED, Desk, list_of, scheme
-from tests.simulator import NOW, SCHEME, FixedSigner
+from tests.issuer.repository_reader import (
+    APPROVED,
+    Desk,
+    issuer_json,
+    list_of,
+    scheme,
+)
+from tests.simulator import NOW
 
 STATUS = "AUS/status/1.jwt"
 OVERLAY = "AUS/overlay/SGP/1.jwt"
@@ -32,22 +36,6 @@ def refused(code: Refusal, call: Callable[[], object]) -> PublishRefused:
         call()
     assert caught.value.code == code, caught.value
     return caught.value
-
-
-def issuer_json(*uses: tuple[str, str], minutes: int = 1) -> bytes:
-    """``issuer.json`` of AUS with these keys: name of the key, and its use."""
-    signers = [
-        FixedSigner(key_id=name, use="card" if use == "card" else "status", name=name)
-        for name, use in uses
-    ]
-    url = SCHEME.economy("AUS").issuer_url
-    since = NOW - timedelta(days=365)
-    return issuer_document(
-        SCHEME,
-        "AUS",
-        keys=[KeyRecord.of(each, issuer_url=url, signs_from=since) for each in signers],
-        issued_at=NOW - timedelta(hours=1) + timedelta(minutes=minutes),
-    )
 
 
 # What a device reads
