@@ -4,17 +4,27 @@ All three hand bytes to python-tuf, which verifies them in the same way. Nothing
 trusted, and nothing here writes.
 """
 
+import io
 import re
 import struct
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+)
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from socket import gaierror, socket
+from ssl import SSLCertVerificationError, SSLError
+from typing import Any, Protocol
+from urllib.parse import SplitResult, unquote, urlsplit
 
-import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError
 from tuf.ngclient.fetcher import FetcherInterface
 
@@ -26,6 +36,10 @@ MAX_BUNDLE = 64 * 2**20
 """Bytes of a bundle file, and of all its members together once inflated."""
 MAX_MEMBERS = 8192
 _CHUNK = 64 * 1024
+_CONNECT = 10.0
+"""Seconds until a mirror has taken a connection."""
+_SILENCE = 20.0
+"""Seconds for which a mirror may say nothing."""
 _COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _UNREADABLE = (
     OSError,
@@ -40,6 +54,7 @@ _UNREADABLE = (
 _HERE = "abtc:"
 """Scheme of the addresses under which folders and bundles are read."""
 _PATH = re.compile(r"(?:metadata|targets)(?:/[A-Za-z0-9._-]+)+")
+_URL = re.compile(r"[!-~]+")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -50,7 +65,7 @@ class Fetcher(Protocol):
     """Address of the folder that holds ``metadata`` and ``targets``."""
     requests: int
     received: int
-    """Bytes."""
+    """Bytes; of a mirror all that came over the connection."""
 
     def as_tuf(self) -> FetcherInterface:
         """Return the fetcher for python-tuf."""
@@ -72,13 +87,25 @@ class _Counting(FetcherInterface):
     def _fetch(self, url: str) -> Iterator[bytes]:
         self.requests += 1
         for chunk in self._read(url):
-            if time.monotonic() - self._started > MAX_SECONDS:
-                raise DownloadError(f"took longer than {MAX_SECONDS:.0f} s")
-            self.received += len(chunk)
+            self.seconds_left()
             yield chunk
+
+    def seconds_left(self) -> float:
+        """Return how long `sync` may still take, which is above 0.
+
+        Raises:
+            DownloadError: The time is over.
+        """
+        left = self._started + MAX_SECONDS - time.monotonic()
+        if left <= 0:
+            raise DownloadError(f"took longer than {MAX_SECONDS:.0f} s")
+        return left
 
     def _read(self, url: str) -> Iterator[bytes]:
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of whatever is open."""
 
     def _inner_path(self, url: str) -> str:
         """Return the path below the base, of our own characters only."""
@@ -99,9 +126,13 @@ class FolderFetcher(_Counting):
         path = self._folder / self._inner_path(url)
         if not path.is_file():  # a pipe or a device could block for ever
             raise DownloadHTTPError(f"no file {path.name}", 404)
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    self.received += len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise DownloadError(f"{path.name}: {error.strerror}") from error
 
 
 class BundleFetcher(_Counting):
@@ -115,40 +146,174 @@ class BundleFetcher(_Counting):
         path = self._inner_path(url)
         if path not in self._members:
             raise DownloadHTTPError(f"the bundle has no {path}", 404)
+        self.received += len(self._members[path])
         yield self._members[path]
 
 
 class MirrorFetcher(_Counting):
-    """A mirror on a web server. Redirects are not followed."""
+    """A mirror on a web server, over one connection. Redirects are not followed.
+
+    Certificates are judged by OpenSSL's own settings: the system's authorities, or
+    those that the environment names with ``SSL_CERT_FILE``.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        parts = urlsplit(url)
-        is_local = parts.hostname in _LOOPBACK
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
-            raise SyncError("a mirror's address begins with https://")
-        if parts.query or parts.fragment or parts.username:
-            raise SyncError("a mirror's address has no query, fragment or user")
+        parts = _parts_of(url)
         self.base = url.rstrip("/")
-        self._pool = urllib3.PoolManager(retries=False, num_pools=2, maxsize=2)
-        self._timeout = urllib3.Timeout(connect=10, read=20)
+        self._path = parts.path.rstrip("/")
+        self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._place = parts.netloc
+        self._idle: HTTPConnection | None = None
+        """The connection, as long as no answer is being read from it."""
 
     def _read(self, url: str) -> Iterator[bytes]:
-        self._inner_path(url)
-        answer = self._pool.request(
-            "GET",
-            url,
-            timeout=self._timeout,
-            preload_content=False,
-            redirect=False,
-            headers={"Accept-Encoding": "identity"},
-        )
+        path = f"{self._path}/{self._inner_path(url)}"
+        connection = None
         try:
-            if answer.status != 200:
-                raise DownloadHTTPError(f"answer {answer.status}", answer.status)
-            yield from answer.stream(_CHUNK, decode_content=False)
+            connection, answer = self._ask(path)
+            if answer.status == HTTPStatus.OK:
+                yield from _body(answer)
+            else:
+                _skip(answer)
+            if answer.isclosed():
+                self._idle = connection
+        except (OSError, HTTPException) as error:
+            self.seconds_left()
+            raise DownloadError(_one_line(error)) from error
         finally:
-            answer.release_conn()
+            # What is left of this answer would be taken for the next one.
+            if connection is not None and connection is not self._idle:
+                connection.close()
+        if answer.status != HTTPStatus.OK:
+            raise DownloadHTTPError(_refusal(answer.status), answer.status)
+
+    def close(self) -> None:
+        if self._idle is not None:
+            self._idle.close()
+
+    def _ask(self, path: str) -> tuple[HTTPConnection, HTTPResponse]:
+        connection, self._idle = self._idle, None
+        if connection is not None:
+            try:
+                return connection, self._ask_by(connection, path)
+            except ConnectionError:
+                pass  # closed by the server meanwhile, as it may
+        connection = self._connection()
+        return connection, self._ask_by(connection, path)
+
+    def _ask_by(self, connection: HTTPConnection, path: str) -> HTTPResponse:
+        connection.timeout = min(_CONNECT, self.seconds_left())
+        headers = {"Accept-Encoding": "identity", "User-Agent": "abtc"}
+        try:
+            connection.request("GET", path, headers=headers)
+            return connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
+
+    def _connection(self) -> HTTPConnection:
+        connection = self._kind(self._place)
+        connection.response_class = self._answer  # type: ignore[assignment]
+        return connection
+
+    def _answer(self, sock: socket, *args: Any, **options: Any) -> HTTPResponse:
+        """Let an answer be read through `_Paced`, its first line included."""
+        answer = HTTPResponse(sock, *args, **options)
+        answer.fp = io.BufferedReader(_Paced(answer.fp.detach(), sock, self))
+        return answer
+
+
+def _parts_of(url: str) -> SplitResult:
+    if not _URL.fullmatch(url):
+        raise SyncError("a mirror's address has only printable ASCII characters")
+    try:
+        parts = urlsplit(url)
+        has_place = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise SyncError("a mirror's address is malformed") from error
+    if not has_place:
+        raise SyncError("a mirror's address has a host, and perhaps a port")
+    is_local = parts.hostname in _LOOPBACK
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
+        raise SyncError("a mirror's address begins with https://")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise SyncError("a mirror's address has no query, fragment or user")
+    return parts
+
+
+class _Paced(io.RawIOBase):
+    """Reads a socket, counting, and never for longer than `sync` has left.
+
+    A timeout of the socket alone starts again with every byte, so that a server could
+    go on for ever, one byte at a time.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket, counting: _Counting) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._counting = counting
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(min(_SILENCE, self._counting.seconds_left()))
+        count = self._raw.readinto(buffer)
+        self._counting.received += count or 0
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _body(answer: HTTPResponse) -> Iterator[bytes]:
+    encoding = answer.getheader("Content-Encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise DownloadError("the answer is compressed, which was not asked for")
+    # As much as has come: waiting for a whole chunk could take for ever.
+    while chunk := answer.read1(_CHUNK):
+        yield chunk
+    if answer.length:
+        raise DownloadError("the connection was cut")
+    answer.close()
+
+
+def _skip(answer: HTTPResponse) -> None:
+    """Read a short answer to its end, so that the connection can be used again."""
+    left = _CHUNK
+    while left > 0 and (chunk := answer.read1(left)):
+        left -= len(chunk)
+    if left > 0 and not answer.length:
+        answer.close()
+
+
+def _refusal(status: int) -> str:
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return f"answer {status}, and redirects are not followed"
+    return f"answer {status}"
+
+
+def _one_line(error: OSError | HTTPException) -> str:
+    """Say what went wrong, and nothing in a server's own words."""
+    match error:
+        case SSLCertVerificationError():
+            return f"the certificate is not trusted: {error.verify_message}"
+        case SSLError():
+            return "no TLS connection"
+        case gaierror():
+            return "the mirror's name is not known"
+        case TimeoutError():
+            return "the mirror does not answer"
+        case ConnectionRefusedError():
+            return "the mirror takes no connections"
+        case ConnectionError() | IncompleteRead():
+            return "the connection was cut"
+        case OSError():
+            return error.strerror or "no connection"
+        case HTTPException():
+            return "the answer is not proper HTTP"
 
 
 def open_source(source: str | Path) -> _Counting:

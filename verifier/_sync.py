@@ -8,6 +8,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +89,11 @@ def collect(source: str | Path, metadata: Path, root: bytes, wish: Wish) -> Coll
     Raises:
         SyncError: See `TrustStore.sync`.
     """
-    fetcher = open_source(source)
+    with closing(open_source(source)) as fetcher:
+        return _collect(fetcher, metadata, root, wish)
+
+
+def _collect(fetcher: _Counting, metadata: Path, root: bytes, wish: Wish) -> Collected:
     try:
         updater = _UpdaterAt(
             max(wish.now, wish.floor.moment),
