@@ -1,11 +1,16 @@
-"""Run the benchmarks: ``python -m bench [--quick] [verify|size|scan]``."""
+"""Run the benchmarks: ``python -m bench [--quick] [verify|size|scan|updates]``."""
 
 import argparse
 import time
 
-from bench import scan, size, verification
+from bench import scan, size, updates, verification
 
-_SECTIONS = {"verify": verification.run, "size": size.run, "scan": scan.run}
+_SECTIONS = {
+    "verify": verification.run,
+    "size": size.run,
+    "scan": scan.run,
+    "updates": updates.run,
+}
 
 
 def main() -> None:
