@@ -124,12 +124,17 @@ class Draft:
         key = self._keyring.make(role, since=self._now)
         self.repository.parent(role).add_key(key, role)
 
-    def take_key(self, brought: RoleKey) -> None:
+    def take_key(self, role: str, brought: RoleKey) -> None:
         """Give an economy's role a key that the economy has made.
 
         Raises:
-            PublishRefused: ``key.unproven``, ``key.reused``.
+            PublishRefused: ``submission.foreign``, ``key.unproven``, ``key.reused``.
         """
+        if brought.economy != role:
+            raise PublishRefused(
+                Refusal.SUBMISSION_FOREIGN,
+                f"this key is {brought.economy}'s, not for {role}",
+            )
         brought.check_proof()
         delegations = self.top.delegations
         known = {**self.root.keys, **(delegations.keys if delegations else {})}
@@ -137,7 +142,7 @@ class Draft:
             raise PublishRefused(
                 Refusal.KEY_REUSED, f"a role has the key {brought.key.keyid} already"
             )
-        self.top.add_key(brought.key, brought.economy)
+        self.top.add_key(brought.key, role)
 
     def revoke_key(self, role: str, key_id: str) -> None:
         """Take a key from a role."""

@@ -34,7 +34,7 @@ from issuer.publish.names import (
 from issuer.publish.prune import Pruning, superseded_files
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
-from issuer.publish.rotation import check_bringer, rotate
+from issuer.publish.rotation import rotate
 from issuer.publish.status import RepositoryStatus, status_of
 from issuer.publish.submission import RoleKey, Submission, target_files
 from issuer.publish.succession import check_succession
@@ -140,8 +140,6 @@ class Publisher:
                 ``submission.stale`` or ``submission.lifetime``.
         """
         check_economy(economy)
-        if key:
-            check_bringer(economy, key)
         with self._drafting(now) as draft:
             scheme = draft.repository.documents(self.folder, TARGETS)[SCHEME]
             if economy in draft.repository.targets:
@@ -152,7 +150,7 @@ class Publisher:
                 )
             draft.add_economy(economy)
             if key:
-                draft.take_key(key)
+                draft.take_key(economy, key)
                 draft.adopt(economy, key.role)
             else:
                 draft.add_key(economy)

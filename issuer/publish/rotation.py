@@ -64,26 +64,12 @@ def _rotate_economy(draft: Draft, economy: str, retired: Sequence[str]) -> None:
 def _rotate_to(
     draft: Draft, role: str, retired: Sequence[str], brought: RoleKey
 ) -> None:
-    check_bringer(role, brought)
-    draft.take_key(brought)
+    draft.take_key(role, brought)
     for key_id in retired:
         draft.revoke_key(role, key_id)
     draft.adopt(role, brought.role)
     draft.sign_targets(TARGETS)
     draft.seal()
-
-
-def check_bringer(role: str, brought: RoleKey) -> None:
-    """Refuse a key that was made for another role.
-
-    Raises:
-        PublishRefused: ``submission.foreign``.
-    """
-    if brought.economy != role:
-        raise PublishRefused(
-            Refusal.SUBMISSION_FOREIGN,
-            f"this key is {brought.economy}'s, not for {role}",
-        )
 
 
 def _retired(repository: Repository, role: str, begins: str | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from issuer.publish import Submission
 from tests.issuer.repository_reader import Desk, list_of, scheme
 from tests.killed import kill_at_every_write
 from tests.simulator import NOW
@@ -18,9 +19,14 @@ from tests.simulator import NOW
 LATER: Final = NOW + timedelta(minutes=10)
 STATUS: Final = "AUS/status/1.jwt"
 REVOKED: Final = {STATUS: list_of({7: 1})}
+SENT: Final = "sent.json"
+"""In the folder of a desk: what an economy has sent."""
 OPERATIONS: Final[dict[str, Callable[[Desk], object]]] = {
     "init": lambda desk: desk.publisher().init(scheme(), now=NOW),
     "lists": lambda desk: desk.publish("AUS", desk.documents() | REVOKED, now=LATER),
+    "accept": lambda desk: desk.publisher().accept(
+        Submission.from_bytes((desk.folder / SENT).read_bytes()), now=LATER
+    ),
     "timestamp": lambda desk: desk.publisher().refresh_timestamp(now=LATER),
     "prune": lambda desk: desk.publisher().prune(now=NOW + timedelta(days=3)),
     "rotate-key": lambda desk: desk.publisher().rotate_key("snapshot", now=LATER),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from issuer.errors import PublishRefused
+from tests.issuer.conftest import OpenDesk
 from tests.issuer.repository_reader import APPROVED, Desk, list_of, scheme
 from tests.simulator import NOW
 
@@ -84,11 +85,11 @@ KILLS = [
 
 @pytest.mark.parametrize(("name", "count"), KILLS)
 def test_l7_l10_a_reader_never_sees_a_half_state(
-    tmp_path: Path, failpoint: Failpoint, name: str, count: int
+    tmp_path: Path, open_desk: OpenDesk, failpoint: Failpoint, name: str, count: int
 ) -> None:
     """Killed before its last file, nothing has changed, for a device that was there
     before and for a new one; and the same operation can be done again."""
-    desk = Desk(tmp_path).open("AUS")
+    desk = open_desk(tmp_path, "AUS")
     before = desk.device("known").read(*EVERY)
     _, operation = OPERATIONS[name]
     old = oldest(desk, name) if name in {"AUS", *TOP} else ""
@@ -110,10 +111,10 @@ def test_l7_l10_a_reader_never_sees_a_half_state(
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_l10_no_write_goes_unbroken(
-    tmp_path: Path, failpoint: Failpoint, name: str
+    tmp_path: Path, open_desk: OpenDesk, failpoint: Failpoint, name: str
 ) -> None:
     """The failpoints above are all that there are."""
-    desk = Desk(tmp_path).open("AUS")
+    desk = open_desk(tmp_path, "AUS")
     most, operation = OPERATIONS[name]
     failpoint.after(most)
     operation(desk, oldest(desk, name) if name in {"AUS", *TOP} else "")
@@ -137,10 +138,10 @@ def test_l10_a_crash_while_the_repository_is_made(
 
 
 def test_l10_what_an_interrupted_rotation_left_is_cleared_up(
-    tmp_path: Path, failpoint: Failpoint
+    tmp_path: Path, open_desk: OpenDesk, failpoint: Failpoint
 ) -> None:
     """Killed before its second root, a rotation is finished, not started anew."""
-    desk = Desk(tmp_path).open("AUS")
+    desk = open_desk(tmp_path, "AUS")
     old = oldest(desk, "targets")
     failpoint.after(4)  # root, targets, snapshot, timestamp
     with pytest.raises(Killed):
@@ -157,10 +158,10 @@ def test_l10_what_an_interrupted_rotation_left_is_cleared_up(
 
 
 def test_l11_a_full_disk_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, open_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error on the way is told, and what was in force still is."""
-    desk = Desk(tmp_path).open("AUS")
+    desk = open_desk(tmp_path, "AUS")
     before = desk.device().read(*EVERY)
 
     def full(_: int) -> None:
@@ -176,10 +177,10 @@ def test_l11_a_full_disk_changes_nothing(
 
 
 def test_l10_every_file_is_on_disk_before_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, open_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Content, then name, then folder: a power cut cannot leave an empty file."""
-    desk = Desk(tmp_path).open("AUS")
+    desk = open_desk(tmp_path, "AUS")
     done: list[str] = []
     sync, replace = os.fsync, os.replace
 

@@ -9,12 +9,20 @@ import pytest
 
 import verifier
 from issuer.errors import PublishRefused
-from tests.issuer.killed_publisher import LATER, OPERATIONS, REVOKED
+from tests.issuer.economy_home import Home
+from tests.issuer.killed_publisher import LATER, OPERATIONS, REVOKED, SENT
 from tests.issuer.repository_reader import Desk, scheme
 from tests.simulator import NOW
 
 EVERY = ("scheme.json", "AUS/issuer.json", "AUS/status/1.jwt", "AUS/overlay/SGP/1.jwt")
-FEWEST = {"init": 30, "lists": 13, "timestamp": 4, "rotate-key": 14, "prune": 4}
+FEWEST = {
+    "init": 30,
+    "lists": 13,
+    "accept": 13,
+    "timestamp": 4,
+    "rotate-key": 14,
+    "prune": 4,
+}
 """Writes of an operation; fewer, and a kill was missed."""
 
 
@@ -59,7 +67,30 @@ def test_l10_killed_by_the_kernel_at_any_write(tmp_path: Path, operation: str) -
         OPERATIONS[operation](desk)
         assert seen(desk) == new
         desk.publisher().refresh_timestamp(now=LATER)
-    assert seen(desk) == new
+
+
+def test_l10_killed_by_the_kernel_while_accepting(tmp_path: Path) -> None:
+    """What an economy has sent is accepted as a whole, and once."""
+    start = Desk(tmp_path / "start").open()
+    home = Home(start)
+    start.publisher().add_economy("AUS", now=NOW, key=home.make_key())
+    start.publisher().accept(home.sign(start.documents()), now=NOW)
+    sent = home.sign(start.documents() | REVOKED, now=LATER)
+    (start.folder / SENT).write_bytes(sent.to_bytes())
+    old = seen(start)
+    was_new = []
+    for desk in killed_everywhere(tmp_path, "accept"):
+        found = seen(desk)
+        was_new.append(found == old | REVOKED)
+        if was_new[-1]:
+            with pytest.raises(PublishRefused, match=r"submission\.stale"):
+                OPERATIONS["accept"](desk)
+        else:
+            assert found == old
+            OPERATIONS["accept"](desk)
+        assert seen(desk) == old | REVOKED
+    assert was_new == sorted(was_new)
+    assert set(was_new) == {False, True}
 
 
 def test_l10_killed_by_the_kernel_while_the_repository_is_made(tmp_path: Path) -> None:

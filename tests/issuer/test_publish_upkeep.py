@@ -11,6 +11,7 @@ from tuf.api.exceptions import DownloadError
 import verifier
 from issuer.errors import PublishRefused, SettingsError
 from issuer.publish import Lifetimes, Publisher, Refusal, write_bundle
+from tests.issuer.conftest import OpenDesk
 from tests.issuer.repository_reader import APPROVED, Desk, list_of
 from tests.simulator import NOW
 
@@ -20,8 +21,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path).open("AUS")
+def desk(tmp_path: Path, open_desk: OpenDesk) -> Desk:
+    return open_desk(tmp_path, "AUS")
 
 
 def refused(code: Refusal, call: Callable[[], object]) -> None:
