@@ -6,11 +6,13 @@ trusted, and nothing here writes.
 
 import re
 import struct
+import threading
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -71,11 +73,19 @@ class _Counting(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         self.requests += 1
-        for chunk in self._read(url):
-            if time.monotonic() - self._started > MAX_SECONDS:
-                raise DownloadError(f"took longer than {MAX_SECONDS:.0f} s")
+        chunks = self._read(url)
+        while chunk := self._next(chunks):
+            if self._seconds_left() <= 0:
+                raise _too_slow()
             self.received += len(chunk)
             yield chunk
+
+    def _seconds_left(self) -> float:
+        return self._started + MAX_SECONDS - time.monotonic()
+
+    def _next(self, chunks: Iterator[bytes]) -> bytes:
+        """Return the next bytes, or none at the end."""
+        return next(chunks, b"")
 
     def _read(self, url: str) -> Iterator[bytes]:
         raise NotImplementedError
@@ -99,9 +109,12 @@ class FolderFetcher(_Counting):
         path = self._folder / self._inner_path(url)
         if not path.is_file():  # a pipe or a device could block for ever
             raise DownloadHTTPError(f"no file {path.name}", 404)
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    yield chunk
+        except OSError as error:  # the source's fault, not the store's
+            raise DownloadError(f"{path.name}: {error.strerror}") from error
 
 
 class BundleFetcher(_Counting):
@@ -135,6 +148,12 @@ class MirrorFetcher(_Counting):
 
     def _read(self, url: str) -> Iterator[bytes]:
         self._inner_path(url)
+        try:
+            yield from self._get(url)
+        except urllib3.exceptions.HTTPError as error:
+            raise DownloadError(" ".join(str(error).split())) from error
+
+    def _get(self, url: str) -> Iterator[bytes]:
         answer = self._pool.request(
             "GET",
             url,
@@ -146,9 +165,34 @@ class MirrorFetcher(_Counting):
         try:
             if answer.status != 200:
                 raise DownloadHTTPError(f"answer {answer.status}", answer.status)
-            yield from answer.stream(_CHUNK, decode_content=False)
+            # What has come, however little: waiting for more would outlast the limit.
+            while chunk := answer.read1(_CHUNK, decode_content=False):
+                yield chunk
         finally:
-            answer.release_conn()
+            answer.close()  # one that has been read to its end stays open for the next
+
+    def _next(self, chunks: Iterator[bytes]) -> bytes:
+        """Wait in a thread: a server may send name, key or head a byte at a time."""
+        found: SimpleQueue[bytes | Exception] = SimpleQueue()
+
+        def read() -> None:
+            try:
+                found.put(next(chunks, b""))
+            except Exception as error:  # noqa: BLE001  # raised below
+                found.put(error)
+
+        threading.Thread(target=read, daemon=True).start()
+        try:
+            chunk = found.get(timeout=max(0.0, self._seconds_left()))
+        except Empty as error:
+            raise _too_slow() from error
+        if isinstance(chunk, Exception):
+            raise chunk
+        return chunk
+
+
+def _too_slow() -> DownloadError:
+    return DownloadError(f"took longer than {MAX_SECONDS:.0f} s")
 
 
 def open_source(source: str | Path) -> _Counting:
