@@ -122,6 +122,10 @@ class _UpdaterAt(Updater):
         super().__init__(*arguments, **options)
         self.moment = self._trusted_set.reference_time = moment
 
+    def role(self, name: str) -> Targets:
+        """Return the metadata of an economy's role, verified, whatever it lists."""
+        return self._load_targets(name, Targets.type)
+
 
 class _Collector:
     """Reads on from a refreshed updater."""
@@ -187,8 +191,9 @@ class _Collector:
             }
 
     def _new_of_economy(self, role: str) -> dict[str, bytes]:
-        self._updater.get_targetinfo(f"{role}/issuer.json")
-        signed = self._read(role, Targets)
+        signed = self._updater.role(role)
+        if signed.delegations:
+            raise RepositoryError(f"{role} delegates further, which is not its right")
         names = [name for name in sorted(signed.targets) if self._is_its(name, role)]
         found = {name: self._document(name) for name in names}
         documents = {name: data for name, data in found.items() if data is not None}
@@ -241,6 +246,8 @@ class _Collector:
 
 def _roles(targets: Targets) -> list[str]:
     delegations = targets.delegations
+    if delegations and delegations.succinct_roles:
+        raise SyncError("hashed bins are delegated to, not economies")
     roles = (delegations.roles or {}) if delegations else {}
     for name, role in roles.items():
         if not _ROLE.fullmatch(name):
