@@ -38,7 +38,7 @@ _NO_FALL = 2**40
 _ONE_ECONOMY_S = (RepositoryError, DownloadHTTPError, DownloadLengthMismatchError)
 """What is wrong with one economy's files; a dead network is everybody's."""
 _CONFIG = UpdaterConfig(
-    max_root_rotations=64,
+    max_root_rotations=1024,  # since the first root: an installation lives for years
     max_delegations=64,
     root_max_length=64 * 1024,
     timestamp_max_length=16 * 1024,
@@ -89,6 +89,7 @@ def collect(source: str | Path, metadata: Path, root: bytes, wish: Wish) -> Coll
         SyncError: See `TrustStore.sync`.
     """
     fetcher = open_source(source)
+    _lay_out_roots(metadata)
     try:
         updater = _UpdaterAt(
             max(wish.now, wish.floor.moment),
@@ -103,7 +104,7 @@ def collect(source: str | Path, metadata: Path, root: bytes, wish: Wish) -> Coll
         raise SyncError(f"the root is not usable: {error}") from error
     try:
         updater.refresh()
-        return _Collector(updater, fetcher, metadata, wish).collect()
+        found = _Collector(updater, fetcher, metadata, wish).collect()
     except BadVersionNumberError as error:
         fall = wish.floor.first_fall_of(Floor(time=_offered_time(fetcher)))
         raise SyncError(
@@ -113,6 +114,22 @@ def collect(source: str | Path, metadata: Path, root: bytes, wish: Wish) -> Coll
         raise SyncError(f"not properly signed, or ended: {error}") from error
     except DownloadError as error:
         raise SyncError(f"cannot be fetched: {error}") from error
+    _pick_up_roots(metadata)
+    return found
+
+
+def _lay_out_roots(metadata: Path) -> None:
+    """Put the roots that are known where python-tuf looks for them."""
+    history = metadata / "root_history"
+    history.mkdir()
+    for path in metadata.glob("*.root.json"):
+        path.rename(history / path.name)
+
+
+def _pick_up_roots(metadata: Path) -> None:
+    """Put the roots beside what else is kept, so that none is fetched twice."""
+    for path in (metadata / "root_history").iterdir():
+        path.rename(metadata / path.name)
 
 
 class _UpdaterAt(Updater):
