@@ -20,7 +20,7 @@ from tuf.api.exceptions import (
     DownloadLengthMismatchError,
     RepositoryError,
 )
-from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Key, Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
@@ -166,6 +166,8 @@ class _Collector:
         snapshot = self._read("snapshot", Snapshot)
         targets = self._read("targets", Targets)
         signed = (root, timestamp, snapshot, targets)
+        _check_keys(root.keys)
+        _check_keys(targets.delegations.keys if targets.delegations else {})
         self._versions = {each.type: each.version for each in signed}
         issued_at = _issued_at(timestamp)
         # What is dated later than our clock must not bar what is dated right.
@@ -259,6 +261,14 @@ class _Collector:
         """Return metadata that the updater has just verified and stored."""
         path = self._metadata / f"{role}.json"
         return Metadata[Any].from_bytes(path.read_bytes()).signed
+
+
+def _check_keys(keys: Mapping[str, Key]) -> None:
+    """Refuse a key of two ids, which python-tuf would count as two signers."""
+    texts = [" ".join(map(str, key.keyval.values())) for key in keys.values()]
+    texts = ["".join(text.split()).casefold() for text in texts]
+    if len(set(texts)) != len(texts):
+        raise SyncError("one key under two ids")
 
 
 def _roles(targets: Targets) -> list[str]:
