@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import (
     DelegatedRole,
@@ -145,11 +146,26 @@ class Scene:
         (self.folder / "metadata").mkdir(parents=True, exist_ok=True)
         (self.folder / "metadata" / f"{name}.json").write_bytes(data)
 
-    def edit(self, name: str, change: Callable[[dict[str, Any]], object]) -> None:
-        """Change a published file behind its signatures."""
+    def edit(
+        self,
+        name: str,
+        change: Callable[[dict[str, Any]], object],
+        *,
+        signers: Iterable[CryptoSigner] = (),
+    ) -> None:
+        """Change a published file as no library would, and sign it if asked to."""
         path = self.folder / "metadata" / f"{name}.json"
         content = json.loads(path.read_bytes())
         change(content)
+        for signer in signers:
+            data = encode_canonical(content["signed"])
+            assert data is not None
+            key_id, value = (
+                signer.public_key.keyid,
+                signer.sign(data.encode()).signature,
+            )
+            others = [each for each in content["signatures"] if each["keyid"] != key_id]
+            content["signatures"] = [*others, {"keyid": key_id, "sig": value}]
         path.write_bytes(json.dumps(content).encode())
 
     def remove(self, name: str) -> None:
@@ -206,7 +222,7 @@ class Device:
         source = arguments.pop("source", self.scene.folder)
         return self.store.sync(source, root=self.first_root, now=now, **arguments)
 
-    def refuses(self, match: str = "", now: datetime = NOW, **arguments: Any) -> None:
+    def refuses(self, match: str = ".", now: datetime = NOW, **arguments: Any) -> None:
         """Check that an update is refused in one line, and that nothing has moved."""
         before = self.held()
         with pytest.raises(verifier.SyncError, match=match) as caught:
