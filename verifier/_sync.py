@@ -21,7 +21,7 @@ from tuf.api.exceptions import (
     DownloadLengthMismatchError,
     RepositoryError,
 )
-from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Key, Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
@@ -39,7 +39,7 @@ _NO_FALL = 2**40
 _ONE_ECONOMY_S = (RepositoryError, DownloadHTTPError, DownloadLengthMismatchError)
 """What is wrong with one economy's files; a dead network is everybody's."""
 _CONFIG = UpdaterConfig(
-    max_root_rotations=64,
+    max_root_rotations=1024,  # since the first root: an installation lives for years
     max_delegations=64,
     root_max_length=64 * 1024,
     timestamp_max_length=16 * 1024,
@@ -94,6 +94,7 @@ def collect(source: str | Path, metadata: Path, root: bytes, wish: Wish) -> Coll
 
 
 def _collect(fetcher: _Counting, metadata: Path, root: bytes, wish: Wish) -> Collected:
+    _lay_out_roots(metadata)
     try:
         updater = _UpdaterAt(
             max(wish.now, wish.floor.moment),
@@ -108,7 +109,7 @@ def _collect(fetcher: _Counting, metadata: Path, root: bytes, wish: Wish) -> Col
         raise SyncError(f"the root is not usable: {error}") from error
     try:
         updater.refresh()
-        return _Collector(updater, fetcher, metadata, wish).collect()
+        found = _Collector(updater, fetcher, metadata, wish).collect()
     except BadVersionNumberError as error:
         fall = wish.floor.first_fall_of(Floor(time=_offered_time(fetcher)))
         raise SyncError(
@@ -118,6 +119,22 @@ def _collect(fetcher: _Counting, metadata: Path, root: bytes, wish: Wish) -> Col
         raise SyncError(f"not properly signed, or ended: {error}") from error
     except DownloadError as error:
         raise SyncError(f"cannot be fetched: {error}") from error
+    _pick_up_roots(metadata)
+    return found
+
+
+def _lay_out_roots(metadata: Path) -> None:
+    """Put the roots that are known where python-tuf looks for them."""
+    history = metadata / "root_history"
+    history.mkdir()
+    for path in metadata.glob("*.root.json"):
+        path.rename(history / path.name)
+
+
+def _pick_up_roots(metadata: Path) -> None:
+    """Put the roots beside what else is kept, so that none is fetched twice."""
+    for path in (metadata / "root_history").iterdir():
+        path.rename(metadata / path.name)
 
 
 class _UpdaterAt(Updater):
@@ -126,6 +143,10 @@ class _UpdaterAt(Updater):
     def __init__(self, moment: datetime, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.moment = self._trusted_set.reference_time = moment
+
+    def role(self, name: str) -> Targets:
+        """Return the metadata of an economy's role, verified, whatever it lists."""
+        return self._load_targets(name, Targets.type)
 
 
 class _Collector:
@@ -150,6 +171,8 @@ class _Collector:
         snapshot = self._read("snapshot", Snapshot)
         targets = self._read("targets", Targets)
         signed = (root, timestamp, snapshot, targets)
+        _check_keys(root.keys)
+        _check_keys(targets.delegations.keys if targets.delegations else {})
         self._versions = {each.type: each.version for each in signed}
         issued_at = _issued_at(timestamp)
         # What is dated later than our clock must not bar what is dated right.
@@ -192,8 +215,9 @@ class _Collector:
             }
 
     def _new_of_economy(self, role: str) -> dict[str, bytes]:
-        self._updater.get_targetinfo(f"{role}/issuer.json")
-        signed = self._read(role, Targets)
+        signed = self._updater.role(role)
+        if signed.delegations:
+            raise RepositoryError(f"{role} delegates further, which is not its right")
         names = [name for name in sorted(signed.targets) if self._is_its(name, role)]
         found = {name: self._document(name) for name in names}
         documents = {name: data for name, data in found.items() if data is not None}
@@ -244,8 +268,18 @@ class _Collector:
         return Metadata[Any].from_bytes(path.read_bytes()).signed
 
 
+def _check_keys(keys: Mapping[str, Key]) -> None:
+    """Refuse a key of two ids, which python-tuf would count as two signers."""
+    texts = [" ".join(map(str, key.keyval.values())) for key in keys.values()]
+    texts = ["".join(text.split()).casefold() for text in texts]
+    if len(set(texts)) != len(texts):
+        raise SyncError("one key under two ids")
+
+
 def _roles(targets: Targets) -> list[str]:
     delegations = targets.delegations
+    if delegations and delegations.succinct_roles:
+        raise SyncError("hashed bins are delegated to, not economies")
     roles = (delegations.roles or {}) if delegations else {}
     for name, role in roles.items():
         if not _ROLE.fullmatch(name):

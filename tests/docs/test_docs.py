@@ -64,3 +64,16 @@ def test_links_between_documents_hold() -> None:
     for page in [*DOCS.rglob("*.md"), *root.glob("*.md"), *root.glob("tests/**/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_conformance_table_names_tests_that_exist() -> None:
+    """docs/tuf-conformance.md: the last column of each row is our own tests."""
+    rows = re.findall(
+        r"^\|.*\|([^|]*)\|$", (DOCS / "tuf-conformance.md").read_text(), re.MULTILINE
+    )
+    named = {name for cell in rows for name in re.findall(r"`(test_\w+)`", cell)}
+    tests = "\n".join(
+        path.read_text() for path in (DOCS.parent / "tests").rglob("test_*.py")
+    )
+    assert len(named) > 40
+    assert {name for name in named if f"def {name}(" not in tests} == set()
