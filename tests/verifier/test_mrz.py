@@ -490,9 +490,9 @@ def test_no_well_checked_nonsense_raises_anything_else(fields: dict[str, str]) -
 @pytest.mark.parametrize("unit", ["A", "\n", " ", "<\n", "\ud800", "\uff11", " \n \t"])
 def test_huge_text_is_refused_at_once(unit: str) -> None:
     """A megabyte is not looked at."""
-    started = time.perf_counter()
+    started = time.thread_time()
     error_of(unit * (2**20 // len(unit)))
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_the_bound_leaves_room_for_white_space() -> None:

@@ -335,9 +335,9 @@ def test_d4_long_lists_are_refused_at_once(
     content = document("SGP/policy.json")
     assert trust_with("SGP/policy.json", content | rows(512)).problems == ()
     for count in (513, 9000):
-        started = time.perf_counter()
+        started = time.thread_time()
         trust = trust_with("SGP/policy.json", content | rows(count))
-        assert time.perf_counter() - started < 1
+        assert time.thread_time() - started < 1
         assert "more than 512" in trust.problems[0].detail
 
 

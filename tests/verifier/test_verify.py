@@ -424,9 +424,9 @@ HUGE = {
 def test_q1_oversize(text: str) -> None:
     """Nothing that claims to be huge costs memory or time."""
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.thread_time()
     found = decide(text)
-    spent, peak = time.perf_counter() - started, tracemalloc.get_traced_memory()[1]
+    spent, peak = time.thread_time() - started, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found in {"card.malformed", "card.foreign"}
     assert peak < 4 * 2**20
