@@ -236,7 +236,7 @@ def _print_sync(report: SyncReport, *, as_json: bool) -> None:
         f" changed, {report.requests} requests, {report.received} bytes"
     )
     for problem in problems:
-        print(f"  refused: {problem}")
+        print(f"  refused: {_printable(problem)}")
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -251,8 +251,13 @@ def _info(options: argparse.Namespace) -> int:
     since = f", the oldest of {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
     print(f"{len(info.lists)} lists{since}")
     for problem in info.problems:
-        print(f"  refused: {problem.document}: {problem.detail}")
+        print(f"  refused: {_printable(f'{problem.document}: {problem.detail}')}")
     return OK
+
+
+def _printable(text: str) -> str:
+    """Return it without what would move a terminal's cursor: a thief chose the name."""
+    return repr(text)[1:-1]
 
 
 def _info_object(info: StoreInfo) -> dict[str, object]:
