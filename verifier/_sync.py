@@ -27,6 +27,7 @@ from tuf.ngclient.updater import Updater
 
 from ._fetch import _Counting, open_source
 from ._floor import Floor, list_times
+from ._json import EXACT_INTEGER
 from .errors import SyncError
 from .trust import DOCUMENT_NAME, MAX_ISSUED_AHEAD, Problem
 
@@ -38,6 +39,12 @@ _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _NO_FALL = 2**40
 _ONE_ECONOMY_S = (RepositoryError, DownloadHTTPError, DownloadLengthMismatchError)
 """What is wrong with one economy's files; a dead network is everybody's."""
+MAX_FILES = 1024
+"""Documents of one economy: whoever has its key must not use up everybody's time."""
+MAX_BYTES = 16 * 2**20
+"""Of one economy's documents together, and its files that no device wants."""
+MAX_FILE = 4 * 2**20
+"""Bytes of one document."""
 _CONFIG = UpdaterConfig(
     max_root_rotations=1024,  # since the first root: an installation lives for years
     max_delegations=64,
@@ -171,6 +178,8 @@ class _Collector:
         snapshot = self._read("snapshot", Snapshot)
         targets = self._read("targets", Targets)
         signed = (root, timestamp, snapshot, targets)
+        for each in signed:
+            _check_version(each.version)
         _check_keys(root.keys)
         _check_keys(targets.delegations.keys if targets.delegations else {})
         self._versions = {each.type: each.version for each in signed}
@@ -216,6 +225,10 @@ class _Collector:
 
     def _new_of_economy(self, role: str) -> dict[str, bytes]:
         signed = self._updater.role(role)
+        _check_version(signed.version)
+        lengths = [listed.length for listed in signed.targets.values()]
+        if len(lengths) > MAX_FILES or sum(lengths) > MAX_BYTES:
+            raise RepositoryError(f"{role} lists more than a device can hold")
         if signed.delegations:
             raise RepositoryError(f"{role} delegates further, which is not its right")
         names = [name for name in sorted(signed.targets) if self._is_its(name, role)]
@@ -242,6 +255,8 @@ class _Collector:
         info = self._updater.get_targetinfo(name)
         if info is None:
             raise RepositoryError(f"{name} is listed nowhere")
+        if info.length > MAX_FILE:
+            raise RepositoryError(f"{name} is longer than 4 MiB")
         known = self._wish.known.get(name)
         if known is not None:
             try:
@@ -266,6 +281,12 @@ class _Collector:
         """Return metadata that the updater has just verified and stored."""
         path = self._metadata / f"{role}.json"
         return Metadata[Any].from_bytes(path.read_bytes()).signed
+
+
+def _check_version(version: int) -> None:
+    """Refuse a number that the mark could be written with, but not read again."""
+    if version > EXACT_INTEGER:
+        raise RepositoryError("a version is beyond 2**53")
 
 
 def _check_keys(keys: Mapping[str, Key]) -> None:

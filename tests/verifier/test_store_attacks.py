@@ -5,19 +5,22 @@ that economy alone. The ids are those of area D, trust distribution.
 """
 
 import json
+import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import TargetFile
 
 import verifier
 from issuer.documents import issuer_document
 from issuer.keys import KeyRecord, KeyUse
 from tests.simulator import NOW, SCHEME, FixedSigner, World, compact_json
-from tests.verifier.tuf_scene import NEWS, Device, Scene
+from tests.verifier.tuf_scene import NEWS, TOP, Device, Scene
+from verifier import cli
 
 WORLD = World(economies=["AUS", "NZL"])
 DAY = timedelta(days=1)
@@ -352,3 +355,112 @@ def test_d9_d13_a_delegation_to_another_economys_role(
     assert problems(report) == ["AUS"]
     assert "delegates further" in report.problems[0].detail
     assert outcome(device, "AUS") == outcome(device, "NZL") == "accepted"
+
+
+HUGE = 2**30
+
+
+@pytest.mark.parametrize(
+    ("lengths", "detail"),
+    [
+        ([HUGE], "AUS lists more"),
+        ([5 * 2**20], "longer than 4 MiB"),
+        ([4 * 2**20] * 5, "AUS lists more"),
+        ([0] * 1025, "AUS lists more"),
+    ],
+)
+def test_d4_d6_an_economy_that_lists_too_much(
+    scene: Scene, device: Device, lengths: list[int], detail: str
+) -> None:
+    """Too long or too many: nothing of it is fetched; the others have their news."""
+    device.sync()
+    news(scene)
+    part = scene.economies["AUS"]
+    for number, length in enumerate(lengths, 100):
+        name = f"AUS/status/{number}.jwt"
+        part.targets[name] = TargetFile(length, {"sha256": "0" * 64}, name)
+        path = scene.folder / "targets/AUS/status" / f"{'0' * 64}.{number}.jwt"
+        path.touch()
+        os.truncate(path, length)
+    scene.publish("AUS", "snapshot", "timestamp")
+    report = device.sync()
+    assert problems(report) == ["AUS"]
+    assert detail in report.problems[0].detail
+    assert report.received < 2**20
+    assert device.held()["NZL"] == 2
+    assert outcome(device, "AUS") == outcome(device, "NZL") == "accepted"
+
+
+def test_d4_a_scheme_without_end(scene: Scene, device: Device) -> None:
+    """Not even the scheme may be longer than a device can read back."""
+    device.sync()
+    scene.documents["scheme.json"] += b" " * (4 * 2**20)
+    news(scene)
+    device.refuses("longer than 4 MiB")
+
+
+def test_q9_d6_a_name_that_would_move_the_cursor(
+    tmp_path: Path,
+    scene: Scene,
+    device: Device,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A thief's name is shown, not obeyed: no escape, no new line, no direction."""
+    own = scene.economies["AUS"].targets
+    own["AUS/\x1b[2J\n  all is well\u202e"] = own["AUS/issuer.json"]
+    scene.publish("AUS", "snapshot", "timestamp")
+    root = tmp_path / "root.json"
+    root.write_bytes(device.first_root)
+    where = ["--store", str(device.folder)]
+    source = ["--from", str(scene.folder), "--root", str(root)]
+    assert cli.main(["sync", *where, *source]) == 0
+    assert cli.main(["info", *where]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("\\x1b[2J\\n  all is well\\u202e") == 2
+    assert not {"\x1b", "\u202e"} & set(shown)
+    assert "\n  all is well" not in shown
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "AUS"])
+@pytest.mark.parametrize("version", [2**53, 2**53 + 1, 10**99])
+def test_d1_d5_versions_that_no_mark_can_hold(
+    scene: Scene, device: Device, role: str, version: int
+) -> None:
+    """A thief cannot spoil the mark with a number: not even by trying twice."""
+    is_good = version == 2**53
+    device.sync()
+    scene.part(role).version = version - 1
+    for _ in range(1 if is_good else 2):
+        scene.publish(*dict.fromkeys([role, *NEWS]))
+        if is_good:
+            assert device.sync().problems == ()
+        elif role == "AUS":
+            assert problems(device.sync()) == ["AUS"]
+        else:
+            device.refuses("beyond 2")
+    assert device.store._floor().versions[role] == (version if is_good else 1)
+    assert outcome(device) == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_refused"),
+    [
+        ("9999-12-31T23:59:58Z", True),
+        ("9999-12-30T00:00:00Z", False),
+        ("9999-12-01T00:00:00Z", False),
+        ("0001-01-01T00:00:00Z", True),
+    ],
+)
+def test_d5_moments_at_the_end_of_the_calendar(
+    scene: Scene, device: Device, moment: str, is_refused: bool
+) -> None:
+    """A thief's date is an answer of the device, never an error of it."""
+    scene.timestamp.unrecognized_fields = {"x-abtc-issued-at": moment}
+    for role in TOP:
+        scene.part(role).expires = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    scene.publish("root", *NEWS)
+    if is_refused:
+        device.refuses()
+    else:
+        device.sync()
+        assert outcome(device) == "time.clock"
