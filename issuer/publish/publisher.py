@@ -194,9 +194,6 @@ class Publisher:
 
         Not checked: who the approvers are, and that a fact of the scheme is true.
         """
-        if role != TARGETS:
-            check_economy(role)
-        check_names(role, documents)
         with self._drafting(now) as draft:
             shrinks = self._check(draft, role, documents, now)
             check_approved(shrinks, approvals)

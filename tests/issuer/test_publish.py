@@ -11,10 +11,12 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
+from issuer.documents import policy_document
 from issuer.errors import KeyFileError, PublishRefused
 from issuer.jws import new_private_key
 from issuer.keys import read_private_key
 from issuer.publish import Lifetimes, Publisher, Refusal, locked, write_bundle
+from issuer.publish.draft import Draft
 from tests.issuer.conftest import OpenDesk
 from tests.issuer.repository_reader import (
     APPROVED,
@@ -23,7 +25,7 @@ from tests.issuer.repository_reader import (
     list_of,
     scheme,
 )
-from tests.simulator import NOW
+from tests.simulator import NOW, SCHEME
 
 STATUS = "AUS/status/1.jwt"
 OVERLAY = "AUS/overlay/SGP/1.jwt"
@@ -110,6 +112,18 @@ def test_only_what_changed_is_signed_anew(desk: Desk) -> None:
     assert desk.device().read(STATUS) == {STATUS: documents[STATUS]}
 
 
+def test_every_kind_of_document_may_change(desk: Desk) -> None:
+    """A policy and keys of later moments take the place of those before."""
+    later = {
+        "AUS/policy.json": policy_document(SCHEME, "AUS", issued_at=NOW),
+        "AUS/issuer.json": issuer_json(("AUS-card", "card"), ("AUS-status", "status")),
+        STATUS: list_of({7: 1}),
+        OVERLAY: list_of({7: 1}, OVERLAY),
+    }
+    desk.publish("AUS", later)
+    assert desk.device().read(*later) == later
+
+
 def test_the_same_documents_may_be_published_again(desk: Desk) -> None:
     """No document is written, but the role lives longer."""
     done = desk.publish("AUS", desk.documents(), now=LATER)
@@ -155,6 +169,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     assert desk.publisher().init(scheme(), now=NOW, dry_run=True).is_dry_run
     assert not desk.public.exists()
+    assert not list(desk.keys.iterdir())
     desk.open("AUS")
     before = desk.files(), sorted(desk.keys.iterdir()), desk.journal()
     less = {name: data for name, data in desk.documents().items() if name != STATUS}
@@ -753,6 +768,47 @@ def test_d3_d6_what_a_role_s_thief_puts_in_its_place(desk: Desk) -> None:
     not_built_on(desk)
 
 
+def say(desk: Desk, change: Callable[[Draft], object]) -> None:
+    """What a thief of the snapshot's and the timestamp's key says."""
+    with desk.publisher()._drafting(NOW) as draft:
+        change(draft)
+        draft.seal()
+        for path, data in draft.files:
+            (desk.public / path).write_bytes(data)
+
+
+def count_up(draft: Draft) -> None:
+    draft.repository.snapshot.signed.meta["AUS.json"].version = 99
+
+
+def forget_targets(draft: Draft) -> None:
+    del draft.repository.snapshot.signed.meta["targets.json"]
+
+
+def forget_economy(draft: Draft) -> None:
+    del draft.repository.snapshot.signed.meta["AUS.json"]
+
+
+@pytest.mark.parametrize("change", [count_up, forget_targets, forget_economy])
+def test_d3_d5_what_a_thief_of_the_online_keys_says(
+    desk: Desk, change: Callable[[Draft], None]
+) -> None:
+    """Versions that the role itself does not say, or roles that are gone."""
+    role = (desk.public / "metadata/2.AUS.json").read_bytes()
+    (desk.public / "metadata/99.AUS.json").write_bytes(role)
+    say(desk, change)
+    not_built_on(desk)
+
+
+def test_d5_j7_a_timestamp_of_another_type(desk: Desk) -> None:
+    """The timestamp's key signs a role's metadata: not a timestamp."""
+    other = desk.publisher()._load().targets["AUS"]
+    other.signatures.clear()
+    sign(desk, "timestamp", other)
+    write(desk, "timestamp.json", other)
+    not_built_on(desk)
+
+
 def test_d1_another_s_first_root_is_refused(desk: Desk, tmp_path: Path) -> None:
     """A whole other repository, correct in itself, is not the one made here."""
     (tmp_path / "other").mkdir()
@@ -769,8 +825,11 @@ def test_d1_another_s_first_root_is_refused(desk: Desk, tmp_path: Path) -> None:
 def test_d3_a_changed_document_is_found(desk: Desk) -> None:
     """A list that is not the one signed is nothing to compare a new one with."""
     (path,) = (desk.public / "targets/AUS/status").iterdir()
-    path.write_bytes(list_of({}))
-    refused(Refusal.REPOSITORY_DAMAGED, lambda: desk.publish("AUS", desk.documents()))
+    for spoil in (lambda: path.write_bytes(list_of({})), path.unlink):
+        spoil()
+        refused(
+            Refusal.REPOSITORY_DAMAGED, lambda: desk.publish("AUS", desk.documents())
+        )
 
 
 def test_without_its_journal_nothing_is_published(desk: Desk) -> None:
@@ -802,6 +861,18 @@ def test_one_publisher_at_a_time(desk: Desk) -> None:
             lambda: desk.publisher().refresh_timestamp(now=LATER),
         )
     desk.publisher().refresh_timestamp(now=LATER)
+
+
+def test_where_nothing_is_nothing_is_published(tmp_path: Path) -> None:
+    """A wrong folder is told in one line, and is not made."""
+    desk = Desk(tmp_path)
+    for call in (
+        lambda: desk.publisher().refresh_timestamp(now=NOW),
+        lambda: desk.publish("AUS", desk.documents()),
+        desk.publisher().status,
+    ):
+        refused(Refusal.REPOSITORY_DAMAGED, call)
+    assert not desk.public.exists()
 
 
 def test_a_repository_is_made_once(desk: Desk, tmp_path: Path) -> None:
