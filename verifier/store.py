@@ -130,7 +130,7 @@ class TrustStore:
             version=newest.version,
             issued_at=newest.issued_at,
             expires_at=newest.expires_at,
-            time_floor=self._floor().raised_by(newest.floor).moment,
+            time_floor=self._floor().moment,
         )
         if mark and mark[0] == newest.folder:
             self._loaded = (mark, trust)
@@ -151,7 +151,7 @@ class TrustStore:
             version=newest.version,
             issued_at=newest.issued_at,
             expires_at=newest.expires_at,
-            time_floor=self._floor().raised_by(newest.floor).moment,
+            time_floor=max(newest.issued_at, self._floor().moment),
             lists=MappingProxyType(lists),
             problems=newest.problems,
         )

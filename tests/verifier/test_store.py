@@ -424,6 +424,7 @@ def test_t3_a_slow_clock_is_told(store: TrustStore, repository: Repository) -> N
     (problem,) = sync(store, repository, now=back).problems
     assert problem.document == "timestamp.json"
     assert "this device's clock is slow" in problem.detail
+    assert store.info().time_floor == repository.issued_at
     shown = WORLD.show(WORLD.card(), at=back)
     found = WORLD.verify(shown, trust=store.load(), now=back)
     assert isinstance(found, verifier.Undecided)
