@@ -231,6 +231,17 @@ def test_d6_what_a_thief_wrote_stops_nobody_else(desk: Desk, garbage: bytes) -> 
     refused(Refusal.REPOSITORY_DAMAGED, lambda: desk.publish("AUS", desk.documents()))
 
 
+def test_d6_a_thief_s_listing_without_a_usable_hash(desk: Desk) -> None:
+    """Told in one line, to the economy that was robbed."""
+    with desk.publisher()._drafting(NOW) as draft:
+        listed = draft.repository.targets["AUS"].signed.targets[STATUS]
+        listed.hashes = {"sha512": "0" * 128}
+        draft.sign_targets("AUS")
+        draft.seal()
+        desk.publisher()._commit(draft, "forged", dry_run=False)
+    refused(Refusal.REPOSITORY_DAMAGED, lambda: desk.publish("AUS", desk.documents()))
+
+
 def steal(desk: Desk, documents: dict[str, bytes]) -> None:
     """Sign with the key of AUS what the publisher would refuse."""
     publisher = desk.publisher()
@@ -353,6 +364,17 @@ def test_d1_a_document_never_goes_back(desk: Desk, issued_at: str | None) -> Non
     """Another scheme needs a later ``issued_at``, readable as before."""
     documents = {"scheme.json": scheme(issued_at=issued_at, more=1)}
     refused(Refusal.BACK_DOCUMENT, lambda: desk.publish("targets", documents))
+
+
+def test_a_document_without_a_moment_may_change(desk: Desk) -> None:
+    """It need not say when it was issued."""
+    desk.publisher().add_economy("CHL", now=NOW)
+    policy = json.loads(policy_document(SCHEME, "CHL", issued_at=NOW))
+    del policy["issued_at"]
+    for more in range(2):
+        changed = {"CHL/policy.json": json.dumps({**policy, "more": more}).encode()}
+        desk.publish("CHL", desk.documents("CHL") | changed)
+        assert desk.device().read(*changed) == changed
 
 
 def test_d1_a_publication_never_goes_back(desk: Desk) -> None:
@@ -588,6 +610,30 @@ def test_d7_two_of_three_are_enough(desk: Desk, tmp_path: Path) -> None:
     assert desk.device().read("scheme.json") == {"scheme.json": scheme()}
 
 
+def test_d7_devices_ask_the_old_root_s_keys_as_well(desk: Desk) -> None:
+    """A root that only new keys could sign would lock every device out."""
+    lost, retired, _ = desk.key_files("root")
+    lost.unlink()
+    desk.publisher().rotate_key("root", retire=retired.name.split(".")[1], now=NOW)
+    assert desk.device().read("scheme.json")
+    names = {key_id[:16] for key_id in roots(desk)}
+    held = [path for path in desk.key_files("root") if path.name.split(".")[1] in names]
+    held[0].unlink()
+    before = desk.files()
+    refused(
+        Refusal.THRESHOLD_UNMET,
+        lambda: desk.publisher().rotate_key(
+            "root", retire=lost.name.split(".")[1], now=NOW
+        ),
+    )
+    assert desk.files() == before
+
+
+def roots(desk: Desk) -> list[str]:
+    roles = {each.role: each for each in desk.publisher().status().roles}
+    return [key.key_id for key in roles["root"].keys]
+
+
 @pytest.mark.parametrize("begins", [None, "", "zz"])
 def test_a_key_is_named_by_how_it_begins(desk: Desk, begins: str | None) -> None:
     """Of three keys, one must be meant."""
@@ -789,11 +835,20 @@ def forget_economy(draft: Draft) -> None:
     del draft.repository.snapshot.signed.meta["AUS.json"]
 
 
-@pytest.mark.parametrize("change", [count_up, forget_targets, forget_economy])
+def say_nothing_is_revoked(draft: Draft) -> None:
+    role = draft.repository.targets["AUS"]
+    role.signed.version = 3
+    role.signed.targets.clear()
+    draft._list("AUS", role, draft._write("AUS", role))
+
+
+@pytest.mark.parametrize(
+    "change", [count_up, forget_targets, forget_economy, say_nothing_is_revoked]
+)
 def test_d3_d5_what_a_thief_of_the_online_keys_says(
     desk: Desk, change: Callable[[Draft], None]
 ) -> None:
-    """Versions that the role itself does not say, or roles that are gone."""
+    """Versions that a role does not say, roles that are gone, documents of nobody."""
     role = (desk.public / "metadata/2.AUS.json").read_bytes()
     (desk.public / "metadata/99.AUS.json").write_bytes(role)
     say(desk, change)
@@ -843,6 +898,26 @@ def test_without_its_journal_nothing_is_published(desk: Desk) -> None:
     refused(Refusal.JOURNAL_DAMAGED, lambda: refresh(now=LATER))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"{}",
+        b'{"event": "published"}',
+        b'{"event": "published", "at": "yesterday"}',
+        b'{"event": "published", "at": "2030-01-15T12:00:00Z", "versions": [1]}',
+    ],
+)
+def test_a_journal_that_was_edited_is_no_memory(desk: Desk, line: bytes) -> None:
+    """A line that the publisher has not written is told; nothing is guessed."""
+    with (desk.keys / "journal.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    refused(
+        Refusal.JOURNAL_DAMAGED,
+        lambda: desk.publisher().refresh_timestamp(now=LATER),
+    )
+
+
 def test_r4_a_torn_line_of_the_journal_is_taken_away(desk: Desk) -> None:
     """A power cut leaves half a line; the next one is whole."""
     path = desk.keys / "journal.jsonl"
@@ -878,7 +953,11 @@ def test_where_nothing_is_nothing_is_published(tmp_path: Path) -> None:
 def test_a_repository_is_made_once(desk: Desk, tmp_path: Path) -> None:
     """Also where the folder was lost: devices know the first root."""
     init = desk.publisher().init
-    refused(Refusal.REPOSITORY_EXISTS, lambda: init(scheme(), now=LATER))
+    for given in ({}, {"dry_run": True}):
+        refused(
+            Refusal.REPOSITORY_EXISTS,
+            lambda: init(scheme(), now=LATER, **given),  # noqa: B023
+        )
     desk.public.rename(tmp_path / "lost")
     refused(Refusal.REPOSITORY_EXISTS, lambda: init(scheme(), now=LATER))
     refused(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from securesystemslib.signer import SSlibKey
 
 import verifier
 from issuer import cli
@@ -211,6 +212,13 @@ def test_d6_d8_d11_foreign_paths_are_refused_whoever_signs(
     before = desk.files()
     refused(code, lambda: accept(desk, replace(good, documents=documents)))
     assert desk.files() == before
+
+
+def test_s3_nothing_is_read_that_is_not_signed(desk: Desk, home: Home) -> None:
+    """The signature comes first: what has none is not even looked into."""
+    good = home.sign(desk.documents())
+    bad = replace(good, documents={**good.documents, "AUS/policy.json": b"{"})
+    refused(Refusal.SUBMISSION_FOREIGN, lambda: accept(desk, bad))
 
 
 def forged(desk: Desk, home: Home, changes: Mapping[str, bytes]) -> Submission:
@@ -539,6 +547,11 @@ def _public(key: Any) -> str:
     return text.decode()
 
 
+def _usual(key: Any) -> dict[str, Any]:
+    """As TUF spells it."""
+    return SSlibKey.from_crypto(key.public_key()).to_dict()
+
+
 OTHER_KEYS = {
     "P-384": ec.generate_private_key(ec.SECP384R1()),
     "Ed25519": ed25519.Ed25519PrivateKey.generate(),
@@ -554,6 +567,8 @@ NO_KEY: dict[str, Callable[[dict[str, Any]], object]] = {
     ),
     "scheme": lambda key: key.update(scheme="ed25519"),
     "keytype": lambda key: key.update(keytype="rsa"),
+    "another curve": lambda key: key.update(_usual(OTHER_KEYS["P-384"])),
+    "another kind": lambda key: key.update(_usual(OTHER_KEYS["Ed25519"])),
     "more": lambda key: key.update(x=1),
     "more in it": lambda key: key["keyval"].update(private="x"),
     "moment": lambda key: key.update({"x-abtc-since": "yesterday"}),
