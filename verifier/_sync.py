@@ -38,6 +38,12 @@ _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _NO_FALL = 2**40
 _ONE_ECONOMY_S = (RepositoryError, DownloadHTTPError, DownloadLengthMismatchError)
 """What is wrong with one economy's files; a dead network is everybody's."""
+MAX_FILES = 1024
+"""Documents of one economy: whoever has its key must not use up everybody's time."""
+MAX_BYTES = 16 * 2**20
+"""Of one economy's documents together, and its files that no device wants."""
+MAX_FILE = 4 * 2**20
+"""Bytes of one document."""
 _CONFIG = UpdaterConfig(
     max_root_rotations=1024,  # since the first root: an installation lives for years
     max_delegations=64,
@@ -216,6 +222,9 @@ class _Collector:
 
     def _new_of_economy(self, role: str) -> dict[str, bytes]:
         signed = self._updater.role(role)
+        lengths = [listed.length for listed in signed.targets.values()]
+        if len(lengths) > MAX_FILES or sum(lengths) > MAX_BYTES:
+            raise RepositoryError(f"{role} lists more than a device can hold")
         if signed.delegations:
             raise RepositoryError(f"{role} delegates further, which is not its right")
         names = [name for name in sorted(signed.targets) if self._is_its(name, role)]
@@ -242,6 +251,8 @@ class _Collector:
         info = self._updater.get_targetinfo(name)
         if info is None:
             raise RepositoryError(f"{name} is listed nowhere")
+        if info.length > MAX_FILE:
+            raise RepositoryError(f"{name} is longer than 4 MiB")
         known = self._wish.known.get(name)
         if known is not None:
             try:

@@ -252,7 +252,7 @@ def _print_sync(report: SyncReport, *, as_json: bool) -> None:
     for name in report.removed:
         print(f"  no longer published: {name}")
     for problem in problems:
-        print(f"  refused: {problem}")
+        print(f"  refused: {_printable(problem)}")
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -268,7 +268,7 @@ def _info(options: argparse.Namespace) -> int:
     since = f", the oldest of {_dated(oldest, now)}" if oldest else ""
     print(f"{len(info.lists)} lists{since}")
     for problem in info.problems:
-        print(f"  refused: {problem.document}: {problem.detail}")
+        print(f"  refused: {_printable(f'{problem.document}: {problem.detail}')}")
     return OK
 
 
@@ -279,6 +279,11 @@ def _dated(moment: datetime, now: datetime) -> str:
     size, name = next((each for each in units if seconds >= 2 * each[0]), units[-1])
     side = "ago" if now >= moment else "from now"
     return f"{moment:%Y-%m-%d %H:%M} UTC, {seconds // size:.0f} {name} {side}"
+
+
+def _printable(text: str) -> str:
+    """Return it without what would move a terminal's cursor: a thief chose the name."""
+    return repr(text)[1:-1]
 
 
 def _info_object(info: StoreInfo) -> dict[str, object]:

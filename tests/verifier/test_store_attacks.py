@@ -5,6 +5,7 @@ that economy alone. The ids are those of area D, trust distribution.
 """
 
 import json
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import TargetFile
 
 import verifier
 from issuer.documents import issuer_document
 from issuer.keys import KeyRecord, KeyUse
 from tests.simulator import NOW, SCHEME, FixedSigner, World, compact_json
 from tests.verifier.tuf_scene import NEWS, Device, Scene
+from verifier import cli
 
 WORLD = World(economies=["AUS", "NZL"])
 DAY = timedelta(days=1)
@@ -352,3 +355,67 @@ def test_d9_d13_a_delegation_to_another_economys_role(
     assert problems(report) == ["AUS"]
     assert "delegates further" in report.problems[0].detail
     assert outcome(device, "AUS") == outcome(device, "NZL") == "accepted"
+
+
+HUGE = 2**30
+
+
+@pytest.mark.parametrize(
+    ("lengths", "detail"),
+    [
+        ([HUGE], "AUS lists more"),
+        ([5 * 2**20], "longer than 4 MiB"),
+        ([4 * 2**20] * 5, "AUS lists more"),
+        ([0] * 1025, "AUS lists more"),
+    ],
+)
+def test_d4_d6_an_economy_that_lists_too_much(
+    scene: Scene, device: Device, lengths: list[int], detail: str
+) -> None:
+    """Too long or too many: nothing of it is fetched; the others have their news."""
+    device.sync()
+    news(scene)
+    part = scene.economies["AUS"]
+    for number, length in enumerate(lengths, 100):
+        name = f"AUS/status/{number}.jwt"
+        part.targets[name] = TargetFile(length, {"sha256": "0" * 64}, name)
+        path = scene.folder / "targets/AUS/status" / f"{'0' * 64}.{number}.jwt"
+        path.touch()
+        os.truncate(path, length)
+    scene.publish("AUS", "snapshot", "timestamp")
+    report = device.sync()
+    assert problems(report) == ["AUS"]
+    assert detail in report.problems[0].detail
+    assert report.received < 2**20
+    assert device.held()["NZL"] == 2
+    assert outcome(device, "AUS") == outcome(device, "NZL") == "accepted"
+
+
+def test_d4_a_scheme_without_end(scene: Scene, device: Device) -> None:
+    """Not even the scheme may be longer than a device can read back."""
+    device.sync()
+    scene.documents["scheme.json"] += b" " * (4 * 2**20)
+    news(scene)
+    device.refuses("longer than 4 MiB")
+
+
+def test_q9_d6_a_name_that_would_move_the_cursor(
+    tmp_path: Path,
+    scene: Scene,
+    device: Device,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A thief's name is shown, not obeyed: no escape, no new line, no direction."""
+    own = scene.economies["AUS"].targets
+    own["AUS/\x1b[2J\n  all is well\u202e"] = own["AUS/issuer.json"]
+    scene.publish("AUS", "snapshot", "timestamp")
+    root = tmp_path / "root.json"
+    root.write_bytes(device.first_root)
+    where = ["--store", str(device.folder)]
+    source = ["--from", str(scene.folder), "--root", str(root)]
+    assert cli.main(["sync", *where, *source]) == 0
+    assert cli.main(["info", *where]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("\\x1b[2J\\n  all is well\\u202e") == 2
+    assert not {"\x1b", "\u202e"} & set(shown)
+    assert "\n  all is well" not in shown
