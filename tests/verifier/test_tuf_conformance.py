@@ -576,7 +576,7 @@ ROOTS: dict[str, tuple[bool, list[str]]] = {
     "signatures of strangers": (True, ["b 1 dbe", "c 1 dcbe", "c 1 dce"]),
     "any three of five": (
         True,
-        ["abcde 3 ace", "abcde 3 aeb", "abcde 3 abd", "abcde 3 abd"],
+        ["abcde 3 ace", "abcde 3 aeb", "abcde 3 bda", "abcde 3 bda"],
     ),
     "one of five replaced": (True, ["abcde 3 ace", "abdef 3 aeb"]),
     "one of five replaced, in two steps": (
@@ -634,7 +634,7 @@ OTHERS: dict[str, tuple[bool, str]] = {
     "two of three": (False, "abdef 3 ae"),
     "first three of five": (True, "abcde 3 ace"),
     "second three of five": (True, "abcde 3 aeb"),
-    "third three of five": (True, "abcde 3 abd"),
+    "third three of five": (True, "abcde 3 bda"),
     "fourth three of five": (True, "abcde 3 bcd"),
     "fifth three of five": (True, "abcde 3 cde"),
 }
