@@ -27,6 +27,7 @@ from tuf.ngclient.updater import Updater
 
 from ._fetch import _Counting, open_source
 from ._floor import Floor, list_times
+from ._json import EXACT_INTEGER
 from .errors import SyncError
 from .trust import DOCUMENT_NAME, MAX_ISSUED_AHEAD, Problem
 
@@ -177,6 +178,8 @@ class _Collector:
         snapshot = self._read("snapshot", Snapshot)
         targets = self._read("targets", Targets)
         signed = (root, timestamp, snapshot, targets)
+        for each in signed:
+            _check_version(each.version)
         _check_keys(root.keys)
         _check_keys(targets.delegations.keys if targets.delegations else {})
         self._versions = {each.type: each.version for each in signed}
@@ -222,6 +225,7 @@ class _Collector:
 
     def _new_of_economy(self, role: str) -> dict[str, bytes]:
         signed = self._updater.role(role)
+        _check_version(signed.version)
         lengths = [listed.length for listed in signed.targets.values()]
         if len(lengths) > MAX_FILES or sum(lengths) > MAX_BYTES:
             raise RepositoryError(f"{role} lists more than a device can hold")
@@ -277,6 +281,12 @@ class _Collector:
         """Return metadata that the updater has just verified and stored."""
         path = self._metadata / f"{role}.json"
         return Metadata[Any].from_bytes(path.read_bytes()).signed
+
+
+def _check_version(version: int) -> None:
+    """Refuse a number that the mark could be written with, but not read again."""
+    if version > EXACT_INTEGER:
+        raise RepositoryError("a version is beyond 2**53")
 
 
 def _check_keys(keys: Mapping[str, Key]) -> None:

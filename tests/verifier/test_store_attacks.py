@@ -7,7 +7,7 @@ that economy alone. The ids are those of area D, trust distribution.
 import json
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import verifier
 from issuer.documents import issuer_document
 from issuer.keys import KeyRecord, KeyUse
 from tests.simulator import NOW, SCHEME, FixedSigner, World, compact_json
-from tests.verifier.tuf_scene import NEWS, Device, Scene
+from tests.verifier.tuf_scene import NEWS, TOP, Device, Scene
 from verifier import cli
 
 WORLD = World(economies=["AUS", "NZL"])
@@ -419,3 +419,48 @@ def test_q9_d6_a_name_that_would_move_the_cursor(
     assert shown.count("\\x1b[2J\\n  all is well\\u202e") == 2
     assert not {"\x1b", "\u202e"} & set(shown)
     assert "\n  all is well" not in shown
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "AUS"])
+@pytest.mark.parametrize("version", [2**53, 2**53 + 1, 10**99])
+def test_d1_d5_versions_that_no_mark_can_hold(
+    scene: Scene, device: Device, role: str, version: int
+) -> None:
+    """A thief cannot spoil the mark with a number: not even by trying twice."""
+    is_good = version == 2**53
+    device.sync()
+    scene.part(role).version = version - 1
+    for _ in range(1 if is_good else 2):
+        scene.publish(*dict.fromkeys([role, *NEWS]))
+        if is_good:
+            assert device.sync().problems == ()
+        elif role == "AUS":
+            assert problems(device.sync()) == ["AUS"]
+        else:
+            device.refuses("beyond 2")
+    assert device.store._floor().versions[role] == (version if is_good else 1)
+    assert outcome(device) == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_refused"),
+    [
+        ("9999-12-31T23:59:58Z", True),
+        ("9999-12-30T00:00:00Z", False),
+        ("9999-12-01T00:00:00Z", False),
+        ("0001-01-01T00:00:00Z", True),
+    ],
+)
+def test_d5_moments_at_the_end_of_the_calendar(
+    scene: Scene, device: Device, moment: str, is_refused: bool
+) -> None:
+    """A thief's date is an answer of the device, never an error of it."""
+    scene.timestamp.unrecognized_fields = {"x-abtc-issued-at": moment}
+    for role in TOP:
+        scene.part(role).expires = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    scene.publish("root", *NEWS)
+    if is_refused:
+        device.refuses()
+    else:
+        device.sync()
+        assert outcome(device) == "time.clock"
