@@ -23,7 +23,7 @@ from pathlib import Path
 from socket import gaierror, socket
 from ssl import SSLCertVerificationError, SSLError
 from typing import Any, Protocol
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tuf.api.exceptions import DownloadError, DownloadHTTPError
 from tuf.ngclient.fetcher import FetcherInterface
@@ -109,7 +109,7 @@ class _Counting(FetcherInterface):
 
     def _inner_path(self, url: str) -> str:
         """Return the path below the base, of our own characters only."""
-        path = unquote(url.removeprefix(self.base).removeprefix("/"))
+        path = url.removeprefix(self.base).removeprefix("/")
         if not _PATH.fullmatch(path) or ".." in path.split("/"):
             raise DownloadHTTPError(f"{path!r} is no path of a repository", 404)
         return path
