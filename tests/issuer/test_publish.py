@@ -16,7 +16,15 @@ from issuer.documents import policy_document
 from issuer.errors import KeyFileError, PublishRefused
 from issuer.jws import new_private_key
 from issuer.keys import read_private_key
-from issuer.publish import Journal, Lifetimes, Publisher, Refusal, locked, write_bundle
+from issuer.publish import (
+    Journal,
+    Keyring,
+    Lifetimes,
+    Publisher,
+    Refusal,
+    locked,
+    write_bundle,
+)
 from issuer.publish.draft import Draft
 from tests.issuer.conftest import OpenDesk
 from tests.issuer.repository_reader import (
@@ -661,6 +669,12 @@ def test_r7_keys_are_encrypted_and_their_owners(desk: Desk) -> None:
         desk.publisher().refresh_timestamp(now=NOW)
 
 
+def test_keys_lie_somewhere() -> None:
+    """Without a folder there is nowhere to look."""
+    with pytest.raises(ValueError, match="no folder"):
+        Keyring([], lambda _: b"")
+
+
 def test_r7_a_file_under_another_key_s_name_is_refused(desk: Desk) -> None:
     """The name says which key it is, and the key must agree."""
     (timestamp,) = desk.key_files("timestamp")
@@ -904,7 +918,8 @@ def test_without_its_journal_nothing_is_published(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"[]",
+        b"5",
+        b'["event"]',
         b"{}",
         b'{"event": "published"}',
         b'{"event": "published", "at": "yesterday"}',
