@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,15 @@ from issuer.documents import policy_document
 from issuer.errors import KeyFileError, PublishRefused
 from issuer.jws import new_private_key
 from issuer.keys import read_private_key
-from issuer.publish import Lifetimes, Publisher, Refusal, locked, write_bundle
+from issuer.publish import (
+    Journal,
+    Keyring,
+    Lifetimes,
+    Publisher,
+    Refusal,
+    locked,
+    write_bundle,
+)
 from issuer.publish.draft import Draft
 from tests.issuer.conftest import OpenDesk
 from tests.issuer.repository_reader import (
@@ -660,6 +669,12 @@ def test_r7_keys_are_encrypted_and_their_owners(desk: Desk) -> None:
         desk.publisher().refresh_timestamp(now=NOW)
 
 
+def test_keys_lie_somewhere() -> None:
+    """Without a folder there is nowhere to look."""
+    with pytest.raises(ValueError, match="no folder"):
+        Keyring([], lambda _: b"")
+
+
 def test_r7_a_file_under_another_key_s_name_is_refused(desk: Desk) -> None:
     """The name says which key it is, and the key must agree."""
     (timestamp,) = desk.key_files("timestamp")
@@ -681,6 +696,8 @@ def test_d6_a_revoked_economy_is_gone_with_the_next_timestamp(desk: Desk) -> Non
         lambda: desk.publisher().revoke_economy("AUS", now=NOW),
     )
     desk.publisher().revoke_economy("AUS", now=NOW, approvals=APPROVED)
+    top = json.loads(desk.files()["metadata/4.targets.json"])["signed"]
+    assert len(top["delegations"]["keys"]) == len(top["delegations"]["roles"]) == 1
     left = device.read(STATUS, "AUS/issuer.json", "NZL/issuer.json", "scheme.json")
     assert left.keys() == {"NZL/issuer.json", "scheme.json"}
     refused(Refusal.ECONOMY_UNKNOWN, lambda: desk.publish("AUS", desk.documents()))
@@ -901,7 +918,8 @@ def test_without_its_journal_nothing_is_published(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"[]",
+        b"5",
+        b'["event"]',
         b"{}",
         b'{"event": "published"}',
         b'{"event": "published", "at": "yesterday"}',
@@ -958,6 +976,9 @@ def test_a_repository_is_made_once(desk: Desk, tmp_path: Path) -> None:
             Refusal.REPOSITORY_EXISTS,
             lambda: init(scheme(), now=LATER, **given),  # noqa: B023
         )
+    publisher = desk.publisher()
+    forgetful = replace(publisher, journal=Journal(path=tmp_path / "other.jsonl"))
+    refused(Refusal.REPOSITORY_EXISTS, lambda: forgetful.init(scheme(), now=LATER))
     desk.public.rename(tmp_path / "lost")
     refused(Refusal.REPOSITORY_EXISTS, lambda: init(scheme(), now=LATER))
     refused(

@@ -1,7 +1,6 @@
 """Killed at any write, the publisher leaves the old state or the new one."""
 
 import os
-import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -182,14 +181,19 @@ def test_l10_every_file_is_on_disk_before_the_next(
     """Content, then name, then folder: a power cut cannot leave an empty file."""
     desk = open_desk(tmp_path, "AUS")
     done: list[str] = []
+    on_disk: dict[Path, bytes] = {}
     sync, replace = os.fsync, os.replace
 
     def record_sync(descriptor: int) -> None:
-        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        done.append("folder" if path.is_dir() else "file")
+        if path.is_file():
+            on_disk[path] = path.read_bytes()
         sync(descriptor)
 
     def record_replace(source: Path, target: Path) -> None:
         done.append(f"name {target.name}")
+        on_disk[target] = on_disk.pop(source)
         replace(source, target)
 
     monkeypatch.setattr(os, "fsync", record_sync)
@@ -201,3 +205,29 @@ def test_l10_every_file_is_on_disk_before_the_next(
         for step in ("file", f"name {Path(path).name}", "folder")
     ]
     assert done == [*expected, "file"]  # the last is the journal
+    assert on_disk == {path: path.read_bytes() for path in on_disk}
+
+
+def test_l10_every_new_name_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of folders and of the journal too: else a power cut takes what is in them."""
+    desk = Desk(tmp_path)
+    done: list[str] = []
+    sync, mkdir = os.fsync, os.mkdir
+
+    def record_sync(descriptor: int) -> None:
+        done.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    def record_mkdir(path: Path, mode: int = 0o777) -> None:
+        done.append(f"made {path}")
+        mkdir(path, mode)
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(os, "mkdir", record_mkdir)
+    desk.publisher().init(scheme(), now=NOW)
+    assert done[done.index(f"{desk.keys}/journal.jsonl") + 1] == str(desk.keys)
+    for name in ("", "/metadata", "/targets"):
+        made = Path(f"{desk.public}{name}")
+        assert done[done.index(f"made {made}") + 1] == str(made.parent)

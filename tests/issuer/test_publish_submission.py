@@ -661,6 +661,9 @@ def test_home_says_what_is_missing(desk: Desk, home: Home) -> None:
     refused(
         Refusal.ECONOMY_UNKNOWN, lambda: Home(desk, "CHL").sign(desk.documents("CHL"))
     )
+    nowhere = replace(home.submitter(), economy="../AUS")
+    refused(Refusal.NAME_MALFORMED, lambda: nowhere.make_key(now=NOW))
+    assert not list(home.folder.glob("*.pem"))
     before = NOW - timedelta(seconds=1)
     refused(Refusal.BACK_CLOCK, lambda: home.sign(desk.documents(), now=before))
     refused(Refusal.BACK_CLOCK, lambda: home.make_key(now=before))
