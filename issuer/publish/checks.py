@@ -36,6 +36,14 @@ _UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, zlib.e
 """What reading a document raises that no verifier has passed."""
 
 
+MAX_DOCUMENT: Final = 4 * 2**20
+"""Bytes of one document that a device takes."""
+MAX_DOCUMENTS: Final = 1024
+"""Documents of one role that a device takes."""
+MAX_TOGETHER: Final = 16 * 2**20
+"""Bytes of all documents of one role that a device takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shrink:
     """Something that would go; two people may approve it."""
@@ -76,6 +84,28 @@ def check_usable(
             _check_list(name, _List.of(documents[name]), now)
         else:
             _check_json(name, json.loads(documents[name]), now)
+
+
+def check_sizes(role: str, documents: Documents) -> None:
+    """Refuse more than a device takes of one role (specification, section 7.4).
+
+    Raises:
+        PublishRefused: ``document.refused``.
+    """
+    sizes = {name: len(data) for name, data in documents.items()}
+    together = sum(sizes.values())
+    if len(sizes) > MAX_DOCUMENTS or together > MAX_TOGETHER:
+        raise PublishRefused(
+            Refusal.DOCUMENT_REFUSED,
+            f"{role} lists {len(sizes):,} documents of {together:,} bytes, and a device "
+            f"takes {MAX_DOCUMENTS:,} of {MAX_TOGETHER:,}",
+        )
+    for name, size in sizes.items():
+        if size > MAX_DOCUMENT:
+            raise PublishRefused(
+                Refusal.DOCUMENT_REFUSED,
+                f"{name} has {size:,} bytes, and a device takes {MAX_DOCUMENT:,}",
+            )
 
 
 def check_key_owners(economy: str, documents: Documents, others: Documents) -> None:

@@ -13,6 +13,7 @@ from issuer.publish.checks import (
     Documents,
     Shrink,
     check_key_owners,
+    check_sizes,
     check_usable,
     compare,
 )
@@ -49,6 +50,7 @@ def check_succession(
     if role not in repository.targets:
         raise PublishRefused(Refusal.ECONOMY_UNKNOWN, f"{role} has no role")
     check_names(role, documents)
+    check_sizes(role, documents)
     before = _before(folder, repository, role, documents, removed)
     beside = _beside(folder, repository, role)
     check_usable({**beside, **documents}, changed=frozenset(documents), now=now)

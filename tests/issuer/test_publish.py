@@ -502,6 +502,27 @@ def test_l17_what_a_verifier_refuses_is_not_published(desk: Desk, case: str) -> 
     refused(code, lambda: desk.publish("AUS", desk.documents() | {name: data}))
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "told"),
+    [
+        (1025, 10, "1,029 documents"),
+        (5, 2**22, "20,9"),
+        (1, 2**22 + 1, "4,194,305 bytes"),
+    ],
+)
+def test_d4_more_than_a_device_takes_is_not_published(
+    desk: Desk, count: int, size: int, told: str
+) -> None:
+    """What every device would refuse is refused at home, before it is signed."""
+    more = {f"AUS/status/{100 + number}.jwt": bytes(size) for number in range(count)}
+    error = refused(
+        Refusal.DOCUMENT_REFUSED,
+        lambda: desk.publish("AUS", desk.documents() | more, now=LATER),
+    )
+    assert told in str(error)
+    assert "a device takes" in str(error)
+
+
 def test_d15_a_bad_scheme_makes_no_repository(tmp_path: Path) -> None:
     """The first publication is checked like every other."""
     desk = Desk(tmp_path)
