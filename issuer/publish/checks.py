@@ -97,7 +97,7 @@ def check_sizes(role: str, documents: Documents) -> None:
     if len(sizes) > MAX_DOCUMENTS or together > MAX_TOGETHER:
         raise PublishRefused(
             Refusal.DOCUMENT_REFUSED,
-            f"{role} lists {len(sizes):,} documents of {together:,} bytes, and a device "
+            f"{role} lists {len(sizes):,} documents, {together:,} bytes, and a device "
             f"takes {MAX_DOCUMENTS:,} of {MAX_TOGETHER:,}",
         )
     for name, size in sizes.items():
