@@ -331,6 +331,8 @@ def test_r5_a_list_that_went_away_returns_as_it_was(desk: Desk) -> None:
     good = full | {STATUS: list_of({7: 1, 8: 1}, iat=LATER)}
     desk.publish("AUS", good, now=LATER)
     assert desk.device().read(STATUS) == {STATUS: good[STATUS]}
+    less = full | {STATUS: list_of({7: 1}, iat=LATER + timedelta(seconds=1))}
+    refused(Refusal.LIST_UNREVOKED, lambda: desk.publish("AUS", less, now=LATER))
 
 
 def test_r5_a_list_that_went_away_cannot_be_changed_meanwhile(desk: Desk) -> None:
