@@ -36,6 +36,8 @@ MAX_BUNDLE = 64 * 2**20
 """Bytes of a bundle file, and of all its members together once inflated."""
 MAX_MEMBERS = 8192
 _CHUNK = 64 * 1024
+_GZIP = 31
+"""What zlib calls a gzip stream."""
 _CONNECT = 10.0
 """Seconds until a mirror has taken a connection."""
 _SILENCE = 20.0
@@ -204,7 +206,7 @@ class MirrorFetcher(_Counting):
 
     def _ask_by(self, connection: HTTPConnection, path: str) -> HTTPResponse:
         connection.timeout = min(_CONNECT, self.seconds_left())
-        headers = {"Accept-Encoding": "identity", "User-Agent": "abtc"}
+        headers = {"Accept-Encoding": "gzip", "User-Agent": "abtc"}
         try:
             connection.request("GET", path, headers=headers)
             return connection.getresponse()
@@ -269,15 +271,49 @@ class _Paced(io.RawIOBase):
 
 
 def _body(answer: HTTPResponse) -> Iterator[bytes]:
-    encoding = answer.getheader("Content-Encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise DownloadError("the answer is compressed, which was not asked for")
+    match answer.getheader("Content-Encoding", "identity").strip().lower():
+        case "identity":
+            yield from _sent(answer)
+        case "gzip":
+            yield from _inflated(_sent(answer))
+        case _:
+            raise DownloadError("the answer is encoded in a way not asked for")
+
+
+def _sent(answer: HTTPResponse) -> Iterator[bytes]:
     # As much as has come: waiting for a whole chunk could take for ever.
     while chunk := answer.read1(_CHUNK):
         yield chunk
     if answer.length:
         raise DownloadError("the connection was cut")
     answer.close()
+
+
+def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Inflate exactly one gzip stream, in pieces that python-tuf can count and stop.
+
+    What inflates to nothing for ever would never be counted, so no more is read than
+    a chunk beyond what has come out: no compressor adds as much.
+    """
+    stream, ahead = zlib.decompressobj(wbits=_GZIP), 0
+    try:
+        for chunk in chunks:
+            ahead += len(chunk)
+            for piece in _pieces(stream, chunk):
+                ahead -= len(piece)
+                yield piece
+            if stream.unused_data or ahead > _CHUNK:
+                break
+    except zlib.error as error:
+        raise DownloadError("the answer is not proper gzip") from error
+    if not stream.eof or stream.unused_data:
+        raise DownloadError("the answer is not one whole gzip stream")
+
+
+def _pieces(stream: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
+    while piece := stream.decompress(chunk, _CHUNK):
+        yield piece
+        chunk = stream.unconsumed_tail
 
 
 def _skip(answer: HTTPResponse) -> None:
