@@ -68,6 +68,8 @@ class Fetcher(Protocol):
     requests: int
     received: int
     """Bytes; of a mirror all that came over the connection."""
+    has_deltas: bool
+    """Whether it may have more files than TUF knows of."""
 
     def as_tuf(self) -> FetcherInterface:
         """Return the fetcher for python-tuf."""
@@ -77,6 +79,7 @@ class _Counting(FetcherInterface):
     """Counts what is fetched, and stops when it takes too long in all."""
 
     base = _HERE
+    has_deltas = True
 
     def __init__(self) -> None:
         self.requests = 0
@@ -139,6 +142,8 @@ class FolderFetcher(_Counting):
 
 class BundleFetcher(_Counting):
     """A mirror as one file: a ZIP archive that is read, never unpacked onto disk."""
+
+    has_deltas = False
 
     def __init__(self, file: Path) -> None:
         super().__init__()
