@@ -26,8 +26,8 @@ from cryptography.x509.oid import NameOID
 
 import verifier
 from tests.components import needs, path_of
-from tests.issuer.repository_reader import Desk
-from tests.simulator import NOW, World
+from tests.issuer.repository_reader import Desk, list_of
+from tests.simulator import INDEX, NOW, World
 from verifier import _fetch, cli
 
 pytestmark = pytest.mark.enable_socket
@@ -67,6 +67,12 @@ class Device:
         name = "AUS/status/1.jwt"
         new = self.desk.documents("AUS") | {name: world.list_token(name, iat=at)}
         self.desk.publish("AUS", new, now=at)
+
+    def publish_long_list(self, state: int, at: datetime) -> None:
+        """A list for which a delta pays, with this state of the card."""
+        states = {each * each % 2**14: 2 for each in range(500)} | {INDEX: state}
+        new = {"AUS/status/1.jwt": list_of(states, iat=at, capacity=2**14)}
+        self.desk.publish("AUS", self.desk.documents("AUS") | new, now=at)
 
     def reason(self) -> str:
         found = WORLD.verify(CODE, trust=self.store.load())
@@ -359,6 +365,23 @@ def test_a_device_fetches_compressed(device: Device, nginx: Nginx) -> None:
     assert len(sizes) > 10
     assert report.received == sum(each.sent for each in asked)
     assert report.received - 400 * len(asked) < 0.7 * sum(sizes)
+
+
+@needs("nginx")
+def test_a_device_follows_the_mirror_by_deltas(device: Device, nginx: Nginx) -> None:
+    """A list of which the device has an older one comes in a few hundred bytes."""
+    requests = []
+    for minutes, state in ((20, 0), (10, 1)):
+        device.publish_long_list(state, NOW - minutes * MINUTE)
+        requests.append(device.sync(nginx.url).requests)
+        assert device.reason() == ("status.revoked" if state else "accepted")
+    asked = nginx.logged(sum(requests))[-requests[-1] :]
+    (delta,) = [each for each in asked if "/targets/" in each.uri]
+    assert (delta.status, delta.sent < 700) == (200, True)
+    assert ".from-" in delta.uri
+    answer = nginx.ask(delta.uri)
+    assert answer.getheader("Content-Type") == "application/json"
+    assert answer.getheader("Cache-Control", "").endswith("immutable")
 
 
 @needs("nginx")
@@ -666,6 +689,23 @@ def test_o5_a_folder_that_cannot_be_read(device: Device) -> None:
     file.symlink_to("/proc/self/mem")  # opens, and cannot be read at its beginning
     with pytest.raises(verifier.SyncError, match=r"timestamp\.json: Input/output"):
         device.sync(device.public)
+
+
+@pytest.mark.parametrize(
+    "name", ["500", "endless", "cut", "redirect", "bomb", "no gzip", "closed", "silent"]
+)
+def test_d4_a_mirror_that_misbehaves_for_deltas(
+    device: Device, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole list is fetched instead, over another connection if need be."""
+    monkeypatch.setattr(_fetch, "_SILENCE", 0.5)
+    for minutes, state in ((20, 0), (10, 1)):
+        device.publish_long_list(state, NOW - minutes * MINUTE)
+        bad = Mirror(device.public, r"\.from-", BEHAVIOURS[name][0])
+        with bad.running() as mirror:
+            assert device.sync(mirror.url).problems == ()
+        assert any(".from-" in path for path in bad.asked) == bool(state)
+    assert device.reason() == "status.revoked"
 
 
 def test_servers_that_close_without_a_word(device: Device) -> None:
