@@ -4,6 +4,7 @@ A whole scheme is published by the issuers' own code, and one destination's devi
 follows it: from a bundle, and from a mirror that counts what it sends.
 """
 
+import gzip
 import json
 import statistics
 import subprocess
@@ -30,7 +31,7 @@ import verifier
 from bench import published, report
 from bench.cards import ALL_ECONOMIES, DESTINATION, fixed_key
 from bench.published import CARDS, World
-from issuer.publish import write_bundle
+from issuer.publish import write_bundle, write_deltas
 
 CHURN: Final = 0.0001
 """Share of all cards whose state changes in a day."""
@@ -41,6 +42,8 @@ DAYS: Final = ("changed lists only", "all lists anew")
 """What is signed on each day."""
 OURS: Final = "abtc-verify sync"
 PLAIN: Final = "python-tuf alone"
+_SHORT: Final = 256
+"""Bytes of the shortest file that a mirror compresses."""
 _KINDS: Final = ("economies' metadata", "other metadata", "status", "overlays", "other")
 
 
@@ -88,8 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
         file = self.server.folder / self.path.lstrip("/")
         data = file.read_bytes() if file.is_file() else b""
         status = b"200 OK" if data else b"404 Not Found"
-        answer = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s"
-        answer %= status, len(data), data
+        encoding = b""
+        if "gzip" in self.headers.get("Accept-Encoding", "") and len(data) >= _SHORT:
+            # As docs/operations/mirror.nginx.conf does it.
+            data, encoding = gzip.compress(data, 6), b"Content-Encoding: gzip\r\n"
+        answer = b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n%s"
+        answer %= status, encoding, len(data), data
         self.server.sent.append((self.path, len(answer)))
         self.wfile.write(answer)
 
@@ -115,10 +122,12 @@ def run(*, is_quick: bool) -> None:
         sizes = _sizes(world)
         first = _first_sync(world)
         traffic = _follow(world)
+        deltas = _deltas(world)
         larger = World(cards=MILLION, folder=Path(folder) / "million", start=now)
         publishing = _publish_all(larger)
         loading, look_up = _load(larger, rounds=3 if is_quick else 20)
     _print(sizes, traffic)
+    _print_deltas(deltas)
     bars = [
         *_bars_of_the_first(sizes, first),
         *_bars_of_updates(traffic),
@@ -129,6 +138,7 @@ def run(*, is_quick: bool) -> None:
         "bundle": sizes,
         "first": first,
         "updates": {name: each._asdict() for name, each in traffic.items()},
+        "deltas": deltas,
         "publishing_seconds": publishing,
         "loading_seconds": loading,
         "look_up_ns": look_up,
@@ -222,6 +232,22 @@ def _follow(world: World) -> dict[str, Traffic]:
             world.publish(now, names)
             both(what, now + HOUR)
     return found
+
+
+def _deltas(world: World) -> dict[str, Any]:
+    """Write all deltas of all economies anew, to lists with one or two older ones."""
+    for path in world.public.rglob("*.from-*.json"):
+        path.unlink()
+    started = time.perf_counter()
+    done = write_deltas(world.public)
+    seconds = time.perf_counter() - started
+    sizes = [(world.public / name).stat().st_size for name in done.written]
+    return {
+        "files": len(sizes),
+        "median": statistics.median(sizes),
+        "largest": max(sizes),
+        "seconds": seconds,
+    }
 
 
 class _Device:
@@ -329,6 +355,14 @@ def _print(sizes: dict[str, int], traffic: dict[str, Traffic]) -> None:
     print(
         "  python-tuf alone checks the same metadata and digests. It reads no lists,\n"
         "  keeps no mark of its own against going back, and flushes nothing to disk.\n"
+    )
+
+
+def _print_deltas(deltas: dict[str, Any]) -> None:
+    print(
+        f"  {deltas['files']} deltas to the lists of {len(ALL_ECONOMIES)} economies: "
+        f"{deltas['median']:.0f} bytes each, at most {deltas['largest']},\n"
+        f"  written in {deltas['seconds']:.1f} s.\n"
     )
 
 

@@ -16,6 +16,7 @@ import click
 from issuer.config import publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
 from issuer.publish import (
+    Deltas,
     Journal,
     Keyring,
     Lifetimes,
@@ -27,8 +28,10 @@ from issuer.publish import (
     Submission,
     Submitter,
     write_bundle,
+    write_deltas,
 )
 from issuer.publish.checks import Shrink
+from issuer.publish.deltas import OLDER
 from issuer.publish.files import replace_file
 from issuer.publish.moments import moment_text
 from issuer.publish.names import SCHEME, TARGETS, check_economy
@@ -353,6 +356,33 @@ def _bundle(file: Path, out: Path, economy: str | None, *, as_json: bool) -> Non
     click.echo(json.dumps(report) if as_json else f"wrote {size:,} bytes to {file}")
 
 
+@_publish.command("deltas")
+@click.option("--out", type=_Folder, required=True, help="The folder, or a copy.")
+@click.option(
+    "--older",
+    type=click.IntRange(min=1, max=64),
+    default=OLDER,
+    show_default=True,
+    help="From so many older versions of a list at most.",
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing.")
+@_as_json
+def _deltas(out: Path, older: int, *, dry_run: bool, as_json: bool) -> None:
+    """Write what makes a new list of an older one, for devices to fetch less.
+
+    Needs no key: whoever runs a mirror may do it as well.
+    """
+    done = write_deltas(out, older=older, dry_run=dry_run)
+    if as_json:
+        click.echo(json.dumps(_deltas_object(done)))
+    else:
+        verb = "would write" if done.is_dry_run else "wrote"
+        count = len(done.written)
+        click.echo(
+            f"deltas: {verb} {count} files, {done.size:,} bytes; kept {done.kept}"
+        )
+
+
 @_publish.command("status")
 @_common
 def _status(**common: Any) -> None:
@@ -372,6 +402,9 @@ def _run(
     given = {"now": _now(), "dry_run": common["dry_run"]}
     done = operation(_publisher(common), given)
     click.echo(json.dumps(_object(done)) if common["as_json"] else _line(done))
+    if done.deltas.failed and not common["as_json"]:
+        message = f"published, but not all deltas are written: {done.deltas.failed}"
+        _complain(message, as_json=False)
 
 
 def _now() -> datetime:
@@ -448,6 +481,8 @@ def _object(done: Publication) -> dict[str, object]:
         "approved": list(done.approved),
         "versions": dict(done.versions),
         "files": list(done.files),
+        "deltas": list(done.deltas.written),
+        "deltas_failed": done.deltas.failed or None,
     }
 
 
@@ -459,6 +494,16 @@ def _submission_object(
         "version": submission.role.version,
         "file": str(file),
         "shrinks": [each.code for each in shrinks],
+    }
+
+
+def _deltas_object(done: Deltas) -> dict[str, object]:
+    return {
+        "action": "deltas",
+        "dry_run": done.is_dry_run,
+        "written": list(done.written),
+        "bytes": done.size,
+        "kept": done.kept,
     }
 
 

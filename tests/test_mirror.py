@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -25,8 +26,8 @@ from cryptography.x509.oid import NameOID
 
 import verifier
 from tests.components import needs, path_of
-from tests.issuer.repository_reader import Desk
-from tests.simulator import NOW, World
+from tests.issuer.repository_reader import Desk, list_of
+from tests.simulator import INDEX, NOW, World
 from verifier import _fetch, cli
 
 pytestmark = pytest.mark.enable_socket
@@ -66,6 +67,12 @@ class Device:
         name = "AUS/status/1.jwt"
         new = self.desk.documents("AUS") | {name: world.list_token(name, iat=at)}
         self.desk.publish("AUS", new, now=at)
+
+    def publish_long_list(self, state: int, at: datetime) -> None:
+        """A list for which a delta pays, with this state of the card."""
+        states = {each * each % 2**14: 2 for each in range(500)} | {INDEX: state}
+        new = {"AUS/status/1.jwt": list_of(states, iat=at, capacity=2**14)}
+        self.desk.publish("AUS", self.desk.documents("AUS") | new, now=at)
 
     def reason(self) -> str:
         found = WORLD.verify(CODE, trust=self.store.load())
@@ -333,13 +340,48 @@ def test_w12_the_mirror_is_read_only(nginx: Nginx, method: str) -> None:
 
 
 @needs("nginx")
-def test_the_mirror_sends_bytes_as_they_were_signed(nginx: Nginx) -> None:
-    """Compression that a client offers to take is not used, nor are ranges."""
-    answer = nginx.ask(
-        "/metadata/timestamp.json", **{"Accept-Encoding": "gzip", "Range": "bytes=0-9"}
-    )
-    assert (answer.status, answer.getheader("Content-Encoding")) == (200, None)
-    assert answer.getheader("Server") == "nginx"
+def test_the_mirror_compresses_for_who_asks(device: Device, nginx: Nginx) -> None:
+    """Metadata and lists are sent in gzip to whom wants it, and as whole files."""
+    for path in _published(device) | {"/metadata/timestamp.json"}:
+        size = (device.public / path[1:]).stat().st_size
+        plain = nginx.ask(path, Range="bytes=0-9")
+        assert (plain.status, plain.getheader("Content-Encoding")) == (200, None)
+        assert int(plain.getheader("Content-Length", "")) == size
+        packed = nginx.ask(path, **{"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
+        assert packed.status == 200
+        expected = "gzip" if size >= 256 else None
+        assert packed.getheader("Content-Encoding") == expected, path
+        assert packed.getheader("Server") == "nginx"
+
+
+@needs("nginx")
+def test_a_device_fetches_compressed(device: Device, nginx: Nginx) -> None:
+    """Fewer bytes come over the wire than the files have that are verified."""
+    report = device.sync(nginx.url)
+    assert device.reason() == "accepted"
+    asked = nginx.logged(report.requests)
+    files = [device.public / each.uri[1:] for each in asked if each.status == 200]
+    sizes = [file.stat().st_size for file in files]
+    assert len(sizes) > 10
+    assert report.received == sum(each.sent for each in asked)
+    assert report.received - 400 * len(asked) < 0.7 * sum(sizes)
+
+
+@needs("nginx")
+def test_a_device_follows_the_mirror_by_deltas(device: Device, nginx: Nginx) -> None:
+    """A list of which the device has an older one comes in a few hundred bytes."""
+    requests = []
+    for minutes, state in ((20, 0), (10, 1)):
+        device.publish_long_list(state, NOW - minutes * MINUTE)
+        requests.append(device.sync(nginx.url).requests)
+        assert device.reason() == ("status.revoked" if state else "accepted")
+    asked = nginx.logged(sum(requests))[-requests[-1] :]
+    (delta,) = [each for each in asked if "/targets/" in each.uri]
+    assert (delta.status, delta.sent < 700) == (200, True)
+    assert ".from-" in delta.uri
+    answer = nginx.ask(delta.uri)
+    assert answer.getheader("Content-Type") == "application/json"
+    assert answer.getheader("Cache-Control", "").endswith("immutable")
 
 
 @needs("nginx")
@@ -462,10 +504,17 @@ def is_silent(sock: socket, _: bytes) -> None:
     sock.recv(1)
 
 
-def _gzipped(sock: socket, data: bytes) -> None:
-    packed = gzip.compress(data)
-    head = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
-    sock.sendall(HEAD + head + packed)
+def encoded(
+    change: Callable[[bytes], bytes] = bytes, encoding: bytes = b"gzip"
+) -> Behaviour:
+    """Send the file in gzip, with that changed."""
+
+    def behave(sock: socket, data: bytes) -> None:
+        packed = change(gzip.compress(data))
+        head = b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n"
+        sock.sendall(HEAD + head % (encoding, len(packed)) + packed)
+
+    return behave
 
 
 def _cut(sock: socket, data: bytes) -> None:
@@ -473,6 +522,22 @@ def _cut(sock: socket, data: bytes) -> None:
 
 
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+GZIPPED = HEAD + b"Content-Encoding: gzip\r\n\r\n"
+BOMB_START = b"\x1f\x8b\x08" + bytes(7)
+NAMED = b"\x1f\x8b\x08\x08" + bytes(6)
+"""The beginning of a gzip stream, without and with a file name to come."""
+EMPTY_BLOCK = b"\0\0\0\xff\xff" * 800
+BOMB = gzip.compress(bytes(16 * 2**20))
+"""16 MiB in 16 kB."""
+
+
+def _bomb_block() -> bytes:
+    stream = zlib.compressobj(9, wbits=-15)
+    return stream.compress(bytes(2**20)) + stream.flush(zlib.Z_FULL_FLUSH)
+
+
+BOMB_BLOCK = _bomb_block()
+"""1 MiB in 1 kB, and may be said again."""
 BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
     "redirect": (
         says(
@@ -501,7 +566,24 @@ BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
         "took longer than 1 s",
     ),
     "silent": (is_silent, "took longer than 1 s"),
-    "gzip": (_gzipped, "compressed, which was not asked for"),
+    "deflate": (encoded(encoding=b"deflate"), "encoded in a way not asked for"),
+    "brotli": (encoded(encoding=b"br"), "encoded in a way not asked for"),
+    "twice": (encoded(gzip.compress, b"gzip, gzip"), "encoded in a way not asked for"),
+    "no gzip": (encoded(gzip.decompress), "not proper gzip"),
+    "zlib": (encoded(lambda _: zlib.compress(b"{}")), "not proper gzip"),
+    "damaged gzip": (encoded(lambda it: it[:-6] + b"x" + it[-5:]), "not proper gzip"),
+    "cut gzip": (encoded(lambda it: it[:-1]), "not one whole gzip"),
+    "empty gzip": (encoded(lambda _: b""), "not one whole gzip"),
+    "more gzip": (encoded(lambda it: it + it), "not one whole gzip"),
+    "more than gzip": (encoded(lambda it: it + b"\0"), "not one whole gzip"),
+    "bomb": (encoded(lambda _: BOMB), "exceeding"),
+    "endless bomb": (goes_on(GZIPPED + BOMB_START, BOMB_BLOCK), "exceeding"),
+    "endless nothing": (goes_on(GZIPPED + BOMB_START, EMPTY_BLOCK), "not one whole"),
+    "endless gzip name": (goes_on(GZIPPED + NAMED, b"x" * 4096), "not one whole gzip"),
+    "slow gzip": (
+        goes_on(GZIPPED + BOMB_START, EMPTY_BLOCK[:5], every=0.05),
+        "took longer than 1 s",
+    ),
     "cut": (_cut, "the connection was cut"),
     "cut chunk": (says(CHUNKED, b"100\r\nabc"), "the connection was cut"),
     "cut header": (says(HEAD, b"Content-Le"), "not properly signed"),
@@ -560,7 +642,7 @@ def _when(trust: verifier.Trust) -> str:
 @pytest.mark.parametrize(
     "bad", [r"/2\.root\.json$", r"snapshot\.json$", r"/\d+\.targets\.json$", "scheme"]
 )
-@pytest.mark.parametrize("name", ["endless", "cut", "redirect", "gzip", "slow"])
+@pytest.mark.parametrize("name", ["endless", "cut", "redirect", "bomb", "slow"])
 def test_d4_at_any_file(
     device: Device, monkeypatch: pytest.MonkeyPatch, bad: str, name: str
 ) -> None:
@@ -575,6 +657,18 @@ def test_d4_at_any_file(
     assert not list(device.folder.glob("generation-*"))
     with pytest.raises(verifier.StoreError, match="no trust data"):
         device.store.load()
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 300_000])
+@pytest.mark.parametrize("step", [1, 7, 65_536])
+def test_d4_inflated_in_small_pieces(size: int, step: int) -> None:
+    """However it is cut on the way, all comes out, and never much at a time."""
+    data = bytes(size // 2) + bytes(each % 251 for each in range(size - size // 2))
+    packed = gzip.compress(data)
+    chunks = (packed[at : at + step] for at in range(0, len(packed), step))
+    pieces = list(_fetch._inflated(chunks))
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces), default=0) <= 65_536
 
 
 def test_d4_one_economy_s_list_without_end(device: Device) -> None:
@@ -595,6 +689,23 @@ def test_o5_a_folder_that_cannot_be_read(device: Device) -> None:
     file.symlink_to("/proc/self/mem")  # opens, and cannot be read at its beginning
     with pytest.raises(verifier.SyncError, match=r"timestamp\.json: Input/output"):
         device.sync(device.public)
+
+
+@pytest.mark.parametrize(
+    "name", ["500", "endless", "cut", "redirect", "bomb", "no gzip", "closed", "silent"]
+)
+def test_d4_a_mirror_that_misbehaves_for_deltas(
+    device: Device, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole list is fetched instead, over another connection if need be."""
+    monkeypatch.setattr(_fetch, "_SILENCE", 0.5)
+    for minutes, state in ((20, 0), (10, 1)):
+        device.publish_long_list(state, NOW - minutes * MINUTE)
+        bad = Mirror(device.public, r"\.from-", BEHAVIOURS[name][0])
+        with bad.running() as mirror:
+            assert device.sync(mirror.url).problems == ()
+        assert any(".from-" in path for path in bad.asked) == bool(state)
+    assert device.reason() == "status.revoked"
 
 
 def test_servers_that_close_without_a_word(device: Device) -> None:

@@ -36,6 +36,8 @@ MAX_BUNDLE = 64 * 2**20
 """Bytes of a bundle file, and of all its members together once inflated."""
 MAX_MEMBERS = 8192
 _CHUNK = 64 * 1024
+_GZIP = 31
+"""What zlib calls a gzip stream."""
 _CONNECT = 10.0
 """Seconds until a mirror has taken a connection."""
 _SILENCE = 20.0
@@ -66,6 +68,8 @@ class Fetcher(Protocol):
     requests: int
     received: int
     """Bytes; of a mirror all that came over the connection."""
+    has_deltas: bool
+    """Whether it may have more files than TUF knows of."""
 
     def as_tuf(self) -> FetcherInterface:
         """Return the fetcher for python-tuf."""
@@ -75,6 +79,7 @@ class _Counting(FetcherInterface):
     """Counts what is fetched, and stops when it takes too long in all."""
 
     base = _HERE
+    has_deltas = True
 
     def __init__(self) -> None:
         self.requests = 0
@@ -137,6 +142,8 @@ class FolderFetcher(_Counting):
 
 class BundleFetcher(_Counting):
     """A mirror as one file: a ZIP archive that is read, never unpacked onto disk."""
+
+    has_deltas = False
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -204,7 +211,7 @@ class MirrorFetcher(_Counting):
 
     def _ask_by(self, connection: HTTPConnection, path: str) -> HTTPResponse:
         connection.timeout = min(_CONNECT, self.seconds_left())
-        headers = {"Accept-Encoding": "identity", "User-Agent": "abtc"}
+        headers = {"Accept-Encoding": "gzip", "User-Agent": "abtc"}
         try:
             connection.request("GET", path, headers=headers)
             return connection.getresponse()
@@ -269,15 +276,49 @@ class _Paced(io.RawIOBase):
 
 
 def _body(answer: HTTPResponse) -> Iterator[bytes]:
-    encoding = answer.getheader("Content-Encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise DownloadError("the answer is compressed, which was not asked for")
+    match answer.getheader("Content-Encoding", "identity").strip().lower():
+        case "identity":
+            yield from _sent(answer)
+        case "gzip":
+            yield from _inflated(_sent(answer))
+        case _:
+            raise DownloadError("the answer is encoded in a way not asked for")
+
+
+def _sent(answer: HTTPResponse) -> Iterator[bytes]:
     # As much as has come: waiting for a whole chunk could take for ever.
     while chunk := answer.read1(_CHUNK):
         yield chunk
     if answer.length:
         raise DownloadError("the connection was cut")
     answer.close()
+
+
+def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Inflate exactly one gzip stream, in pieces that python-tuf can count and stop.
+
+    What inflates to nothing for ever would never be counted, so no more is read than
+    a chunk beyond what has come out: no compressor adds as much.
+    """
+    stream, ahead = zlib.decompressobj(wbits=_GZIP), 0
+    try:
+        for chunk in chunks:
+            ahead += len(chunk)
+            for piece in _pieces(stream, chunk):
+                ahead -= len(piece)
+                yield piece
+            if stream.unused_data or ahead > _CHUNK:
+                break
+    except zlib.error as error:
+        raise DownloadError("the answer is not proper gzip") from error
+    if not stream.eof or stream.unused_data:
+        raise DownloadError("the answer is not one whole gzip stream")
+
+
+def _pieces(stream: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
+    while piece := stream.decompress(chunk, _CHUNK):
+        yield piece
+        chunk = stream.unconsumed_tail
 
 
 def _skip(answer: HTTPResponse) -> None:

@@ -116,7 +116,7 @@ def _parse_claims(claims: Mapping[str, object], expected_uri: str) -> StatusList
         expires_at=datetime.fromtimestamp(expires_at, UTC),
         refresh_after=_refresh_after(claims),
         bits=bits,
-        entries=_inflate(_b64.decode(packed), MAX_ENTRIES * bits // 8),
+        entries=inflate(_b64.decode(packed), MAX_ENTRIES * bits // 8),
     )
 
 
@@ -129,8 +129,11 @@ def _refresh_after(claims: Mapping[str, object]) -> timedelta | None:
     return timedelta(seconds=min(seconds, MAX_REFRESH.total_seconds()))
 
 
-def _inflate(data: bytes, most: int) -> bytes:
-    """Inflate one whole zlib stream and nothing else.
+def inflate(data: bytes, most: int) -> bytes:
+    """Inflate one whole zlib stream of at most so many bytes, and nothing else.
+
+    Raises:
+        ValueError: It is something else.
 
     ``decompressobj`` returns what it has when the stream is cut, so its end, and that
     nothing follows it, are checked by hand.

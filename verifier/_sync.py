@@ -19,12 +19,22 @@ from tuf.api.exceptions import (
     DownloadError,
     DownloadHTTPError,
     DownloadLengthMismatchError,
+    LengthOrHashMismatchError,
     RepositoryError,
 )
-from tuf.api.metadata import Key, Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import (
+    Key,
+    Metadata,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
+from ._delta import MAX_DELTA, apply_delta, delta_name
 from ._fetch import _Counting, open_source
 from ._floor import Floor, list_times
 from ._json import EXACT_INTEGER
@@ -37,6 +47,10 @@ _SCHEME = "scheme.json"
 _ROLE = re.compile(r"[A-Z]{3}")
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _NO_FALL = 2**40
+_MISSES = 3
+"""After so many lists in a row without a delta that helps, no more are asked for."""
+_SHORT = 512
+"""Bytes of the shortest list for which a delta is worth asking."""
 _ONE_ECONOMY_S = (RepositoryError, DownloadHTTPError, DownloadLengthMismatchError)
 """What is wrong with one economy's files; a dead network is everybody's."""
 MAX_FILES = 1024
@@ -172,6 +186,7 @@ class _Collector:
         self._wish = wish
         self._problems: list[Problem] = []
         self._versions: dict[str, int] = {}
+        self._misses = 0 if fetcher.has_deltas else _MISSES
 
     def collect(self) -> Collected:
         root, timestamp = self._read("root", Root), self._read("timestamp", Timestamp)
@@ -265,6 +280,9 @@ class _Collector:
                 pass  # it has changed: fetch it
             else:
                 return known
+            made = self._from_delta(info, known)
+            if made is not None:
+                return made
         try:
             with tempfile.TemporaryDirectory(dir=self._metadata) as folder:
                 path = Path(folder) / "document"
@@ -276,6 +294,27 @@ class _Collector:
             if error.status_code == 404 and is_no_wish:
                 return None
             raise
+
+    def _from_delta(self, info: TargetFile, known: bytes) -> bytes | None:
+        """Make a list of the one that the device has, if the source helps with it.
+
+        A delta is a hint: what comes of it is used only if it is what TUF has signed.
+        """
+        digest = info.hashes.get("sha256")
+        is_list = info.path.endswith(".jwt") and info.length >= _SHORT
+        if not (is_list and digest) or self._misses == _MISSES:
+            return None
+        path = delta_name(info.path, digest, known)
+        url = f"{self._fetcher.base}/targets/{path}"
+        try:
+            delta = self._fetcher.download_bytes(url, MAX_DELTA)
+            made = apply_delta(delta, known) or b""
+            info.verify_length_and_hashes(made)
+        except (DownloadError, LengthOrHashMismatchError):
+            self._misses += 1
+            return None
+        self._misses = 0
+        return made
 
     def _read(self, role: str, kind: type[Any]) -> Any:
         """Return metadata that the updater has just verified and stored."""

@@ -6,6 +6,7 @@ and the scheme's desk publishes what it sends.
 """
 
 from issuer.publish.bundle import write_bundle
+from issuer.publish.deltas import Deltas, write_deltas
 from issuer.publish.files import locked
 from issuer.publish.journal import Journal
 from issuer.publish.keyring import Keyring
@@ -18,6 +19,7 @@ from issuer.publish.submission import RoleKey, Submission
 from issuer.publish.submitter import Submitter
 
 __all__ = [
+    "Deltas",
     "Journal",
     "KeyStatus",
     "Keyring",
@@ -33,4 +35,5 @@ __all__ = [
     "Submitter",
     "locked",
     "write_bundle",
+    "write_deltas",
 ]

@@ -97,6 +97,18 @@ def target_file(name: str, sha256: str) -> str:
     return f"targets/{folder}{slash}{sha256}.{base}"
 
 
+def delta_file(name: str, new: str, old: str) -> str:
+    """Return where the delta lies that makes one version of a list of another.
+
+    Args:
+        name: Name of the list.
+        new: SHA-256 of what it makes, hexadecimal.
+        old: SHA-256 of what it makes it of.
+    """
+    list_file = target_file(name, new).removesuffix(".jwt")
+    return f"{list_file}.from-{old[:16]}.json"
+
+
 def metadata_file(role: str, version: int) -> str:
     """Return where a role's metadata lies, below the repository."""
     if role == TIMESTAMP:

@@ -3,6 +3,7 @@
 A consistent snapshot leaves every version of every file behind.  Needed are all roots,
 for devices that know the first only; what the states name that were current at some
 moment since; and documents that were taken away, which must not return as another.
+Deltas go with the list that they make, as soon as a newer one is in force.
 """
 
 import os
@@ -29,6 +30,8 @@ _VERSIONED: Final = re.compile(
     r"metadata/(?P<version>[1-9][0-9]{0,9})\.(?P<role>snapshot|targets|[A-Z]{3})\.json"
     r"|targets/(?:[A-Z]{3}/(?:status/|overlay/[A-Z]{3}/)?)?[0-9a-f]{64}\.[a-z0-9]+"
     r"\.(?:json|jwt)"
+    r"|(?P<list>targets/[A-Z]{3}/(?:status/|overlay/[A-Z]{3}/)[0-9a-f]{64}\.[0-9]+)"
+    r"\.from-[0-9a-f]{16}\.json"
 )
 """What the publisher names by version or hash; whatever else lies there is not ours."""
 
@@ -71,8 +74,26 @@ def superseded_files(
     for name in tuple(needed):
         needed |= _documents(folder / name)
     needed |= {target_file(*each) for each in journal.removed().items()}
+    in_force = _in_force(repository)
+    needed |= {name for name in there if _list_of(name) in in_force}
     gone = [name for name in there if name not in needed]
     return gone, len(there) - len(gone)
+
+
+def _in_force(repository: Repository) -> set[str]:
+    """List the files of every economy's documents that are in force now."""
+    return {
+        target_file(name, file.hashes["sha256"])
+        for economy in repository.economies
+        for name, file in repository.targets[economy].signed.targets.items()
+        if "sha256" in file.hashes
+    }
+
+
+def _list_of(name: str) -> str | None:
+    """Return the file of the list that a delta makes; None if it is no delta."""
+    parts = _VERSIONED.fullmatch(name)
+    return f"{parts['list']}.jwt" if parts and parts["list"] else None
 
 
 def _is_in_force(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from issuer.publish.checks import (
     check_usable,
     economies_in,
 )
+from issuer.publish.deltas import Deltas, follow_publication
 from issuer.publish.draft import KEYS_OF, Draft, new_repository
 from issuer.publish.files import locked, make_folder, replace_file
 from issuer.publish.journal import Journal
@@ -44,6 +45,7 @@ GRACE: Final = timedelta(days=2)
 SHORTEST_GRACE: Final = timedelta(hours=1)
 LONGEST_GRACE: Final = timedelta(days=3650)
 _NOBODY: frozenset[str] = frozenset()
+_NO_DELTAS: Final = Deltas()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class Publication:
     """Files written, below the repository, in this order."""
     approved: tuple[str, ...] = ()
     """Codes of what shrank, with approval."""
+    deltas: Deltas = _NO_DELTAS
+    """What was written beside the lists afterwards; nothing depends on it."""
     is_dry_run: bool = False
 
 
@@ -201,7 +205,7 @@ class Publisher:
             draft.set_documents(role, documents)
             draft.sign_targets(role)
             draft.seal()
-            return self._commit(
+            done = self._commit(
                 draft,
                 f"lists {role}",
                 dry_run=dry_run,
@@ -209,6 +213,7 @@ class Publisher:
                 approvals=approvals,
                 removed=removed,
             )
+            return self._with_deltas(done, draft.repository, role)
 
     def accept(
         self,
@@ -247,7 +252,7 @@ class Publisher:
             draft.set_documents(role, submission.documents)
             draft.adopt(role, submission.role)
             draft.seal()
-            return self._commit(
+            done = self._commit(
                 draft,
                 f"accept {role}",
                 dry_run=dry_run,
@@ -255,6 +260,7 @@ class Publisher:
                 approvals=approvals,
                 removed=removed,
             )
+            return self._with_deltas(done, draft.repository, role)
 
     def refresh_timestamp(self, *, now: datetime, dry_run: bool = False) -> Publication:
         """Say that what is published is current; needs no person.
@@ -511,6 +517,15 @@ class Publisher:
         if not dry_run:
             self._write(draft, publication, shrinks, approvals, removed)
         return publication
+
+    def _with_deltas(
+        self, done: Publication, repository: Repository, role: str
+    ) -> Publication:
+        """Write deltas after all else: what is published never waits for them."""
+        if done.is_dry_run:
+            return done
+        deltas = follow_publication(self.folder, repository, role)
+        return replace(done, deltas=deltas)
 
     def _write(
         self,

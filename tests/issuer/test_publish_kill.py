@@ -9,16 +9,27 @@ import pytest
 
 import verifier
 from issuer.errors import PublishRefused
+from tests.delta_writer import delta_path
 from tests.issuer.economy_home import Home
-from tests.issuer.killed_publisher import LATER, OPERATIONS, REVOKED, SENT
+from tests.issuer.killed_publisher import (
+    LATER,
+    LONG,
+    LONGER,
+    OPERATIONS,
+    REVOKED,
+    SENT,
+    STATUS,
+)
 from tests.issuer.repository_reader import Desk, scheme
 from tests.simulator import NOW
+from verifier._delta import apply_delta
 
 EVERY = ("scheme.json", "AUS/issuer.json", "AUS/status/1.jwt", "AUS/overlay/SGP/1.jwt")
 FEWEST = {
     "init": 30,
     "lists": 13,
     "accept": 13,
+    "deltas": 16,
     "timestamp": 4,
     "rotate-key": 14,
     "prune": 4,
@@ -91,6 +102,25 @@ def test_l10_killed_by_the_kernel_while_accepting(tmp_path: Path) -> None:
         assert seen(desk) == old | REVOKED
     assert was_new == sorted(was_new)
     assert set(was_new) == {False, True}
+
+
+def test_l10_killed_by_the_kernel_while_deltas_are_written(tmp_path: Path) -> None:
+    """They come last: what is published is in force, and a delta is whole or none."""
+    start = Desk(tmp_path / "start").open("AUS")
+    start.publish("AUS", start.documents() | LONG, now=NOW)
+    old = seen(start)
+    path = delta_path(STATUS, LONGER[STATUS], LONG[STATUS])
+    states = []
+    for desk in killed_everywhere(tmp_path, "deltas"):
+        delta, has_delta = desk.public / path, (desk.public / path).exists()
+        states.append((seen(desk) != old, has_delta))
+        if has_delta:
+            assert apply_delta(delta.read_bytes(), LONG[STATUS]) == LONGER[STATUS]
+        OPERATIONS["deltas"](desk)
+        assert seen(desk) == old | LONGER
+        assert delta.exists()
+    assert states == sorted(states)
+    assert set(states) == {(False, False), (True, False), (True, True)}
 
 
 def test_l10_killed_by_the_kernel_while_the_repository_is_made(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def reason_of(decision: verifier.Decision) -> str:
 def test_s5_draft_vectors(bits: int, vector: tuple[str, list[int]]) -> None:
     """Entries fill each byte from the least significant bit, as in the draft."""
     text, states = vector
-    entries = _status._inflate(_b64.decode(text), 2**20)
+    entries = _status.inflate(_b64.decode(text), 2**20)
     found = _status.StatusList(
         uri=URI,
         issued_at=NOW,
