@@ -185,11 +185,22 @@ def _optional_moment(row: _Row, name: str) -> datetime | None:
 
 
 def _moment(row: _Row, name: str) -> datetime:
-    text = row.get(name)
+    try:
+        return parse_moment(row.get(name))
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
+
+
+def parse_moment(text: object) -> datetime:
+    """Read a moment of a trust document (section 7).
+
+    Raises:
+        ValueError: Malformed; the message goes on after a name.
+    """
     if not isinstance(text, str):
-        raise ValueError(f"{name} is not a moment")
+        raise ValueError("is not a moment")
     if not _MOMENT.fullmatch(text):
-        raise ValueError(f"{name} is not written as YYYY-MM-DDTHH:MM:SSZ")
+        raise ValueError("is not written as YYYY-MM-DDTHH:MM:SSZ")
     return datetime.fromisoformat(text)
 
 

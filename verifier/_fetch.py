@@ -36,6 +36,12 @@ MAX_BUNDLE = 64 * 2**20
 """Bytes of a bundle file, and of all its members together once inflated."""
 MAX_MEMBERS = 8192
 _CHUNK = 64 * 1024
+_END = struct.Struct("<4s6xHIxxxxH")
+"""The end of a ZIP archive: mark, number of members, bytes of their list, comment."""
+_LOCATOR = 20
+"""Bytes of the record before it in a 64-bit archive."""
+_LONGEST = 512
+"""Bytes that the list has for one member, with a long name."""
 _GZIP = 31
 """What zlib calls a gzip stream."""
 _CONNECT = 10.0
@@ -363,7 +369,7 @@ def open_source(source: str | Path) -> _Counting:
     Raises:
         SyncError: There is no such thing, or it cannot be read.
     """
-    if isinstance(source, str) and re.match(r"[a-z]+://", source):
+    if isinstance(source, str) and re.match(r"[A-Za-z]+://", source):
         return MirrorFetcher(source)
     path = Path(source)
     if path.is_dir():
@@ -377,10 +383,27 @@ def _read_bundle(file: Path) -> Mapping[str, bytes]:
     try:
         if file.stat().st_size > MAX_BUNDLE:
             raise SyncError("the bundle is larger than 64 MiB")
+        _check_end(file)
         with zipfile.ZipFile(file) as archive:
             return _members(archive)
     except _UNREADABLE as error:
         raise SyncError("the bundle cannot be read") from error
+
+
+def _check_end(file: Path) -> None:
+    """Refuse a list of members too long to be read at all, before zipfile reads it.
+
+    The last record is where a bundle ends: no comment, and not of the 64-bit kind,
+    which would say other lengths in another place.
+    """
+    with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - _LOCATOR - _END.size))
+        last = opened.read()
+    mark, count, size, comment = _END.unpack(last[-_END.size :])
+    if mark != b"PK\5\6" or comment or b"PK\6\7" in last[:_LOCATOR]:
+        raise SyncError("the bundle cannot be read")
+    if count > MAX_MEMBERS or size > MAX_MEMBERS * _LONGEST:
+        raise SyncError("the bundle has too many members, or one twice")
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:

@@ -21,16 +21,18 @@ _FORMAT = "abtc-floor-1"
 class Floor:
     """The highest versions, list times and moment that a device has accepted.
 
-    A version counts under the keys that signed it. Once the scheme's root has replaced
-    the key of snapshot or timestamp, what the old key signed counts no more: a thief
-    of that key could have used up the numbers (TUF specification, section 5.3.11).
+    A version counts as long as a key that signed it may sign. Once the root has taken
+    all those keys from snapshot or timestamp, what they signed counts no more: a thief
+    of them could have used up the numbers (TUF specification, section 5.3.11).
     """
 
     versions: Mapping[str, int] = field(default_factory=dict)
     """Version by TUF role."""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """Digest of the key ids of ``timestamp`` and ``snapshot``, as the root of that
-    version names them; empty if not known, which is taken for no change."""
+    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Ids of the keys that the root gives to ``timestamp`` and ``snapshot``; empty if
+    not known, which is taken for no change."""
+    signers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Ids of the keys that have signed these versions of the two."""
     lists: Mapping[str, int] = field(default_factory=dict)
     """``iat``, in seconds, by document name of a status or overlay list."""
     time: int = 0
@@ -38,7 +40,7 @@ class Floor:
 
     def raised_by(self, other: "Floor") -> "Floor":
         """Return the mark that is nowhere below either."""
-        older, newer = sorted((self, other), key=_root_version)
+        older, newer = sorted((self, other), key=_age)
         kept = {
             role: version
             for role, version in older.versions.items()
@@ -47,6 +49,7 @@ class Floor:
         return Floor(
             versions=_highest(kept, newer.versions),
             keys=MappingProxyType({**older.keys, **newer.keys}),
+            signers=MappingProxyType({**older.signers, **newer.signers}),
             lists=_highest(self.lists, other.lists),
             time=max(self.time, other.time),
         )
@@ -82,7 +85,8 @@ class Floor:
         body = {
             "format": _FORMAT,
             "versions": dict(self.versions),
-            "keys": dict(self.keys),
+            "keys": _sorted(self.keys),
+            "signers": _sorted(self.signers),
             "lists": dict(self.lists),
             "time": self.time,
         }
@@ -104,9 +108,10 @@ class Floor:
             raise ValueError("the mark is of another format")
         return cls(
             versions=_numbers(body.get("versions")),
-            keys=_digests(body.get("keys")),
-            lists=_numbers(body.get("lists")),
-            time=_number(body.get("time")),
+            keys=_key_ids(body.get("keys")),
+            signers=_key_ids(body.get("signers")),
+            lists=_moments(body.get("lists")),
+            time=_seconds(body.get("time")),
         )
 
 
@@ -144,12 +149,19 @@ def _is_rekeyed(role: str, older: Floor, newer: Floor) -> bool:
     if role == "root" or _root_version(newer) <= _root_version(older):
         return False
     governor = role if role == "timestamp" else "snapshot"
-    before, after = older.keys.get(governor), newer.keys.get(governor)
-    return before is not None and after is not None and before != after
+    before = older.signers.get(governor, frozenset())
+    after = newer.keys.get(governor, frozenset())
+    return bool(before and after) and before.isdisjoint(after)
 
 
 def _root_version(mark: Floor) -> int:
     return mark.versions.get("root", 0)
+
+
+def _age(mark: Floor) -> tuple[int, int, int]:
+    """Tell which of two marks is the newer; a new key's numbers begin anew."""
+    known = mark.versions
+    return _root_version(mark), known.get("timestamp", 0), known.get("snapshot", 0)
 
 
 def _highest(first: Mapping[str, int], second: Mapping[str, int]) -> Mapping[str, int]:
@@ -169,10 +181,31 @@ def _numbers(value: object) -> Mapping[str, int]:
     return MappingProxyType({name: _number(each) for name, each in value.items()})
 
 
-def _digests(value: object) -> Mapping[str, str]:
+def _sorted(keys: Mapping[str, frozenset[str]]) -> dict[str, list[str]]:
+    return {role: sorted(key_ids) for role, key_ids in keys.items()}
+
+
+def _key_ids(value: object) -> Mapping[str, frozenset[str]]:
     if not _json.is_object(value):
         raise ValueError("not an object")
-    return MappingProxyType({name: str(each) for name, each in value.items()})
+    found: dict[str, frozenset[str]] = {}
+    for role, key_ids in value.items():
+        if not isinstance(key_ids, list):
+            raise ValueError("not a list")
+        found[role] = frozenset(map(str, key_ids))
+    return MappingProxyType(found)
+
+
+def _moments(value: object) -> Mapping[str, int]:
+    if not _json.is_object(value):
+        raise ValueError("not an object")
+    return MappingProxyType({name: _seconds(each) for name, each in value.items()})
+
+
+def _seconds(value: object) -> int:
+    if not _json.is_moment(value):
+        raise ValueError("not a moment")
+    return value
 
 
 def _number(value: object) -> int:

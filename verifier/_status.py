@@ -15,6 +15,8 @@ MAX_ENTRIES = 2**20
 """The largest list that this profile allows."""
 MAX_REFRESH = timedelta(hours=24)
 _BITS = (1, 2, 4, 8)
+_LOW = {1: b"\xff", 2: b"\x55", 4: b"\x11", 8: b"\x01"}
+"""The low bit of every entry, in one byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,45 @@ def parse_status_list(
     if parsed.issued_at > latest_issued_at:
         raise ValueError("dated after the trust data that carried it")
     return parsed
+
+
+def revives(old: bytes, new: bytes) -> bool:
+    """Tell whether a newer list takes back what is final: 1 and 3, in any place.
+
+    An index is never given to another card, so no honest list does this; one that was
+    put back from a backup might. What is no list at all is left to
+    `parse_status_list`.
+
+    Args:
+        old: Token that was verified before.
+        new: Token of the same name, of which nothing is known but who published it.
+    """
+    try:
+        (old_bits, before), (bits, after) = _entries_of(old), _entries_of(new)
+    except ValueError:
+        return False
+    if bits != old_bits:
+        return True  # never changed for a list, and there is no telling
+    low = int.from_bytes(_LOW[bits] * len(before), "little")
+    was, final = int.from_bytes(before, "little"), 0
+    # Final are the odd states up to 3; what is beyond the end of the new list is lost.
+    odd = was & low
+    for shift in range(2, bits):
+        odd &= ~(was >> shift)
+    for shift in range(bits):
+        final |= odd << shift
+    return was & final != int.from_bytes(after, "little") & final
+
+
+def _entries_of(token: bytes) -> tuple[int, bytes]:
+    _, payload, _ = token.decode("ascii").split(".")
+    body = _json.parse_object(_b64.decode(payload)).get("status_list")
+    if not _json.is_object(body):
+        raise ValueError("status_list is not an object")
+    bits, packed = body.get("bits"), body.get("lst")
+    if type(bits) is not int or bits not in _BITS or not isinstance(packed, str):
+        raise ValueError("no list")
+    return bits, inflate(_b64.decode(packed), MAX_ENTRIES * bits // 8)
 
 
 def _parse_claims(claims: Mapping[str, object], expected_uri: str) -> StatusList:

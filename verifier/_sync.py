@@ -4,13 +4,12 @@ What TUF does not know is checked here: which economy may name which document, t
 roles are economies, and that the moment of publication is signed.
 """
 
-import hashlib
 import re
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +33,12 @@ from tuf.api.metadata import (
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
+from . import _documents
 from ._delta import MAX_DELTA, apply_delta, delta_name
 from ._fetch import _Counting, open_source
 from ._floor import Floor, list_times
-from ._json import EXACT_INTEGER
+from ._json import EXACT_INTEGER, is_moment
+from ._status import revives
 from .errors import SyncError
 from .trust import DOCUMENT_NAME, MAX_ISSUED_AHEAD, Problem
 
@@ -45,7 +46,7 @@ ISSUED_AT = "x-abtc-issued-at"
 """Member of ``timestamp.json`` that says when the trust data was current."""
 _SCHEME = "scheme.json"
 _ROLE = re.compile(r"[A-Z]{3}")
-_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+_ONLINE = ("timestamp", "snapshot")
 _NO_FALL = 2**40
 _MISSES = 3
 """After so many lists in a row without a delta that helps, no more are asked for."""
@@ -186,6 +187,8 @@ class _Collector:
         self._wish = wish
         self._problems: list[Problem] = []
         self._versions: dict[str, int] = {}
+        self._absent: list[str] = []
+        """Documents of the role at hand that the source does not have."""
         self._misses = 0 if fetcher.has_deltas else _MISSES
 
     def collect(self) -> Collected:
@@ -201,21 +204,22 @@ class _Collector:
         issued_at = _issued_at(timestamp)
         # What is dated later than our clock must not bar what is dated right.
         latest = min(issued_at, self._updater.moment + MAX_ISSUED_AHEAD)
+        self._latest = issued_at + MAX_ISSUED_AHEAD
         if issued_at > latest:
             self._note("timestamp.json", f"of {issued_at}: this device's clock is slow")
         documents = {_SCHEME: self._document(_SCHEME)}
-        for role in _roles(targets):
-            documents |= self._of_economy(role)
+        roles = _roles(targets)
+        self._check_economy(documents[_SCHEME], roles)
+        for role in roles:
+            documents |= self._of_economy(role, targets)
         return Collected(
             version=timestamp.version,
             issued_at=issued_at,
             expires_at=min(each.expires for each in signed),
             floor=Floor(
                 versions=self._versions,
-                keys={
-                    role: _digest(root.roles[role].keyids)
-                    for role in ("timestamp", "snapshot")
-                },
+                keys={role: frozenset(root.roles[role].keyids) for role in _ONLINE},
+                signers={role: self._signers(root, role) for role in _ONLINE},
                 lists=list_times(documents, latest=latest + MAX_ISSUED_AHEAD),
                 time=int(latest.timestamp()),
             ),
@@ -225,18 +229,46 @@ class _Collector:
             received=self._fetcher.received,
         )
 
-    def _of_economy(self, role: str) -> dict[str, bytes]:
-        """Return an economy's documents; as they were, if the new ones are no good."""
+    def _signers(self, root: Root, role: str) -> frozenset[str]:
+        """Return the ids of the keys that have signed a role."""
+        path = self._metadata / f"{role}.json"
+        metadata = Metadata[Any].from_bytes(path.read_bytes())
+        found = root.get_verification_result(
+            role, metadata.signed_bytes, metadata.signatures
+        )
+        return frozenset(found.signed)
+
+    def _check_economy(self, scheme: bytes, roles: list[str]) -> None:
+        economy = self._wish.economy
+        if economy in {None, *roles}:
+            return
+        with suppress(ValueError):  # of a bad scheme nothing is taken anyway
+            if economy not in _documents.parse_scheme(scheme).issuers:
+                raise SyncError(f"{economy} is no economy of this scheme")
+        self._note(str(economy), "publishes nothing")
+
+    def _of_economy(self, role: str, targets: Targets) -> dict[str, bytes]:
+        """Return an economy's documents; as they were, if the new ones are no good.
+
+        They are kept together with the metadata that lists them, and only as long as
+        the role's keys may sign: whoever had to be shut out must not live on.
+        """
+        path = self._metadata / f"{role}.json"
+        before = path.read_bytes() if path.exists() else b""
         try:
             return self._new_of_economy(role)
         except _ONE_ECONOMY_S as error:
             if role == self._wish.economy and isinstance(error, DownloadHTTPError):
                 raise  # a source that was not made for this destination
             self._note(role, str(error))
-            start = f"{role}/"
-            return {
-                k: data for k, data in self._wish.known.items() if k.startswith(start)
-            }
+        path.write_bytes(before)
+        try:
+            old = Metadata[Targets].from_bytes(before)
+            targets.verify_delegate(role, old.signed_bytes, old.signatures)
+        except RepositoryError:
+            return {}
+        start = f"{role}/"
+        return {k: data for k, data in self._wish.known.items() if k.startswith(start)}
 
     def _new_of_economy(self, role: str) -> dict[str, bytes]:
         signed = self._updater.role(role)
@@ -249,19 +281,32 @@ class _Collector:
         names = [name for name in sorted(signed.targets) if self._is_its(name, role)]
         found = {name: self._document(name) for name in names}
         documents = {name: data for name, data in found.items() if data is not None}
-        older = self._wish.floor.first_older_of(list_times(documents))
-        if older:
-            raise RepositoryError(older)
+        self._check_lists(documents)
+        if self._absent:
+            count, self._absent = len(self._absent), []
+            self._note(role, f"{count} of its documents as destination are not there")
         self._versions[role] = signed.version
         return documents
+
+    def _check_lists(self, documents: Mapping[str, bytes]) -> None:
+        """Refuse lists that go back, are of the future, or take back what is final."""
+        times = list_times(documents)
+        older = self._wish.floor.first_older_of(times)
+        if older:
+            raise RepositoryError(older)
+        for name in times.keys() - list_times(documents, latest=self._latest).keys():
+            raise RepositoryError(f"{name} is dated after the trust data")
+        for name in times:
+            known = self._wish.known.get(name)
+            if known and "/status/" in name and revives(known, documents[name]):
+                raise RepositoryError(f"{name} would bring back what has ended")
 
     def _is_its(self, name: str, role: str) -> bool:
         parts = DOCUMENT_NAME.fullmatch(name)
         if parts is None or parts["owner"] != role:
             self._note(name, f"not {role}'s to name")
             return False
-        is_destination_s = parts["kind"] == "policy" or parts["issuer"] is not None
-        return not is_destination_s or self._wish.economy in {None, role}
+        return not _is_destination_s(name) or self._wish.economy in {None, role}
 
     def _note(self, document: str, detail: str) -> None:
         self._problems.append(Problem(document=document, detail=detail))
@@ -289,10 +334,11 @@ class _Collector:
                 self._updater.download_target(info, str(path))
                 return path.read_bytes()
         except DownloadHTTPError as error:
-            # A bundle carries one destination's overlays; others are merely not there.
-            is_no_wish = self._wish.economy is None and "/overlay/" in name
+            # A bundle carries policy and overlays of one destination only.
+            is_no_wish = self._wish.economy is None and _is_destination_s(name)
             if error.status_code == 404 and is_no_wish:
-                return None
+                self._absent.append(name)
+                return known
             raise
 
     def _from_delta(self, info: TargetFile, known: bytes) -> bytes | None:
@@ -324,8 +370,8 @@ class _Collector:
 
 def _check_version(version: int) -> None:
     """Refuse a number that the mark could be written with, but not read again."""
-    if version > EXACT_INTEGER:
-        raise RepositoryError("a version is beyond 2**53")
+    if type(version) is not int or version > EXACT_INTEGER:
+        raise RepositoryError("a version is no number, or beyond 2**53")
 
 
 def _check_keys(keys: Mapping[str, Key]) -> None:
@@ -350,12 +396,21 @@ def _roles(targets: Targets) -> list[str]:
     return list(roles)
 
 
+def _is_destination_s(name: str) -> bool:
+    return name.endswith("/policy.json") or "/overlay/" in name
+
+
 def _issued_at(timestamp: Timestamp) -> datetime:
     text = timestamp.unrecognized_fields.get(ISSUED_AT)
     try:
-        return datetime.strptime(str(text), _MOMENT).replace(tzinfo=UTC)
+        moment = _documents.parse_moment(text)
     except ValueError as error:
         raise SyncError(f"timestamp.json does not say {ISSUED_AT}") from error
+    if not is_moment(int(moment.timestamp())):
+        raise SyncError(
+            f"timestamp.json says {ISSUED_AT} {text}, which is out of range"
+        )
+    return moment
 
 
 def _offered_time(fetcher: _Counting) -> int:
@@ -367,7 +422,3 @@ def _offered_time(fetcher: _Counting) -> int:
         return int(_issued_at(signed).timestamp())
     except (DownloadError, RepositoryError, SyncError):
         return _NO_FALL
-
-
-def _digest(key_ids: list[str]) -> str:
-    return hashlib.sha256(" ".join(sorted(key_ids)).encode()).hexdigest()

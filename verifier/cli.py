@@ -21,6 +21,7 @@ from . import _report
 from ._algorithm import verify
 from ._floor import Floor
 from ._packing import is_any_version, pack, unpack
+from .card import is_economy_code
 from .decision import Decision
 from .errors import PolicyError, TrustError
 from .passport import Passport
@@ -30,6 +31,9 @@ from .trust import Trust
 
 OK, BAD_INPUT, UNDECIDED, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
 _STATUS = {"accepted": OK, "rejected": BAD_INPUT, "undecided": UNDECIDED}
+_FIRST_YEAR, _LAST_YEAR = 1970, 2099
+_MAX_FILE = 8 * 2**20
+"""Bytes of a root or a mark."""
 _MAX_LINE = 16_384
 """Characters of a line of standard input; no QR code or card is longer."""
 
@@ -112,7 +116,10 @@ def _add_sync_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--root", required=True, metavar="ROOT.json", type=Path)
     command.add_argument(
-        "--economy", metavar="AAA", help="keep only its policy and overlays"
+        "--economy",
+        type=_economy,
+        metavar="AAA",
+        help="keep only its policy and overlays",
     )
 
 
@@ -126,14 +133,22 @@ def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.utcoffset() is None:
         raise argparse.ArgumentTypeError("needs an offset, such as Z or +08:00")
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise argparse.ArgumentTypeError(f"not from {_FIRST_YEAR} to {_LAST_YEAR}")
     return moment
+
+
+def _economy(code: str) -> str:
+    if not is_economy_code(code):
+        raise argparse.ArgumentTypeError("not an alpha-3 code")
+    return code
 
 
 def _floor(name: str) -> Floor:
     try:
-        return Floor.from_bytes(Path(name).read_bytes())
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{name}: {error.strerror}") from error
+        return Floor.from_bytes(_read_file(Path(name)))
+    except _InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{name}: {error}") from error
 
@@ -202,32 +217,41 @@ def _clock() -> datetime:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    try:
-        root = options.root.read_bytes()
-    except OSError as error:
-        raise _InputError(f"{options.root}: {error.strerror}") from error
     store = TrustStore(options.store, floor=options.floor)
     try:
         report = store.sync(
             options.source,
-            root=root,
+            root=_read_file(options.root),
             now=options.now or _clock(),
             economy=options.economy,
         )
     except TrustError as error:
-        raise _InputError(f"{error}; {_still_in_use(store)}") from error
+        raise _InputError(f"{error}; {_still_in_use(store, options)}") from error
     _print_sync(report, as_json=options.json)
     return OK
 
 
-def _still_in_use(store: TrustStore) -> str:
+def _still_in_use(store: TrustStore, options: argparse.Namespace) -> str:
     try:
         info = store.info()
     except TrustError:
         return "this device has no trust data yet"
-    return (
-        f"still in use: version {info.version} of {info.issued_at:%Y-%m-%d %H:%M} UTC"
-    )
+    what = f"version {info.version} of {info.issued_at:%Y-%m-%d %H:%M} UTC"
+    if (options.now or _clock()) >= info.expires_at:
+        return f"{what} has ended, so every card is undecided"
+    return f"still in use: {what}"
+
+
+def _read_file(path: Path) -> bytes:
+    """Read a small file, and nothing that could go on for ever."""
+    try:
+        if not path.is_file() and path.exists():
+            raise _InputError(f"{path} is no file")
+        if path.stat().st_size > _MAX_FILE:
+            raise _InputError(f"{path} is too large")
+        return path.read_bytes()
+    except OSError as error:
+        raise _InputError(f"{path}: {error.strerror}") from error
 
 
 def _print_sync(report: SyncReport, *, as_json: bool) -> None:
@@ -283,7 +307,7 @@ def _dated(moment: datetime, now: datetime) -> str:
 
 def _printable(text: str) -> str:
     """Return it without what would move a terminal's cursor: a thief chose the name."""
-    return repr(text)[1:-1]
+    return ascii(text)[1:-1]
 
 
 def _info_object(info: StoreInfo) -> dict[str, object]:

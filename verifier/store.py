@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from . import _json
 from ._floor import Floor, list_times
+from .card import is_economy_code
 from .errors import StoreError, SyncError, TrustError
 from .trust import Problem, Trust
 
@@ -34,6 +35,8 @@ _MANIFEST = "manifest.json"
 _GENERATION = re.compile(r"generation-([0-9]{1,15})")
 _FLOORS = ("floor-a", "floor-b")
 _NO_FLOOR = Floor()
+_NEW, _WORK = ".abtc-new-", ".abtc-work-"
+"""How names of what an update is making begin; nobody else's file is called so."""
 _MAX_FILE = 8 * 2**20
 """Bytes; a list has at most 4 MiB. A damaged disk must not fill the memory."""
 
@@ -180,7 +183,8 @@ class TrustStore:
                 older than what this device has seen, is too large or too slow, or
                 cannot be read. The store is as it was.
             StoreError: The store cannot be written, or another process is at it.
-            ValueError: ``now`` is naive.
+            ValueError: ``now`` is naive or not from 1970 to 2099, or ``economy`` is no
+                code.
 
         Source: the TUF specification, section 5, by python-tuf; and `Floor`.
         """
@@ -189,13 +193,18 @@ class TrustStore:
 
         if now.utcoffset() is None:
             raise ValueError("now must be timezone-aware")
+        if not _json.is_moment(int(now.timestamp())):
+            raise ValueError("now is not from 1970 to 2099")
+        if economy is not None and not is_economy_code(economy):
+            raise ValueError("economy is not an alpha-3 code")
         with self._locked():
             self._clear_leftovers()
             before = self._newest_or_none()
+            self._forget_after(before)
             floor = self._floor()
             if before:
                 floor = floor.raised_by(before.floor)
-            with tempfile.TemporaryDirectory(prefix="work-", dir=self._folder) as work:
+            with tempfile.TemporaryDirectory(prefix=_WORK, dir=self._folder) as work:
                 metadata = Path(work) / "metadata"
                 _copy_metadata(before, metadata)
                 known = before.documents if before else {}
@@ -227,7 +236,8 @@ class TrustStore:
         changed = sum(known.get(name) != data for name, data in found.documents.items())
         removed = tuple(sorted(known.keys() - found.documents.keys()))
         if before is None or changed or removed or found.floor != before.floor:
-            self._write_generation(found, metadata, problems)
+            number = before.number + 1 if before else 1
+            self._write_generation(number, found, metadata, problems)
         self._raise_floor(floor.raised_by(found.floor))
         self._forget_all_but_two()
         return SyncReport(
@@ -241,9 +251,14 @@ class TrustStore:
         )
 
     def _write_generation(
-        self, found: "Collected", metadata: Path, problems: tuple[Problem, ...]
+        self,
+        number: int,
+        found: "Collected",
+        metadata: Path,
+        problems: tuple[Problem, ...],
     ) -> None:
-        made = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
+        made = Path(tempfile.mkdtemp(prefix=_NEW, dir=self._folder))
+        made.chmod(0o755)  # another account may check what this one syncs
         files: dict[str, str] = {}
         (made / "metadata").mkdir()
         for path in sorted(metadata.glob("*.json")):
@@ -271,14 +286,13 @@ class TrustStore:
         _write_file(made / _MANIFEST, f"{seal}\n{text}".encode())
         _flush_folder(made / "metadata")
         _flush_folder(made)
-        taken = (number for number, _ in self._generations())  # damaged ones as well
-        made.rename(self._folder / f"generation-{max(taken, default=0) + 1}")
+        made.rename(self._folder / f"generation-{number}")
         _flush_folder(self._folder)
 
     def _raise_floor(self, floor: Floor) -> None:
         for name in _FLOORS:
             path = self._folder / name
-            beside = self._folder / f"new-{name}"
+            beside = self._folder / f"{_NEW}{name}"
             _write_file(beside, floor.to_bytes())
             if path.is_dir():
                 _remove(path)
@@ -331,10 +345,16 @@ class TrustStore:
         for _, folder in self._generations()[2:]:
             _remove(folder)
 
+    def _forget_after(self, before: _Generation | None) -> None:
+        """Remove generations above the one that counts: damaged, or below the mark."""
+        for number, folder in self._generations():
+            if before is None or number > before.number:
+                _remove(folder)
+
     def _clear_leftovers(self) -> None:
         """Remove what an update that was killed has left."""
-        for pattern in ("new-*", "work-*"):
-            for leftover in self._folder.glob(pattern):
+        for start in (_NEW, _WORK):
+            for leftover in self._folder.glob(f"{start}*"):
                 _remove(leftover)
 
     @contextlib.contextmanager

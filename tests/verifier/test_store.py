@@ -19,7 +19,7 @@ from securesystemslib.signer import CryptoSigner
 
 import verifier
 from tests.simulator import NOW, World
-from tests.verifier.tuf_repository import Repository
+from tests.verifier.tuf_repository import FAR, Repository
 from verifier._floor import Floor
 from verifier.store import TrustStore
 
@@ -351,12 +351,19 @@ def test_s8_a_source_without_our_own_files(
 def test_s2_d6_a_list_of_the_future_bars_nobody(
     store: TrustStore, repository: Repository
 ) -> None:
-    """A list dated ahead, by a thief or a wrong clock, is refused, and forgotten."""
+    """A list dated ahead, by a thief or a wrong clock, is refused, and forgotten.
+
+    Nor does it lie on the device until its day has come.
+    """
+    sync(store, repository)
     ahead = WORLD.list_token("AUS/status/1.jwt", iat=NOW + timedelta(days=900))
     republish(repository, AUS__status__1_jwt=ahead)
-    (problem,) = sync(store, repository).problems
-    assert "dated after the trust data" in problem.detail
-    assert reason(store) == "status.unusable"
+    for now in (NOW, NOW + timedelta(days=901)):
+        repository.expires |= dict.fromkeys(repository.versions, FAR)
+        (problem,) = sync(store, repository, now=now).problems
+        assert "dated after the trust data" in problem.detail
+        assert store.info().lists["AUS/status/1.jwt"] < NOW
+    assert reason(store) == "accepted"
     republish(repository, AUS__status__1_jwt=revoked_list())
     assert sync(store, repository).problems == ()
     assert reason(store) == "status.revoked"

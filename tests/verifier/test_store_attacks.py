@@ -314,7 +314,7 @@ def test_d15_a_bad_key_of_an_economys_role(
     scene.edit("2.targets", spoil, signers=scene.signers["targets"])
     assert problems(device.sync()) == ["AUS"]
     assert device.held()["NZL"] == 2
-    assert outcome(device, "AUS") == "accepted"
+    assert outcome(device, "AUS") == "trust.unknown_issuer"
 
 
 def test_d12_signed_removals_are_obeyed_one_by_one(
