@@ -103,10 +103,10 @@ class Floor:
         if body.get("format") != _FORMAT:
             raise ValueError("the mark is of another format")
         return cls(
-            versions=_numbers(body.get("versions")),
+            versions=_numbers(body.get("versions"), most=_json.EXACT_INTEGER),
             keys=_digests(body.get("keys")),
-            lists=_numbers(body.get("lists")),
-            time=_number(body.get("time")),
+            lists=_numbers(body.get("lists"), most=_json.MAX_SECONDS),
+            time=_number(body.get("time"), most=_json.MAX_SECONDS),
         )
 
 
@@ -138,10 +138,10 @@ def _iat(token: bytes) -> int:
 def _is_rekeyed(role: str, older: Floor, newer: Floor) -> bool:
     """Tell whether a newer root lets the versions of a role begin anew.
 
-    The snapshot says which versions count, so its key governs all but root and
-    timestamp.
+    The snapshot says which versions count, so its key governs all but timestamp; the
+    root's own version is higher in a newer root anyway.
     """
-    if role == "root" or _root_version(newer) <= _root_version(older):
+    if _root_version(newer) <= _root_version(older):
         return False
     governor = role if role == "timestamp" else "snapshot"
     before, after = older.keys.get(governor), newer.keys.get(governor)
@@ -163,10 +163,10 @@ def _moment(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _numbers(value: object) -> Mapping[str, int]:
+def _numbers(value: object, *, most: int) -> Mapping[str, int]:
     if not _json.is_object(value):
         raise ValueError("not an object")
-    return MappingProxyType({name: _number(each) for name, each in value.items()})
+    return MappingProxyType({k: _number(each, most=most) for k, each in value.items()})
 
 
 def _digests(value: object) -> Mapping[str, str]:
@@ -175,7 +175,7 @@ def _digests(value: object) -> Mapping[str, str]:
     return MappingProxyType({name: str(each) for name, each in value.items()})
 
 
-def _number(value: object) -> int:
-    if type(value) is not int or not 0 <= value <= _json.EXACT_INTEGER:
+def _number(value: object, *, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
         raise ValueError("not a number")
     return value

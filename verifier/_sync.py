@@ -21,12 +21,14 @@ from tuf.api.exceptions import (
     DownloadLengthMismatchError,
     RepositoryError,
 )
-from tuf.api.metadata import Key, Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Key, Metadata, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
+from . import _json
 from ._fetch import _Counting, open_source
 from ._floor import Floor, list_times
+from ._status import MAX_TOKEN
 from .errors import SyncError
 from .trust import DOCUMENT_NAME, MAX_ISSUED_AHEAD, Problem
 
@@ -36,6 +38,8 @@ _SCHEME = "scheme.json"
 _ROLE = re.compile(r"[A-Z]{3}")
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _NO_FALL = 2**40
+_MAX_NAMES = 1024
+"""Documents that an economy may list: twice as many as it can have."""
 _ONE_ECONOMY_S = (RepositoryError, DownloadHTTPError, DownloadLengthMismatchError)
 """What is wrong with one economy's files; a dead network is everybody's."""
 _CONFIG = UpdaterConfig(
@@ -171,6 +175,8 @@ class _Collector:
         snapshot = self._read("snapshot", Snapshot)
         targets = self._read("targets", Targets)
         signed = (root, timestamp, snapshot, targets)
+        for each in signed:
+            _check_version(each)
         _check_keys(root.keys)
         _check_keys(targets.delegations.keys if targets.delegations else {})
         self._versions = {each.type: each.version for each in signed}
@@ -216,6 +222,9 @@ class _Collector:
 
     def _new_of_economy(self, role: str) -> dict[str, bytes]:
         signed = self._updater.role(role)
+        _check_version(signed)
+        if len(signed.targets) > _MAX_NAMES:
+            raise RepositoryError(f"{role} lists more than {_MAX_NAMES} documents")
         if signed.delegations:
             raise RepositoryError(f"{role} delegates further, which is not its right")
         names = [name for name in sorted(signed.targets) if self._is_its(name, role)]
@@ -242,6 +251,8 @@ class _Collector:
         info = self._updater.get_targetinfo(name)
         if info is None:
             raise RepositoryError(f"{name} is listed nowhere")
+        if info.length > MAX_TOKEN:
+            raise RepositoryError(f"{name} is longer than any document")
         known = self._wish.known.get(name)
         if known is not None:
             try:
@@ -266,6 +277,12 @@ class _Collector:
         """Return metadata that the updater has just verified and stored."""
         path = self._metadata / f"{role}.json"
         return Metadata[Any].from_bytes(path.read_bytes()).signed
+
+
+def _check_version(signed: Signed) -> None:
+    """Refuse a version that the mark could not keep, and with it all that it keeps."""
+    if signed.version > _json.EXACT_INTEGER:
+        raise RepositoryError(f"the version of {signed.type} is beyond 2**53")
 
 
 def _check_keys(keys: Mapping[str, Key]) -> None:
