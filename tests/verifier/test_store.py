@@ -7,6 +7,7 @@ import os
 import random  # noqa: TID251  # seeded: a failure can be repeated
 import shutil
 import threading
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -339,6 +340,27 @@ def test_d2_expired_roles(store: TrustStore, repository: Repository, role: str) 
     with pytest.raises(verifier.SyncError, match="expired"):
         sync(store, repository)
     assert store.load().version == 1
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "root"])
+def test_d2_the_earliest_end_counts(
+    store: TrustStore, repository: Repository, role: str
+) -> None:
+    """Trust data ends with the first of the four roles; then no card is green."""
+    repository.expires[role] = NOW + timedelta(hours=1)
+    repository.root_version = 2
+    repository.write_root()
+    republish(repository)
+    sync(store, repository)
+    for minutes, expected in ((59, "accepted"), (60, "trust.stale")):
+        at = NOW + timedelta(minutes=minutes)
+        shown = WORLD.show(WORLD.card(), at=at)
+        found = WORLD.verify(shown, trust=store.load(), now=at)
+        if expected == "accepted":
+            assert isinstance(found, verifier.Accepted)
+        else:
+            assert isinstance(found, verifier.Undecided)
+            assert found.reason == expected
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])
@@ -868,6 +890,28 @@ def test_d4_endless_files(
         sync(store, repository)
 
 
+LONGEST = {"root": 2**16, "snapshot": 2**18, "targets": 2**20, "AUS": 2**20}
+
+
+@pytest.mark.parametrize("role", LONGEST)
+def test_d4_signed_files_blown_up(
+    store: TrustStore, repository: Repository, role: str
+) -> None:
+    """Space that no signature covers makes a file of any length; ours are short."""
+    sync(store, repository)
+    repository.root_version = 2
+    repository.write_root()
+    republish(repository, NZL__status__1_jwt=revoked_list("NZL"))
+    path = repository.folder / "metadata" / f"2.{role}.json"
+    path.write_bytes(path.read_bytes() + b" " * LONGEST[role])
+    if role == "AUS":
+        assert [each.document for each in sync(store, repository).problems] == ["AUS"]
+    else:
+        with pytest.raises(verifier.SyncError, match="exceeding the maximum"):
+            sync(store, repository)
+    assert reason(store) == "accepted"
+
+
 def test_sources_that_are_none(
     tmp_path: Path, store: TrustStore, repository: Repository
 ) -> None:
@@ -937,6 +981,21 @@ def test_o3_l9_damaged_stores(
         damage(copy / "generation-1" / path.name)
         with pytest.raises(verifier.StoreError, match="no trust data"):
             TrustStore(copy).load()
+
+
+@pytest.mark.parametrize("file", ["floor-a", "generation-1/manifest.json"])
+def test_o3_a_huge_file_fills_no_memory(
+    tmp_path: Path, store: TrustStore, repository: Repository, file: str
+) -> None:
+    """What a damaged disk calls a file of 256 MiB is not read."""
+    sync(store, repository)
+    os.truncate(tmp_path / "store" / file, 2**28)
+    tracemalloc.start()
+    with contextlib.suppress(verifier.StoreError):
+        assert reason(TrustStore(tmp_path / "store")) == "accepted"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 * 2**20
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
@@ -1122,6 +1181,26 @@ def test_o1_d1_a_cut_spares_the_last_copy_of_the_mark(
         shutil.rmtree(path)
     with pytest.raises(verifier.SyncError, match="older"):
         sync(store, repository, source=old)
+
+
+def test_o1_what_a_killed_update_has_left(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """The next update clears it away, so that a disk never fills up with it."""
+    sync(store, repository)
+    folder = tmp_path / "store"
+    before = {path.name for path in folder.iterdir()}
+    for name in ("new-x", "work-x"):
+        (folder / name / "metadata").mkdir(parents=True)
+        (folder / name / "metadata" / "file").write_bytes(b"x")
+    (folder / "new-floor-a").write_bytes(b"x")
+    (folder / "new-link").symlink_to(tmp_path / "mirror")
+    for _ in range(3):
+        republish(repository)
+        sync(store, repository)
+    kept = {"generation-3", "generation-4"}
+    assert {path.name for path in folder.iterdir()} == before - {"generation-1"} | kept
+    assert (tmp_path / "mirror" / "metadata").is_dir()
 
 
 def test_o2_disk_full(
