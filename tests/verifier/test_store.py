@@ -667,6 +667,15 @@ def test_t3_a_slow_clock_is_told(store: TrustStore, repository: Repository) -> N
     assert reason(store) == "accepted"
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(300, 0), (301, 1)])
+def test_t3_a_clock_that_is_a_little_slow(
+    store: TrustStore, repository: Repository, seconds: int, told: int
+) -> None:
+    """Five minutes are nothing to tell anybody about."""
+    now = repository.issued_at - timedelta(seconds=seconds)
+    assert len(sync(store, repository, now=now).problems) == told
+
+
 def test_t4_a_clock_set_back_revives_no_expired_metadata(
     tmp_path: Path, store: TrustStore, repository: Repository
 ) -> None:

@@ -330,6 +330,16 @@ def test_d12_signed_removals_are_obeyed_one_by_one(
     assert outcome(device, "NZL") == "accepted"
 
 
+def test_d12_targets_that_delegate_to_nobody(scene: Scene, device: Device) -> None:
+    """Signed by the scheme, that is the end of every economy, and it is said."""
+    device.sync()
+    scene.targets.delegations = None
+    scene.publish(*NEWS)
+    report = device.sync()
+    assert {"AUS/issuer.json", "NZL/issuer.json"} <= set(report.removed)
+    assert outcome(device) == "trust.unknown_issuer"
+
+
 def test_d12_a_mirror_that_was_emptied(scene: Scene, device: Device) -> None:
     """What no key has removed is not removed."""
     device.sync()
