@@ -682,6 +682,24 @@ def test_d4_one_economy_s_list_without_end(device: Device) -> None:
     assert device.reason() == "accepted"
 
 
+@pytest.mark.parametrize("name", ["cut", "slow", "closed"])
+def test_d4_a_line_that_breaks_at_one_economy(
+    device: Device, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A line that fails is no economy's fault: nothing is taken, and it is said."""
+    device.sync(device.public)
+    before = device.store.load()
+    device.publish_revocation()
+    monkeypatch.setattr(_fetch, "MAX_SECONDS", 1.0)
+    behave = BEHAVIOURS[name][0]
+    with (
+        Mirror(device.public, r"AUS/status/", behave).running() as mirror,
+        pytest.raises(verifier.SyncError, match="cannot be fetched"),
+    ):
+        device.sync(mirror.url)
+    assert device.store.load() is before
+
+
 def test_o5_a_folder_that_cannot_be_read(device: Device) -> None:
     """A stick that is broken is named as such, not as a fault of the store."""
     file = device.public / "metadata/timestamp.json"

@@ -107,11 +107,11 @@ class Floor:
         if body.get("format") != _FORMAT:
             raise ValueError("the mark is of another format")
         return cls(
-            versions=_numbers(body.get("versions")),
+            versions=_numbers(body.get("versions"), most=_json.EXACT_INTEGER),
             keys=_key_ids(body.get("keys")),
             signers=_key_ids(body.get("signers")),
-            lists=_moments(body.get("lists")),
-            time=_seconds(body.get("time")),
+            lists=_numbers(body.get("lists"), most=_json.MAX_SECONDS),
+            time=_number(body.get("time"), most=_json.MAX_SECONDS),
         )
 
 
@@ -143,10 +143,10 @@ def _iat(token: bytes) -> int:
 def _is_rekeyed(role: str, older: Floor, newer: Floor) -> bool:
     """Tell whether a newer root lets the versions of a role begin anew.
 
-    The snapshot says which versions count, so its key governs all but root and
-    timestamp.
+    The snapshot says which versions count, so its key governs all but timestamp; the
+    root's own version is higher in a newer root anyway.
     """
-    if role == "root" or _root_version(newer) <= _root_version(older):
+    if _root_version(newer) <= _root_version(older):
         return False
     governor = role if role == "timestamp" else "snapshot"
     before = older.signers.get(governor, frozenset())
@@ -175,10 +175,10 @@ def _moment(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _numbers(value: object) -> Mapping[str, int]:
+def _numbers(value: object, *, most: int) -> Mapping[str, int]:
     if not _json.is_object(value):
         raise ValueError("not an object")
-    return MappingProxyType({name: _number(each) for name, each in value.items()})
+    return MappingProxyType({k: _number(each, most=most) for k, each in value.items()})
 
 
 def _sorted(keys: Mapping[str, frozenset[str]]) -> dict[str, list[str]]:
@@ -196,19 +196,7 @@ def _key_ids(value: object) -> Mapping[str, frozenset[str]]:
     return MappingProxyType(found)
 
 
-def _moments(value: object) -> Mapping[str, int]:
-    if not _json.is_object(value):
-        raise ValueError("not an object")
-    return MappingProxyType({name: _seconds(each) for name, each in value.items()})
-
-
-def _seconds(value: object) -> int:
-    if not _json.is_moment(value):
-        raise ValueError("not a moment")
-    return value
-
-
-def _number(value: object) -> int:
-    if type(value) is not int or not 0 <= value <= _json.EXACT_INTEGER:
+def _number(value: object, *, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
         raise ValueError("not a number")
     return value

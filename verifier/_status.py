@@ -186,6 +186,6 @@ def inflate(data: bytes, most: int) -> bytes:
         raise ValueError("lst is not a zlib stream") from error
     if len(inflated) > most:
         raise ValueError("list is too long")
-    if not stream.eof or stream.unused_data or stream.unconsumed_tail:
+    if not stream.eof or stream.unused_data:
         raise ValueError("zlib stream is cut, or followed by something")
     return inflated

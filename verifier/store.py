@@ -39,6 +39,8 @@ _NEW, _WORK = ".abtc-new-", ".abtc-work-"
 """How names of what an update is making begin; nobody else's file is called so."""
 _MAX_FILE = 8 * 2**20
 """Bytes; a list has at most 4 MiB. A damaged disk must not fill the memory."""
+_MAX_TEXT = 100
+"""Characters kept of a name or detail that an economy has made up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,6 @@ class TrustStore:
             version=newest.version,
             issued_at=newest.issued_at,
             expires_at=newest.expires_at,
-            time_floor=self._floor().moment,
         )
         if mark and mark[0] == newest.folder:
             self._loaded = (mark, trust)
@@ -154,7 +155,7 @@ class TrustStore:
             version=newest.version,
             issued_at=newest.issued_at,
             expires_at=newest.expires_at,
-            time_floor=max(newest.issued_at, self._floor().moment),
+            time_floor=newest.issued_at,  # nothing older opens
             lists=MappingProxyType(lists),
             problems=newest.problems,
         )
@@ -279,7 +280,10 @@ class TrustStore:
             "metadata": files,
             "documents": documents,
             "floor": found.floor.to_bytes().decode(),
-            "problems": [[each.document, each.detail] for each in problems],
+            "problems": [
+                [each.document[:_MAX_TEXT], each.detail[:_MAX_TEXT]]
+                for each in problems
+            ],
         }
         text = json.dumps(manifest, sort_keys=True)
         seal = hashlib.sha256(text.encode()).hexdigest()
@@ -394,24 +398,25 @@ def _read_generation(number: int, folder: Path) -> _Generation:
     seal, _, text = _read_regular(folder / _MANIFEST).decode().partition("\n")
     if hashlib.sha256(text.encode()).hexdigest() != seal:
         raise ValueError("the manifest is damaged")
-    manifest = _json.parse_object(text.encode())
+    # What the seal covers was written by us; a wrong type in it would be our own bug.
+    # Limits of what we read from others do not apply: problems quote them.
+    manifest = json.loads(text)
     if manifest.get("format") != _FORMAT:
         raise ValueError("the manifest is of another format")
-    # What the seal covers was written by us; a wrong type in it would be our own bug.
-    digests: dict[str, str] = manifest["documents"]  # type: ignore[assignment]
-    problems: list[list[str]] = manifest["problems"]  # type: ignore[assignment]
+    digests: dict[str, str] = manifest["documents"]
+    problems: list[list[str]] = manifest["problems"]
     return _Generation(
         number=number,
         folder=folder,
-        version=int(str(manifest["version"])),
-        issued_at=datetime.fromtimestamp(int(str(manifest["issued_at"])), UTC),
-        expires_at=datetime.fromtimestamp(int(str(manifest["expires_at"])), UTC),
-        floor=Floor.from_bytes(str(manifest["floor"]).encode()),
+        version=manifest["version"],
+        issued_at=datetime.fromtimestamp(manifest["issued_at"], UTC),
+        expires_at=datetime.fromtimestamp(manifest["expires_at"], UTC),
+        floor=Floor.from_bytes(manifest["floor"].encode()),
         documents={
             name: _read_document(folder / digest, digest)
             for name, digest in digests.items()
         },
-        metadata=manifest["metadata"],  # type: ignore[arg-type]
+        metadata=manifest["metadata"],
         problems=tuple(
             Problem(document=name, detail=detail) for name, detail in problems
         ),

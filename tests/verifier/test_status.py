@@ -1,5 +1,6 @@
 """Status lists: what is read, what is refused, and that nothing can explode."""
 
+import json
 import tracemalloc
 import zlib
 from datetime import timedelta
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import verifier
-from tests.simulator import NOW, World, b64u, fixed_key, jws
+from tests.simulator import NOW, PUBLISHED, World, b64u, fixed_key, jws
 from verifier import _b64, _status
 
 URI = "https://abtc.example/AUS/status/1"
@@ -102,6 +103,7 @@ WRONG_LISTS: dict[str, dict[str, Any]] = {
     "dated after the trust data": {"iat": NOW},
     "dated before its key": {"iat": NOW - timedelta(days=366)},
     "exp before iat": {"exp": 1},
+    "exp at iat": {"exp": int((NOW - PUBLISHED).timestamp())},
     "exp as text": {"exp": "4000000000"},
     "exp missing": {"exp": None},
     "ttl 0": {"ttl": 0},
@@ -134,6 +136,36 @@ WRONG_LISTS: dict[str, dict[str, Any]] = {
 def test_s1_s2_s3_wrong_lists(changes: dict[str, Any]) -> None:
     """A list that is wrong in one respect is no list: Undecided, and it says so."""
     assert reason_of(decide(token(**changes))) == "status.unusable"
+
+
+@pytest.mark.parametrize("iat", [None, "1894705200", True, 1.5, -1, 2**40])
+def test_s2_a_list_that_does_not_say_of_when_it_is(iat: object) -> None:
+    """A list that is signed, and dated by nothing or by nonsense, is no list."""
+    header, payload, _ = token().decode().split(".")
+    members = json.loads(_b64.decode(header))
+    claims = json.loads(_b64.decode(payload)) | {"iat": iat}
+    made = jws(members, claims, fixed_key("AUS-status")).encode()
+    assert reason_of(decide(made)) == "status.unusable"
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("extra", [0, 1])
+def test_s3_the_longest_list(bits: int, extra: int) -> None:
+    """1,048,576 entries are read whatever their width; one byte more is not."""
+    entries = bytes(2**20 * bits // 8 + extra)
+    found = decide(token(status_list=list_of(bits, packed(entries))))
+    assert isinstance(found, verifier.Accepted) == (extra == 0)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(1, "accepted"), (0, "stale")])
+def test_s2_a_list_ends_with_its_exp(seconds: int, expected: str) -> None:
+    """The second at which a list ends is no longer its own."""
+    ends = int(NOW.timestamp()) + seconds
+    found = decide(token(exp=ends))
+    if expected == "accepted":
+        assert isinstance(found, verifier.Accepted)
+    else:
+        assert reason_of(found) == f"status.{expected}"
 
 
 def test_s3_preset_dictionary() -> None:
@@ -227,7 +259,8 @@ def test_s7_every_value(state: int, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ttl", "expected"), [(60, 60), (86_400, 86_400), (10**12, 86_400), (None, None)]
+    ("ttl", "expected"),
+    [(1, 1), (60, 60), (86_400, 86_400), (10**12, 86_400), (None, None)],
 )
 def test_s2_ttl_is_clamped(ttl: int | None, expected: int | None) -> None:
     """An issuer can ask for a refresh within a day, never for a longer rest."""

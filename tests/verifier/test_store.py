@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import random  # noqa: TID251  # seeded: a failure can be repeated
 import shutil
 import threading
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -143,9 +145,9 @@ def test_only_what_a_destination_needs(
     repository.documents |= WORLD.documents("NZL")
     repository.publish()
     sync(store, repository, economy="SGP")
-    lists = store.info().lists
-    assert "SGP/overlay/AUS/1.jwt" in lists
-    assert "NZL/overlay/AUS/1.jwt" not in lists
+    own = {name for name in WORLD.documents() if name.endswith(".jwt")}
+    assert "SGP/overlay/AUS/1.jwt" in own
+    assert store.info().lists.keys() == own
 
 
 def test_d1_rollback_of_the_repository(
@@ -195,8 +197,104 @@ def test_o4_deleted_generations(
         sync(store, repository, source=old)
 
 
-def test_s6_d1_an_older_list_in_newer_metadata(
+SEEN_ELSEWHERE = {
+    "timestamp has version 2, but 3 was seen": Floor(versions={"timestamp": 3}),
+    "AUS/status/1.jwt is of": Floor(lists={"AUS/status/1.jwt": int(NOW.timestamp())}),
+    "published 2030-01-15 11:10:00 UTC": Floor(time=int(NOW.timestamp())),
+}
+
+
+@pytest.mark.parametrize("said", SEEN_ELSEWHERE)
+def test_d1_o4_a_built_in_mark_above_what_is_there(
+    tmp_path: Path, store: TrustStore, repository: Repository, said: str
+) -> None:
+    """What the store holds below the mark of a newer installation counts no more."""
+    sync(store, repository)
+    raised = TrustStore(tmp_path / "store", floor=SEEN_ELSEWHERE[said])
+    with pytest.raises(verifier.StoreError, match="no trust data"):
+        raised.load()
+    republish(repository)
+    try:
+        found = [each.detail for each in sync(raised, repository).problems]
+    except verifier.SyncError as refused:
+        found = [str(refused)]
+    assert said in found[0]
+    with contextlib.suppress(verifier.StoreError):
+        assert reason(raised) == "trust.unknown_issuer"
+
+
+def test_d1_a_publication_dated_before_the_last(
     store: TrustStore, repository: Repository
+) -> None:
+    """The moment of publication goes forward only, whatever the numbers do."""
+    sync(store, repository)
+    repository.issued_at -= timedelta(seconds=1)
+    repository.publish()
+    with pytest.raises(verifier.SyncError, match="published 2030-01-15 10:59:59 UTC"):
+        sync(store, repository)
+    assert store.load().version == 1
+
+
+def test_d1_d5_a_root_without_new_keys_renews_no_numbers(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """Numbers begin anew once for each change of keys, not with every later root."""
+    sync(store, repository)
+    repository.signers["timestamp"] = [CryptoSigner.generate_ecdsa()]
+    for root_version in (2, 3):
+        repository.root_version = root_version
+        repository.write_root()
+        republish(repository)
+        if root_version == 2:
+            sync(store, repository)
+    for folder in (tmp_path / "store").glob("generation-*"):
+        shutil.rmtree(folder)
+    repository.versions["timestamp"] = 0
+    republish(repository)
+    with pytest.raises(verifier.SyncError, match="timestamp has version 1, but 2"):
+        sync(store, repository)
+
+
+def test_d1_d7_another_root_of_the_same_version(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """Root keys in wrong hands that sign a version twice lead no device back."""
+    sync(store, repository)
+    repository.root_version = 2
+    repository.write_root()
+    republish(repository)
+    sync(store, repository)
+    for folder in (tmp_path / "store").glob("generation-*"):
+        shutil.rmtree(folder)
+    repository.signers["timestamp"] = [CryptoSigner.generate_ecdsa()]
+    repository.write_root()
+    repository.versions["timestamp"] = 0
+    republish(repository)
+    with pytest.raises(verifier.SyncError, match="timestamp has version 1, but 2"):
+        sync(store, repository)
+
+
+def test_d1_o4_a_built_in_mark_that_knows_no_keys(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """A mark that names a newer root, and not its keys, renews no numbers."""
+    republish(repository)
+    sync(store, repository)
+    repository.root_version = 2
+    repository.write_root()
+    for folder in (tmp_path / "store").glob("generation-*"):
+        shutil.rmtree(folder)
+    (tmp_path / "store" / "floor-b").unlink()
+    repository.versions["timestamp"] = 0
+    republish(repository)
+    raised = TrustStore(tmp_path / "store", floor=Floor(versions={"root": 2}))
+    with pytest.raises(verifier.SyncError, match="timestamp has version 1, but 2"):
+        sync(raised, repository)
+
+
+@pytest.mark.parametrize("lost", ["nothing", "generation-*", "floor-*"])
+def test_s6_d1_an_older_list_in_newer_metadata(
+    tmp_path: Path, store: TrustStore, repository: Repository, lost: str
 ) -> None:
     """A list that goes back is not taken, though signed again; the others go on."""
     newer = WORLD.list_token("AUS/status/1.jwt", iat=NOW - timedelta(minutes=50))
@@ -204,11 +302,33 @@ def test_s6_d1_an_older_list_in_newer_metadata(
     republish(repository, AUS__status__1_jwt=newer)
     sync(store, repository)
     republish(repository, AUS__status__1_jwt=older)
+    for path in (tmp_path / "store").glob(lost):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     (problem,) = sync(store, repository).problems
     assert problem.document == "AUS"
     assert "AUS/status/1.jwt is of 2030-01-15 11:05:00" in problem.detail
     assert store.load().version == 3
-    assert store.info().lists["AUS/status/1.jwt"] == NOW - timedelta(minutes=50)
+    kept = None if "generation" in lost else NOW - timedelta(minutes=50)
+    assert store.info().lists.get("AUS/status/1.jwt") == kept
+
+
+@pytest.mark.parametrize(("seconds", "is_kept"), [(300, True), (301, False)])
+def test_s6_d6_a_list_at_the_latest_believable_moment(
+    store: TrustStore, repository: Repository, seconds: int, is_kept: bool
+) -> None:
+    """Up to 5 minutes after the trust data a list counts, and bars what is older."""
+    latest = repository.issued_at + timedelta(minutes=10)
+    name, ahead = "AUS/status/1.jwt", latest + timedelta(seconds=seconds)
+    sync(store, repository)
+    before = store.info().lists[name]
+    republish(repository, AUS__status__1_jwt=WORLD.list_token(name, iat=ahead))
+    problems = sync(store, repository).problems
+    assert [each.document for each in problems] == ([] if is_kept else ["AUS"])
+    assert store.info().lists[name] == (ahead if is_kept else before)
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    problems = sync(store, repository).problems
+    assert [each.document for each in problems] == (["AUS"] if is_kept else [])
+    assert reason(store) == ("accepted" if is_kept else "status.revoked")
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "root"])
@@ -223,6 +343,27 @@ def test_d2_expired_roles(store: TrustStore, repository: Repository, role: str) 
     with pytest.raises(verifier.SyncError, match="expired"):
         sync(store, repository)
     assert store.load().version == 1
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "root"])
+def test_d2_the_earliest_end_counts(
+    store: TrustStore, repository: Repository, role: str
+) -> None:
+    """Trust data ends with the first of the four roles; then no card is green."""
+    repository.expires[role] = NOW + timedelta(hours=1)
+    repository.root_version = 2
+    repository.write_root()
+    republish(repository)
+    sync(store, repository)
+    for minutes, expected in ((59, "accepted"), (60, "trust.stale")):
+        at = NOW + timedelta(minutes=minutes)
+        shown = WORLD.show(WORLD.card(), at=at)
+        found = WORLD.verify(shown, trust=store.load(), now=at)
+        if expected == "accepted":
+            assert isinstance(found, verifier.Accepted)
+        else:
+            assert isinstance(found, verifier.Undecided)
+            assert found.reason == expected
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])
@@ -369,6 +510,35 @@ def test_s2_d6_a_list_of_the_future_bars_nobody(
     assert reason(store) == "status.revoked"
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        b"",
+        b"x",
+        b"\xff.\xff.",
+        b"a.!.c",
+        b"a..c",
+        b"a.W10.c",  # []
+        b"a.e30.c",  # {}
+        b"a.eyJpYXQiOiJ4In0.c",  # {"iat":"x"}
+        b"a.eyJpYXQiOi0xfQ.c",  # {"iat":-1}
+        b"a.eyJpYXQiOjFlOTl9.c",  # {"iat":1e99}
+        b"a.eyJpYXQiOjk5OTk5OTk5OTk5OTk5OTk5OX0.c",  # a moment far past the year 9999
+    ],
+)
+def test_s3_l17_a_list_that_is_none(
+    store: TrustStore, repository: Repository, token: bytes
+) -> None:
+    """What an economy publishes in place of its list stops nobody else's news."""
+    republish(repository, AUS__status__1_jwt=token)
+    problems = sync(store, repository).problems
+    assert [each.document for each in problems] == ["AUS/status/1.jwt"]
+    assert reason(store) == "status.unusable"
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    assert sync(store, repository).problems == ()
+    assert reason(store) == "status.revoked"
+
+
 @pytest.mark.parametrize("roles", [["timestamp"], ["timestamp", "snapshot"]])
 def test_d5_stolen_online_keys_harm_until_they_are_replaced(
     tmp_path: Path, store: TrustStore, repository: Repository, roles: list[str]
@@ -406,6 +576,74 @@ def test_d5_stolen_online_keys_harm_until_they_are_replaced(
         assert isinstance(found, verifier.Accepted)
 
 
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])
+def test_d5_d1_numbers_too_large_to_keep(
+    tmp_path: Path, store: TrustStore, repository: Repository, role: str
+) -> None:
+    """A thief of an online key cannot make a device lose its mark, and go back."""
+    old = shutil.copytree(repository.folder, tmp_path / "old")
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    repository.versions[role] = 2**53
+    for _ in range(2):
+        republish(repository)
+        with pytest.raises(verifier.SyncError, match="beyond 2"):
+            sync(store, repository)
+    with pytest.raises(verifier.SyncError, match="older"):
+        sync(store, repository, source=old)
+    assert reason(store) == "status.revoked"
+
+
+def list_much(repository: Repository, count: int) -> None:
+    """Let AUS list so many documents, under names that are long and full of commas."""
+    own = [name for name in repository.documents if name.startswith("AUS/")]
+    commas = "," * 100
+    more = [f"AUS/{commas}/{commas}/{n}\x01" for n in range(count - len(own))]
+    repository.documents |= dict.fromkeys(more, b"x")
+    repository.listed["AUS"] = [*own, *more]
+
+
+HOSTILE_ECONOMIES: dict[str, Callable[[Repository], object]] = {
+    "version": lambda made: made.versions.update(AUS=2**53),
+    "length": lambda made: made.documents.update(
+        {"AUS/status/9.jwt": bytes(4 * 2**20 + 1)}
+    ),
+    "names": lambda made: list_much(made, 1025),
+}
+
+
+@pytest.mark.parametrize("how", HOSTILE_ECONOMIES)
+def test_d6_what_no_device_could_keep(
+    store: TrustStore, repository: Repository, how: str
+) -> None:
+    """Numbers, lengths and counts of one economy cost no device its store."""
+    sync(store, repository)
+    HOSTILE_ECONOMIES[how](repository)
+    for minutes in (0, 1):
+        newer = WORLD.list_token(
+            "NZL/status/1.jwt", iat=NOW - timedelta(minutes=50 - minutes)
+        )
+        republish(repository, NZL__status__1_jwt=newer)
+        problems = sync(store, repository).problems
+        assert [each.document for each in problems] == ["AUS"]
+        assert reason(store) == "accepted"
+    assert store.load().version == 3
+
+
+def test_d6_d8_names_made_to_fill_the_store(
+    store: TrustStore, repository: Repository
+) -> None:
+    """Whatever one economy calls its documents, the store opens after the update."""
+    sync(store, repository)
+    list_much(repository, 1024)
+    republish(repository)
+    assert len(sync(store, repository).problems) > 1000
+    assert reason(store) == "accepted"
+    assert store.load().version == 2
+    told = {each.document for each in store.info().problems}
+    assert told == {"AUS/" + "," * 96}
+
+
 def test_d5_old_keys_cannot_come_back(
     tmp_path: Path, store: TrustStore, repository: Repository
 ) -> None:
@@ -440,6 +678,15 @@ def test_t3_a_slow_clock_is_told(store: TrustStore, repository: Repository) -> N
     assert reason(store) == "accepted"
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(300, 0), (301, 1)])
+def test_t3_a_clock_that_is_a_little_slow(
+    store: TrustStore, repository: Repository, seconds: int, told: int
+) -> None:
+    """Five minutes are nothing to tell anybody about."""
+    now = repository.issued_at - timedelta(seconds=seconds)
+    assert len(sync(store, repository, now=now).problems) == told
+
+
 def test_t4_a_clock_set_back_revives_no_expired_metadata(
     tmp_path: Path, store: TrustStore, repository: Repository
 ) -> None:
@@ -465,6 +712,67 @@ def test_d12_an_economy_leaves(store: TrustStore, repository: Repository) -> Non
     republish(repository)
     sync(store, repository)
     assert reason(store) == "trust.unknown_issuer"
+
+
+def test_d1_s6_an_economy_that_comes_back(
+    store: TrustStore, repository: Repository
+) -> None:
+    """Who leaves and returns does not return with an older list."""
+    everything = dict(repository.documents)
+    repository.documents["AUS/status/1.jwt"] = WORLD.list_token(
+        "AUS/status/1.jwt", iat=NOW - timedelta(minutes=50)
+    )
+    republish(repository)
+    sync(store, repository)
+    repository.documents = {
+        name: data for name, data in everything.items() if not name.startswith("AUS/")
+    }
+    republish(repository)
+    assert sync(store, repository).removed
+    repository.documents = everything
+    republish(repository)
+    (problem,) = sync(store, repository).problems
+    assert "AUS/status/1.jwt is of" in problem.detail
+    assert reason(store) == "trust.unknown_issuer"
+
+
+@pytest.mark.parametrize("scheme", [b"", b"{", b"{}", b"[]"])
+def test_l17_a_scheme_that_is_none(
+    store: TrustStore, repository: Repository, scheme: bytes
+) -> None:
+    """Signed and of no use: refused in one line, and what was there goes on."""
+    sync(store, repository)
+    republish(repository, **{"scheme.json": scheme})
+    with pytest.raises(verifier.SyncError, match=r"^scheme\.json: "):
+        sync(store, repository)
+    assert reason(store) == "accepted"
+
+
+def test_nothing_new_writes_no_generation(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """A device that asks every minute does not wear its disk out."""
+    sync(store, repository)
+    before = store.load()
+    sync(store, repository)
+    assert [path.name for path in (tmp_path / "store").glob("gen*")] == ["generation-1"]
+    assert store.load() is before
+
+
+def test_a_device_moves_to_another_economy(
+    store: TrustStore, repository: Repository
+) -> None:
+    """The same publication serves another destination: its policy comes, or goes."""
+    repository.documents = {
+        name: data
+        for name, data in repository.documents.items()
+        if "/overlay/" not in name
+    }
+    repository.publish()
+    for economy, count in (("NZL", 0), ("SGP", 1), ("NZL", 0)):
+        sync(store, repository, economy=economy)
+        has_policy = store.load().rules_of("SGP") is not None
+        assert has_policy == bool(count)
 
 
 @pytest.mark.parametrize("value", [None, "", "yesterday", "2030-01-15", 7])
@@ -602,6 +910,28 @@ def test_d4_endless_files(
         sync(store, repository)
 
 
+LONGEST = {"root": 2**16, "snapshot": 2**18, "targets": 2**20, "AUS": 2**20}
+
+
+@pytest.mark.parametrize("role", LONGEST)
+def test_d4_signed_files_blown_up(
+    store: TrustStore, repository: Repository, role: str
+) -> None:
+    """Space that no signature covers makes a file of any length; ours are short."""
+    sync(store, repository)
+    repository.root_version = 2
+    repository.write_root()
+    republish(repository, NZL__status__1_jwt=revoked_list("NZL"))
+    path = repository.folder / "metadata" / f"2.{role}.json"
+    path.write_bytes(path.read_bytes() + b" " * LONGEST[role])
+    if role == "AUS":
+        assert [each.document for each in sync(store, repository).problems] == ["AUS"]
+    else:
+        with pytest.raises(verifier.SyncError, match="exceeding the maximum"):
+            sync(store, repository)
+    assert reason(store) == "accepted"
+
+
 def test_sources_that_are_none(
     tmp_path: Path, store: TrustStore, repository: Repository
 ) -> None:
@@ -673,6 +1003,21 @@ def test_o3_l9_damaged_stores(
             TrustStore(copy).load()
 
 
+@pytest.mark.parametrize("file", ["floor-a", "generation-1/manifest.json"])
+def test_o3_a_huge_file_fills_no_memory(
+    tmp_path: Path, store: TrustStore, repository: Repository, file: str
+) -> None:
+    """What a damaged disk calls a file of 256 MiB is not read."""
+    sync(store, repository)
+    os.truncate(tmp_path / "store" / file, 2**28)
+    tracemalloc.start()
+    with contextlib.suppress(verifier.StoreError):
+        assert reason(TrustStore(tmp_path / "store")) == "accepted"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 * 2**20
+
+
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 def test_o3_one_damaged_mark(
     tmp_path: Path, repository: Repository, damage: Callable[[Path], object]
@@ -689,6 +1034,106 @@ def test_o3_one_damaged_mark(
             shutil.rmtree(folder)
         with pytest.raises(verifier.SyncError, match="older"):
             sync(store, repository, source=old)
+
+
+def test_o3_damage_does_not_raise_a_mark(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """A number that a fault of the disk has made larger bars no update."""
+    sync(store, repository)
+    path = tmp_path / "store" / "floor-a"
+    text = path.read_text()
+    assert '"timestamp": 1}' in text
+    path.write_text(text.replace('"timestamp": 1}', '"timestamp": 9}'))
+    assert reason(store) == "accepted"
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    assert reason(store) == "status.revoked"
+
+
+NO_NUMBERS: list[object] = [
+    None,
+    [],
+    {"AUS": "1"},
+    {"AUS": True},
+    {"AUS": 1.5},
+    {"AUS": -1},
+]
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *(("versions", value) for value in [*NO_NUMBERS, {"AUS": 2**60}]),
+        *(("lists", value) for value in [*NO_NUMBERS, {"AUS": 2**53}]),
+        ("keys", None),
+        ("keys", ["timestamp"]),
+        ("time", None),
+        ("time", -1),
+        ("time", 2**53),
+    ],
+)
+def test_o3_a_mark_that_makes_no_sense(
+    tmp_path: Path,
+    store: TrustStore,
+    repository: Repository,
+    member: str,
+    value: object,
+) -> None:
+    """A mark with a digest that fits and values that do not is as good as none."""
+    sync(store, repository)
+    path = tmp_path / "store" / "floor-a"
+    body = json.loads(path.read_text().partition("\n")[2]) | {member: value}
+    text = json.dumps(body)
+    path.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
+    assert reason(store) == "accepted"
+    assert store.info().time_floor == repository.issued_at
+
+
+@pytest.mark.parametrize(
+    ("file", "ours"),
+    [("floor-a", "abtc-floor-1"), ("generation-1/manifest.json", "abtc-store-1")],
+)
+def test_o3_what_a_later_release_has_written(
+    tmp_path: Path, store: TrustStore, repository: Repository, file: str, ours: str
+) -> None:
+    """A file of another format is not read as if it were ours."""
+    sync(store, repository)
+    path = tmp_path / "store" / file
+    text = path.read_text().partition("\n")[2]
+    assert ours in text
+    text = text.replace(ours, "abtc-later-2").replace(
+        '"timestamp": 1', '"timestamp": 9'
+    )
+    path.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
+    if file == "floor-a":
+        assert reason(store) == "accepted"
+    else:
+        with pytest.raises(verifier.StoreError, match="no trust data"):
+            TrustStore(tmp_path / "store").load()
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    assert reason(store) == "status.revoked"
+
+
+def test_o3_a_fault_that_passes(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """What could not be read for a moment counts again once it can."""
+    folder = tmp_path / "store"
+    sync(store, repository)
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    for path in folder.glob("floor-*"):
+        path.unlink()
+    files = [each for each in (folder / "generation-2").iterdir() if each.is_file()]
+    for file in files:
+        late = TrustStore(folder)
+        away = file.rename(tmp_path / "away")
+        assert [late.load().version for _ in range(2)] == [1, 1]
+        away.rename(file)
+        assert late.load().version == 2
+        assert reason(late) == "status.revoked"
 
 
 class _Cut(BaseException):
@@ -729,6 +1174,55 @@ def test_o1_l10_power_cut_at_every_write(
             break
     assert outcomes == {1, 2}
     assert allowed > 10
+
+
+def test_o1_d1_a_cut_spares_the_last_copy_of_the_mark(
+    tmp_path: Path,
+    store: TrustStore,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The mark is there at every moment, also if one copy had been lost before."""
+    folder = tmp_path / "store"
+    old = shutil.copytree(repository.folder, tmp_path / "old")
+    republish(repository)
+    sync(store, repository)
+    (folder / "floor-b").unlink()
+    republish(repository)
+
+    def cut(*_: object) -> None:
+        raise _Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", cut)
+        with pytest.raises(_Cut):
+            sync(store, repository)
+    for path in folder.glob("generation-*"):
+        shutil.rmtree(path)
+    with pytest.raises(verifier.SyncError, match="older"):
+        sync(store, repository, source=old)
+
+
+def test_o1_what_a_killed_update_has_left(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """The next update clears it away, so that a disk never fills up with it."""
+    sync(store, repository)
+    folder = tmp_path / "store"
+    before = {path.name for path in folder.iterdir()}
+    for name in (".abtc-new-x", ".abtc-work-x"):
+        (folder / name / "metadata").mkdir(parents=True)
+        (folder / name / "metadata" / "file").write_bytes(b"x")
+    (folder / ".abtc-new-floor-a").write_bytes(b"x")
+    (folder / ".abtc-new-link").symlink_to(tmp_path / "mirror")
+    (folder / "new-photos").mkdir()
+    (folder / "work-letters").write_bytes(b"Dear officer")
+    for _ in range(3):
+        republish(repository)
+        sync(store, repository)
+    kept = {"generation-3", "generation-4", "new-photos", "work-letters"}
+    assert {path.name for path in folder.iterdir()} == before - {"generation-1"} | kept
+    assert (tmp_path / "mirror" / "metadata").is_dir()
 
 
 def test_o2_disk_full(

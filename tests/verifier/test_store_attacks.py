@@ -333,6 +333,16 @@ def test_d12_signed_removals_are_obeyed_one_by_one(
     assert outcome(device, "NZL") == "accepted"
 
 
+def test_d12_targets_that_delegate_to_nobody(scene: Scene, device: Device) -> None:
+    """Signed by the scheme, that is the end of every economy, and it is said."""
+    device.sync()
+    scene.targets.delegations = None
+    scene.publish(*NEWS)
+    report = device.sync()
+    assert {"AUS/issuer.json", "NZL/issuer.json"} <= set(report.removed)
+    assert outcome(device) == "trust.unknown_issuer"
+
+
 def test_d12_a_mirror_that_was_emptied(scene: Scene, device: Device) -> None:
     """What no key has removed is not removed."""
     device.sync()
@@ -446,9 +456,12 @@ def test_d1_d5_versions_that_no_mark_can_hold(
     ("moment", "is_refused"),
     [
         ("9999-12-31T23:59:58Z", True),
-        ("9999-12-30T00:00:00Z", False),
-        ("9999-12-01T00:00:00Z", False),
+        ("2100-01-01T00:00:01Z", True),
+        ("2099-12-31T00:00:00Z", False),
+        ("1969-12-31T23:59:59Z", True),
         ("0001-01-01T00:00:00Z", True),
+        ("2030-1-1T1:1:1Z", True),
+        ("２０３０-01-01T00:00:00Z", True),
     ],
 )
 def test_d5_moments_at_the_end_of_the_calendar(

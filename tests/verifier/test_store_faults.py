@@ -125,6 +125,24 @@ def test_o1_l10_power_cuts(
     assert set(opened) == {2, 3}
 
 
+def test_o1_l10_the_mark_never_runs_ahead(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a lazy disk has lost: where the new mark is, its generation is."""
+    with monkeypatch.context() as patch:
+        cuts = PowerCuts(site.store, patch)
+        site.sync(site.store)
+    mark = (site.store / "floor-a").read_bytes()
+    newest = max(path.name for path in site.store.glob("generation-*"))
+    states = [state for seed in range(25) for state in cuts.states(seed)]
+    cuts.close()
+    raised = [
+        each for each in states if mark in (each.get("floor-a"), each.get("floor-b"))
+    ]
+    assert raised
+    assert all(f"{newest}/manifest.json" in each for each in raised)
+
+
 def test_o1_l10_power_cut_of_the_first_update(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

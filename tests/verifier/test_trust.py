@@ -594,3 +594,16 @@ def test_every_limit_of_the_policy_is_read(field: str, expected: str) -> None:
         assert (
             "accepted" if is_accepted else decision.reason.value  # type: ignore[union-attr]
         ) == found
+
+
+@pytest.mark.parametrize("count", [512, 513])
+def test_d4_lists_beyond_the_512th(count: int) -> None:
+    """So many lists of one economy are read; the next is refused, and it alone."""
+    names = [f"AUS/status/{number}.jwt" for number in range(1, count + 1)]
+    documents = WORLD.documents()
+    more = [name for name in names if name not in documents]
+    token = documents["AUS/status/1.jwt"]
+    trust = WORLD.trust(replace=dict.fromkeys(more, token))
+    details = [problem.detail for problem in trust.problems]
+    assert details.count("sub is another address") == 511
+    assert details.count("more than 512 lists of one economy") == count - 512
