@@ -1,6 +1,7 @@
 """``abtc-verify check``, ``sync`` and ``info`` on a real store."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -240,6 +241,37 @@ def test_refused_syncs_say_what_is_still_in_use(
     if root == "root.json":
         assert "still in use: version 1 of 2030-01-15 11:00 UTC" in err
     assert check(device, CODE, *CLOCK)[0] == 0
+
+
+def test_odd_files_are_refused_in_one_line(device: Path, tmp_path: Path) -> None:
+    """A root or mark that is a pipe, a folder, or has no end, hangs nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 10 * 2**30)
+    for name in ("pipe", "sparse", "."):
+        odd = str(tmp_path / name)
+        status, _, err = run(device, "sync", "--from", "mirror", "--root", odd, *CLOCK)
+        assert (status, len(err.splitlines())) == (1, 1)
+        status, _, err = run(device, "info", "--floor", odd)
+        assert (status, len(err.splitlines())) == (64, 1)
+
+
+@pytest.mark.parametrize("economy", ["sgp", "", "SG", "SGP/"])
+def test_a_code_that_is_none_is_wrong_usage(device: Path, economy: str) -> None:
+    """As for check, and the store stays as it was."""
+    arguments = ("--from", "mirror", "--root", "root.json", "--economy", economy)
+    status, _, err = run(device, "sync", *arguments, *CLOCK)
+    assert (status, "alpha-3" in err) == (64, True)
+    assert check(device, CODE, *CLOCK)[0] == 0
+
+
+def test_what_has_ended_is_not_in_use(device: Path) -> None:
+    """A failed sync does not praise data that nothing can be decided from."""
+    late = ("--now", "2045-01-01T00:00:00Z")
+    arguments = ("--from", "nowhere", "--root", "root.json", *late)
+    status, _, err = run(device, "sync", *arguments)
+    assert status == 1
+    assert err.rstrip().endswith("has ended, so every card is undecided")
 
 
 def test_d12_a_removal_is_said(device: Path, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import json
 import os
 import random  # noqa: TID251  # seeded: a failure can be repeated
 import shutil
+import struct
 import threading
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +22,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 import verifier
-from tests.simulator import NOW, World
+from tests.simulator import NOW, World, b64u
 from tests.verifier.tuf_repository import FAR, Repository
 from verifier._floor import Floor
 from verifier.store import TrustStore
@@ -661,6 +663,198 @@ def test_d5_old_keys_cannot_come_back(
             shutil.rmtree(folder)
         with pytest.raises(verifier.SyncError):
             sync(store, repository, source=old)
+
+
+def test_d5_d1_a_root_in_between_frees_no_stolen_key(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """While a root names the old key beside the new one, old numbers still count.
+
+    The mirror withholds the last root, and the thief of the old key goes back behind
+    what a device has seen that has nothing left but its marks.
+    """
+    old = shutil.copytree(repository.folder, tmp_path / "old")
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    for role in ("timestamp", "snapshot"):
+        repository.signers[role].append(CryptoSigner.generate_ecdsa())
+    repository.root_version = 2
+    repository.write_root()
+    root = "metadata/2.root.json"
+    shutil.copy(repository.folder / root, old / root)
+    for folder in (tmp_path / "store").glob("generation-*"):
+        shutil.rmtree(folder)
+    with pytest.raises(verifier.SyncError, match="older than what this device"):
+        sync(store, repository, source=old)
+
+
+@pytest.mark.parametrize("final", [1, 3])
+def test_s11_r5_what_has_ended_comes_back_for_no_device(
+    store: TrustStore, repository: Repository, final: int
+) -> None:
+    """A newer list without the revocation, as after a restored backup, is not taken."""
+    sync(store, repository)
+    world = World(economies=["AUS"])
+    world.set_status(final)
+    name = "AUS/status/1.jwt"
+    ended = world.list_token(name, iat=NOW - timedelta(minutes=50))
+    republish(repository, AUS__status__1_jwt=ended)
+    sync(store, repository)
+    expected = {1: "status.revoked", 3: "status.superseded"}[final]
+    assert reason(store) == expected
+    later = NOW - timedelta(minutes=40)
+    for changes in ({}, {"status_list": _wide_list()}, {"capacity": 4}):
+        token = WORLD.list_token(name, iat=later, **changes)
+        republish(repository, AUS__status__1_jwt=token)
+        (problem,) = sync(store, repository).problems
+        assert problem.detail == f"{name} would bring back what has ended"
+        assert reason(store) == expected
+    world.set_status(final, index=8)
+    republish(repository, AUS__status__1_jwt=world.list_token(name, iat=later))
+    assert sync(store, repository).problems == ()
+    assert reason(store) == expected
+
+
+def _wide_list() -> dict[str, object]:
+    """Eight bits an entry, all valid: not to be compared with the old ones."""
+    return {"bits": 8, "lst": b64u(zlib.compress(bytes(64)))}
+
+
+def test_s7_a_suspension_may_end(store: TrustStore, repository: Repository) -> None:
+    """What is not final changes both ways."""
+    world = World(economies=["AUS"])
+    name = "AUS/status/1.jwt"
+    for minutes, state, expected in (
+        (-50, 2, "status.suspended"),
+        (-45, 0, "accepted"),
+        (-40, 2, "status.suspended"),
+        (-35, 1, "status.revoked"),
+    ):
+        world.set_status(state)
+        token = world.list_token(name, iat=NOW + timedelta(minutes=minutes))
+        republish(repository, AUS__status__1_jwt=token)
+        assert sync(store, repository).problems == ()
+        assert reason(store) == expected
+
+
+def test_d6_documents_of_a_replaced_key_are_not_kept(
+    store: TrustStore, repository: Repository
+) -> None:
+    """Withholding an economy's new documents does not keep its thief's alive."""
+    sync(store, repository)
+    repository.signers["AUS"] = [CryptoSigner.generate_ecdsa()]
+    republish(repository)
+    (repository.folder / "metadata/2.AUS.json").unlink()
+    assert [each.document for each in sync(store, repository).problems] == ["AUS"]
+    assert reason(store) == "trust.unknown_issuer"
+    found = WORLD.verify(WORLD.show(WORLD.card("NZL")), trust=store.load())
+    assert isinstance(found, verifier.Accepted)
+
+
+def test_d6_what_is_kept_stays_with_the_metadata_that_lists_it(
+    store: TrustStore, repository: Repository
+) -> None:
+    """New metadata without its documents does not vouch for the old ones."""
+    sync(store, repository)
+    repository.signers["AUS"] = [CryptoSigner.generate_ecdsa()]
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    newest = repository.documents["AUS/status/1.jwt"]
+    digest = hashlib.sha256(newest).hexdigest()
+    (repository.folder / f"targets/AUS/status/{digest}.1.jwt").unlink()
+    for _ in range(2):
+        assert [each.document for each in sync(store, repository).problems] == ["AUS"]
+        assert reason(store) == "trust.unknown_issuer"
+
+
+@pytest.mark.parametrize("name", ["NZL/overlay/AUS/1.jwt", "NZL/policy.json"])
+def test_s8_a_device_of_all_destinations_keeps_what_a_source_lacks(
+    store: TrustStore, repository: Repository, name: str
+) -> None:
+    """Without an economy named, a destination's files may be missing, and are told."""
+    repository.documents |= WORLD.documents("NZL")
+    repository.publish()
+    sync(store, repository)
+    before = set(store.info().lists)
+    if name.endswith(".jwt"):
+        newer = WORLD.list_token(name, iat=NOW - timedelta(minutes=50))
+    else:
+        newer = repository.documents[name] + b"\n"
+    repository.documents[name] = newer
+    republish(repository, NZL__status__1_jwt=revoked_list("NZL"))
+    digest = hashlib.sha256(newer).hexdigest()
+    (path,) = repository.folder.glob(f"targets/NZL/**/{digest}.*")
+    path.unlink()
+    report = sync(store, repository)
+    assert [each.document for each in report.problems] == ["NZL"]
+    assert report.removed == ()
+    assert set(store.info().lists) == before
+    found = WORLD.verify(WORLD.show(WORLD.card("NZL")), trust=store.load())
+    assert isinstance(found, verifier.Rejected)
+
+
+@pytest.mark.parametrize("economy", ["sgp", "", "SGPX", "S P"])
+def test_an_economy_that_is_no_code(
+    store: TrustStore, repository: Repository, economy: str
+) -> None:
+    """A malformed code is a bug of the caller, and changes nothing."""
+    with pytest.raises(ValueError, match="alpha-3"):
+        sync(store, repository, economy=economy)
+
+
+def test_an_economy_that_the_scheme_does_not_name(
+    store: TrustStore, repository: Repository
+) -> None:
+    """A mistyped code must not cost a device its own policy and overlays."""
+    sync(store, repository, economy="SGP")
+    with pytest.raises(verifier.SyncError, match="SGQ is no economy of this scheme"):
+        sync(store, repository, economy="SGQ")
+    (problem,) = sync(store, repository, economy="JPN").problems
+    assert (problem.document, problem.detail) == ("JPN", "publishes nothing")
+
+
+def test_o3_a_generation_of_the_highest_number(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """Folders that are no generation of ours do not use up the numbers."""
+    sync(store, repository)
+    for number in (7, 10**15 - 1):
+        (tmp_path / "store" / f"generation-{number}").mkdir()
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    assert reason(store) == "status.revoked"
+    names = {path.name for path in (tmp_path / "store").glob("generation-*")}
+    assert names == {"generation-1", "generation-2"}
+
+
+def test_d14_a_list_of_members_without_end(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """The list of members is measured before it is read."""
+    bundle = repository.bundle(tmp_path / "bundle")
+    data = bundle.read_bytes()
+    count, size, start = struct.unpack("<HII", data[-12:-2])
+    for end in (
+        struct.pack("<HHHHIIH", 0, 0, 9000, 9000, size, start, 0),
+        struct.pack("<HHHHIIH", 0, 0, count, count, 2**24, start, 0),
+        struct.pack("<HHHHIIH", 0, 0, count, count, size, start, 3) + b"abc",
+    ):
+        bundle.write_bytes(data[:-22] + b"PK\5\6" + end)
+        with pytest.raises(verifier.SyncError, match=r"too many|cannot be read"):
+            sync(store, repository, source=bundle)
+    bundle.write_bytes(data[:-22] + b"PK\6\7" + bytes(16) + data[-22:])
+    with pytest.raises(verifier.SyncError, match="cannot be read"):
+        sync(store, repository, source=bundle)
+    bundle.write_bytes(data)
+    sync(store, repository, source=bundle)
+
+
+def test_o2_another_account_may_read(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """One account may sync and another check: nothing in a store is secret."""
+    sync(store, repository)
+    for path in (tmp_path / "store").rglob("*"):
+        assert path.stat().st_mode & 0o044 == 0o044, path
 
 
 def test_t3_a_slow_clock_is_told(store: TrustStore, repository: Repository) -> None:

@@ -461,7 +461,7 @@ def test_d1_d5_versions_that_no_mark_can_hold(
         ("1969-12-31T23:59:59Z", True),
         ("0001-01-01T00:00:00Z", True),
         ("2030-1-1T1:1:1Z", True),
-        ("２０３０-01-01T00:00:00Z", True),
+        ("\uff12\uff10\uff13\uff10-01-01T00:00:00Z", True),
     ],
 )
 def test_d5_moments_at_the_end_of_the_calendar(
