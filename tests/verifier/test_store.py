@@ -881,6 +881,17 @@ def test_t3_a_clock_that_is_a_little_slow(
     assert len(sync(store, repository, now=now).problems) == told
 
 
+def test_t3_a_fast_clock_leaves_no_mark(
+    store: TrustStore, repository: Repository
+) -> None:
+    """Only what was signed raises the mark, so a clock put right again bars nothing."""
+    sync(store, repository, now=NOW + timedelta(days=900))
+    repository.expires["timestamp"] = NOW + timedelta(days=7)
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    assert reason(store) == "status.revoked"
+
+
 def test_t4_a_clock_set_back_revives_no_expired_metadata(
     tmp_path: Path, store: TrustStore, repository: Repository
 ) -> None:
