@@ -101,6 +101,11 @@ _lifetimes = click.option(
 def _common(command: _Command) -> _Command:
     for option in (
         _as_json,
+        click.option(
+            "--overdue",
+            is_flag=True,
+            help="The clock is right: what is published has ended.",
+        ),
         click.option("--dry-run", is_flag=True, help="Check and sign; write nothing."),
         _lifetimes,
         click.option(
@@ -341,6 +346,19 @@ def _revoke_economy(economy: str, approvals: tuple[str, ...], **common: Any) -> 
     )
 
 
+@_publish.command("adopt")
+@_approvals
+@_common
+def _adopt(approvals: tuple[str, ...], **common: Any) -> None:
+    """Take over what the public folder holds, where the journal was lost."""
+    _run(
+        common,
+        lambda publisher, given: publisher.adopt(
+            approvals=frozenset(approvals), **given
+        ),
+    )
+
+
 @_publish.command("bundle")
 @click.argument("file", type=_NewFile)
 @click.option("--out", type=_Folder, required=True, help="The public folder.")
@@ -385,6 +403,7 @@ def _publisher(common: Mapping[str, Any]) -> Publisher:
         journal=Journal(path=common["journal"] or keys[0] / "journal.jsonl"),
         keyring=Keyring(keys, _passphrase),
         lifetimes=_lifetimes_of(common),
+        is_overdue=common["overdue"],
     )
 
 

@@ -26,7 +26,9 @@ from issuer.publish.moments import moment_text, whole_second
 from issuer.publish.names import (
     ROOT,
     SCHEME,
+    SNAPSHOT,
     TARGETS,
+    TIMESTAMP,
     check_economy,
     check_names,
     metadata_file,
@@ -44,6 +46,7 @@ GRACE: Final = timedelta(days=2)
 SHORTEST_GRACE: Final = timedelta(hours=1)
 LONGEST_GRACE: Final = timedelta(days=3650)
 _NOBODY: frozenset[str] = frozenset()
+_ONLINE: Final = (SNAPSHOT, TIMESTAMP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,10 @@ class Publisher:
     Every operation takes ``dry_run``: all checks and signatures, nothing written.
 
     Raises, every operation:
-        PublishRefused: Nothing was published; its ``code`` says why.
+        PublishRefused: Nothing was published; its ``code`` says why.  Any may say
+            ``journal.damaged``, ``repository.damaged``, ``repository.behind``,
+            ``repository.ahead``, ``repository.busy``, ``back.clock`` or
+            ``clock.ahead``.
         KeyFileError: A key file cannot be used.
         ValueError: ``now`` is naive.
         OSError: A file cannot be written.  What was in force still is, unless
@@ -87,6 +93,8 @@ class Publisher:
     journal: Journal
     keyring: Keyring
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    is_overdue: bool = False
+    """The operator has looked at the clock: what is published has ended for devices."""
 
     def init(
         self, scheme: bytes, *, now: datetime, dry_run: bool = False
@@ -288,6 +296,9 @@ class Publisher:
         role signs, then a root without the old key.  Needs two root keys; for an
         economy, two targets keys.  A root rotated in this way also lives longer.
 
+        For snapshot and timestamp this is also the way back from a thief of the key
+        who has counted far up: under the new key, versions go on from the journal's.
+
         Args:
             role: ``root``, ``targets``, ``snapshot``, ``timestamp`` or the code of an
                 economy.
@@ -304,7 +315,7 @@ class Publisher:
             PublishRefused: ``economy.unknown``, ``key.unknown``, ``threshold.unmet``;
                 or, for ``key``, as for `add_economy`.
         """
-        with self._drafting(now) as draft:
+        with self._drafting(now, replaced=role) as draft:
             rotate(draft, role, retire, key)
             return self._commit(
                 draft, f"rotate-key {role}{_with(key)}", dry_run=dry_run
@@ -416,6 +427,55 @@ class Publisher:
                 removed=removed,
             )
 
+    def adopt(
+        self,
+        *,
+        now: datetime,
+        approvals: frozenset[str] = _NOBODY,
+        dry_run: bool = False,
+    ) -> Publication:
+        """Take over what the public folder holds, as if it was published from here.
+
+        For a journal that is lost, or older than the folder.  No file is written but
+        the journal; what it remembered since then of documents that were taken away
+        is gone, so one of them could come back un-revoked.
+
+        Args:
+            now: This moment.
+            approvals: Two different names, kept in the journal.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: ``repository.damaged``, ``repository.behind``,
+                ``journal.damaged``, ``back.clock``, or, without approvals,
+                ``shrink.memory``.
+
+        Not checked: that nothing newer is published elsewhere; compare with a mirror.
+        """
+        detail = "the folder would be believed, not the journal"
+        shrinks = (Shrink(code=Refusal.SHRINK_MEMORY, detail=detail),)
+        with self._locked():
+            repository = Repository.load(self.folder)
+            self.journal.check_not_behind(
+                first_root=repository.first_root, versions=repository.versions
+            )
+            _check_not_before(repository, whole_second(now))
+            check_approved(shrinks, approvals)
+            publication = Publication(
+                action="adopt",
+                issued_at=whole_second(now),
+                versions=MappingProxyType(repository.versions),
+                files=(),
+                approved=tuple(shrink.code for shrink in shrinks),
+                is_dry_run=dry_run,
+            )
+            if not dry_run:
+                at = moment_text(now)
+                self.journal.add("created", at, root=repository.first_root)
+                self._approve(publication, shrinks, approvals, {})
+                self._note("published", publication)
+            return publication
+
     def status(self) -> RepositoryStatus:
         """Read what is published: versions, expiry and the age of keys."""
         return status_of(self._load())
@@ -472,21 +532,33 @@ class Publisher:
         )
 
     @contextmanager
-    def _drafting(self, now: datetime) -> Iterator[Draft]:
-        moment = whole_second(now)
+    def _locked(self) -> Iterator[None]:
         if not self.folder.is_dir():
             raise PublishRefused(
                 Refusal.REPOSITORY_DAMAGED, f"{self.folder} is no folder"
             )
         with locked(self.folder):
-            repository = self._load()
-            if moment < repository.issued_at:
-                raise PublishRefused(
-                    Refusal.BACK_CLOCK,
-                    f"{moment_text(moment)} is before "
-                    f"{moment_text(repository.issued_at)}, the last publication",
-                )
-            yield self._draft(repository, repository.versions, moment)
+            yield
+
+    @contextmanager
+    def _drafting(self, now: datetime, *, replaced: str = "") -> Iterator[Draft]:
+        """Read what is in force; ``replaced`` is the role that gets another key."""
+        moment = whole_second(now)
+        with self._locked():
+            repository = Repository.load(self.folder)
+            known = self.journal.check(
+                first_root=repository.first_root,
+                versions=repository.versions,
+                replaced=_ONLINE if replaced in _ONLINE else (),
+            )
+            _check_not_before(repository, moment)
+            if not self.is_overdue:
+                _check_not_ended(repository, moment)
+            # Under another key, devices count anew.
+            anew = {role: known.pop(role) for role in (replaced,) if role in known}
+            draft = self._draft(repository, repository.versions | anew, moment)
+            draft.forged = known
+            yield draft
 
     def _commit(
         self,
@@ -509,32 +581,67 @@ class Publisher:
             is_dry_run=dry_run,
         )
         if not dry_run:
-            self._write(draft, publication, shrinks, approvals, removed)
+            if shrinks:
+                self._approve(publication, shrinks, approvals, removed)
+            self._write(draft, publication)
         return publication
 
-    def _write(
+    def _write(self, draft: Draft, publication: Publication) -> None:
+        self.keyring.save_new()
+        self._note("publishing", publication, draft.forged)
+        for path, data in draft.files:
+            replace_file(self.folder / path, data)
+        self._note("published", publication, draft.forged)
+
+    def _approve(
         self,
-        draft: Draft,
         publication: Publication,
         shrinks: tuple[Shrink, ...],
         approvals: frozenset[str],
         removed: Mapping[str, str],
     ) -> None:
-        at, action = moment_text(publication.issued_at), publication.action
-        if shrinks:
-            self.journal.add(
-                "approved",
-                at,
-                action=action,
-                approvals=sorted(approvals),
-                reasons=[f"{each.code}: {each.detail}" for each in shrinks],
-                removed=dict(removed),
-            )
-        self.keyring.save_new()
-        for path, data in draft.files:
-            replace_file(self.folder / path, data)
         self.journal.add(
-            "published", at, action=action, versions=dict(publication.versions)
+            "approved",
+            moment_text(publication.issued_at),
+            action=publication.action,
+            approvals=sorted(approvals),
+            reasons=[f"{each.code}: {each.detail}" for each in shrinks],
+            removed=dict(removed),
+        )
+
+    def _note(
+        self,
+        event: str,
+        publication: Publication,
+        forged: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Write versions down; where a number is still forged, the last honest one."""
+        self.journal.add(
+            event,
+            moment_text(publication.issued_at),
+            action=publication.action,
+            versions={**publication.versions, **forged},
+        )
+
+
+def _check_not_before(repository: Repository, moment: datetime) -> None:
+    if moment < repository.issued_at:
+        raise PublishRefused(
+            Refusal.BACK_CLOCK,
+            f"{moment_text(moment)} is before {moment_text(repository.issued_at)}, "
+            "the last publication",
+        )
+
+
+def _check_not_ended(repository: Repository, moment: datetime) -> None:
+    """Refuse a moment far ahead: once published, no right clock could follow on it."""
+    ended_at = repository.timestamp.signed.expires
+    if moment >= ended_at:
+        raise PublishRefused(
+            Refusal.CLOCK_AHEAD,
+            f"the last publication ended at {moment_text(ended_at)}, and it is "
+            f"{moment_text(moment)} here: is this clock right? If it is, publish with "
+            "--overdue",
         )
 
 

@@ -84,11 +84,11 @@ class Repository:
             name.removesuffix(".json"): file.version
             for name, file in self.snapshot.signed.meta.items()
         }
-        return {
+        return {  # a thief of the snapshot's key may list the other three as well
+            **listed,
             ROOT: self.root.signed.version,
             TIMESTAMP: self.timestamp.signed.version,
             SNAPSHOT: self.snapshot.signed.version,
-            **listed,
         }
 
     def documents(
