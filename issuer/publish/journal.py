@@ -11,11 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from issuer.errors import PublishRefused
-from issuer.publish.files import append_line
+from issuer.publish.files import append_line, read_file
 from issuer.publish.moments import moment_of
 from issuer.publish.refusals import Refusal
+
+MAX_JOURNAL: Final = 256 * 2**20
+"""Bytes; a publication each hour takes about 9 MiB a year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +137,15 @@ class Journal:
         return announced
 
     def _lines(self) -> list[dict[str, object]]:
+        if self.path.is_symlink():  # no line is added behind a link
+            raise PublishRefused(Refusal.JOURNAL_DAMAGED, f"{self.path} is a link")
         if not self.path.exists():
             return []
-        finished = self.path.read_bytes().split(b"\n")[:-1]
         try:
+            finished = read_file(self.path, MAX_JOURNAL).split(b"\n")[:-1]
             return [_line(text) for text in finished]
+        except OSError as error:
+            raise PublishRefused(Refusal.JOURNAL_DAMAGED, str(error)) from error
         except ValueError as error:
             raise PublishRefused(
                 Refusal.JOURNAL_DAMAGED, f"{self.path} is not readable"

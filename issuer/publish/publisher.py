@@ -1,5 +1,6 @@
 """The operations on a published repository; each is whole or has not happened."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ from issuer.publish.prune import Pruning, superseded_files
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
 from issuer.publish.rotation import rotate
-from issuer.publish.status import RepositoryStatus, status_of
+from issuer.publish.status import RepositoryStatus, read_status
 from issuer.publish.submission import RoleKey, Submission, target_files
 from issuer.publish.succession import check_succession
 
@@ -69,6 +70,9 @@ class Publication:
 class Publisher:
     """Publishes one repository; every operation takes the moment it happens at.
 
+    Making one raises `PublishRefused` with ``place.public`` if keys or the journal
+    would be served.
+
     The public folder holds ``metadata/`` and ``targets/`` and nothing secret: any web
     server can serve it as it is.  An operation reads it back and verifies it from the
     first root on, writes what is new under new names, and ``timestamp.json`` last: a
@@ -96,6 +100,18 @@ class Publisher:
     is_overdue: bool = False
     """The operator has looked at the clock: what is published has ended for devices."""
 
+    def __post_init__(self) -> None:
+        """Keep secrets out of what is served.
+
+        Raises:
+            PublishRefused: ``place.public``.
+        """
+        for path in (*self.keyring.folders, self.journal.path):
+            if _real(path).is_relative_to(_real(self.folder)):
+                raise PublishRefused(
+                    Refusal.PLACE_PUBLIC, f"{path} is in the public folder"
+                )
+
     def init(
         self, scheme: bytes, *, now: datetime, dry_run: bool = False
     ) -> Publication:
@@ -117,8 +133,9 @@ class Publisher:
         if not dry_run:
             make_folder(self.folder)
         elif not self.folder.is_dir():
-            return self._init(scheme, now, dry_run=True)
-        with locked(self.folder):
+            with self._keys():
+                return self._init(scheme, now, dry_run=True)
+        with self._locked():
             self._check_is_new()
             return self._init(scheme, now, dry_run=dry_run)
 
@@ -478,7 +495,7 @@ class Publisher:
 
     def status(self) -> RepositoryStatus:
         """Read what is published: versions, expiry and the age of keys."""
-        return status_of(self._load())
+        return read_status(self.folder, self.journal)
 
     def _init(self, scheme: bytes, now: datetime, *, dry_run: bool) -> Publication:
         draft = self._draft(new_repository(), {}, now)
@@ -513,13 +530,6 @@ class Publisher:
             now=now,
         )
 
-    def _load(self) -> Repository:
-        repository = Repository.load(self.folder)
-        self.journal.check(
-            first_root=repository.first_root, versions=repository.versions
-        )
-        return repository
-
     def _draft(
         self, repository: Repository, versions: Mapping[str, int], now: datetime
     ) -> Draft:
@@ -537,8 +547,16 @@ class Publisher:
             raise PublishRefused(
                 Refusal.REPOSITORY_DAMAGED, f"{self.folder} is no folder"
             )
-        with locked(self.folder):
+        with locked(self.folder), self._keys():
             yield
+
+    @contextmanager
+    def _keys(self) -> Iterator[None]:
+        """Leave no key behind that a dry run, or what was refused, has made."""
+        try:
+            yield
+        finally:
+            self.keyring.forget_new()
 
     @contextmanager
     def _drafting(self, now: datetime, *, replaced: str = "") -> Iterator[Draft]:
@@ -622,6 +640,11 @@ class Publisher:
             action=publication.action,
             versions={**publication.versions, **forged},
         )
+
+
+def _real(path: Path) -> Path:
+    """Follow links; a circle of them is not an error here."""
+    return Path(os.path.realpath(path))
 
 
 def _check_not_before(repository: Repository, moment: datetime) -> None:
