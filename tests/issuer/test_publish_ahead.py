@@ -257,3 +257,42 @@ def test_a5_whoever_has_looked_at_the_clock_goes_on(desk: Desk) -> None:
             now=late
         ),
     )
+
+
+def test_a5_a_publication_dated_ahead_is_taken_back(desk: Desk) -> None:
+    """As the guide has it: restored, and rotated; whoever had seen the date follows."""
+    names = [desk.public / "metadata/timestamp.json", desk.keys / "journal.jsonl"]
+    kept = [path.read_bytes() for path in names]
+    ahead = NOW + 6 * DAY
+    desk.publisher().refresh_timestamp(now=ahead)
+    store = verifier.TrustStore(desk.folder / "store")
+    root = (desk.public / "metadata/1.root.json").read_bytes()
+    store.sync(desk.public, root=root, now=NOW)
+    device = desk.device("known")
+    device.read(STATUS)
+    refused(Refusal.BACK_CLOCK, timestamp(desk))
+    names[0].write_bytes(kept[0])
+    refused(Refusal.REPOSITORY_BEHIND, timestamp(desk))
+    names[1].write_bytes(kept[1])
+    desk.publisher().rotate_key("timestamp", now=LATER)
+    desk.publish("AUS", desk.documents() | REVOKED, now=LATER)
+    store.sync(desk.public, root=root, now=LATER)
+    assert store.load().issued_at == LATER
+    assert device.read(STATUS, now=LATER) == REVOKED
+
+
+def test_r5_a_store_tells_a_restored_folder_from_a_mirror(desk: Desk) -> None:
+    """As the guide has it: first the mirror, then what was restored."""
+    old, mirror = desk.folder / "old", desk.folder / "mirror"
+    shutil.copytree(desk.public, old)
+    desk.publish("AUS", desk.documents() | REVOKED)
+    shutil.copytree(desk.public, mirror)
+    root = (desk.public / "metadata/1.root.json").read_bytes()
+    for restored, is_older in ((old, True), (desk.public, False)):
+        store = verifier.TrustStore(desk.folder / f"compare-{is_older}")
+        store.sync(mirror, root=root, now=LATER)
+        if is_older:
+            with pytest.raises(verifier.SyncError):
+                store.sync(restored, root=root, now=LATER)
+        else:
+            store.sync(restored, root=root, now=LATER)
