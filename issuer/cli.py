@@ -5,15 +5,16 @@ usage, 130 if interrupted.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
-from issuer.config import publish_passphrase
+from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
 from issuer.publish import (
     Deltas,
@@ -30,14 +31,26 @@ from issuer.publish import (
     write_bundle,
     write_deltas,
 )
-from issuer.publish.checks import Shrink
+from issuer.publish.checks import MAX_DOCUMENT, Shrink, check_sizes
 from issuer.publish.deltas import OLDER
-from issuer.publish.files import replace_file
+from issuer.publish.files import read_file, replace_file
 from issuer.publish.moments import moment_text
-from issuer.publish.names import SCHEME, TARGETS, check_economy
+from issuer.publish.names import (
+    ROOT,
+    SCHEME,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    check_economy,
+)
+from issuer.publish.repository import MAX_METADATA
+from issuer.publish.status import read_status
 from issuer.publish.submission import MAX_ROLE_KEY, MAX_SUBMISSION
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 64, 130
+_JOURNAL: Final = "journal.jsonl"
+_SOON: Final = timedelta(days=14)
+"""Two officers with sticks are not found in a day."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Folder = click.Path(file_okay=False, path_type=Path)
 _NewFile = click.Path(dir_okay=False, path_type=Path)
@@ -48,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``abtc-issuer`` and return its exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        _cli.main(given, prog_name="abtc-issuer", standalone_mode=False)
+        # Of its own, a command returns nothing; FAILED where it has printed why.
+        status = _cli.main(given, prog_name="abtc-issuer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
@@ -61,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = error.code if isinstance(error, PublishRefused) else None
         _complain(" ".join(str(error).split()), code, as_json="--json" in given)
         return FAILED
-    return OK
+    return FAILED if status == FAILED else OK
 
 
 def _complain(message: str, code: str | None = None, *, as_json: bool) -> None:
@@ -89,29 +103,38 @@ def _publish() -> None:
 _as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object."
 )
-_keys = click.option(
-    "--keys",
-    type=_Folder,
-    multiple=True,
-    required=True,
-    help="Folder of key files; may be given again.",
+_journal = click.option(
+    "--journal",
+    type=_NewFile,
+    help="Log of what was published.  [default: journal.jsonl beside the keys]",
 )
 _lifetimes = click.option(
     "--lifetimes", type=_File, help="TOML file: how long signatures are good for."
 )
 
 
+def _keys(*, required: bool = True) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--keys",
+        type=_Folder,
+        multiple=True,
+        required=required,
+        help="Folder of key files; may be given again.",
+    )
+
+
 def _common(command: _Command) -> _Command:
     for option in (
         _as_json,
+        click.option(
+            "--overdue",
+            is_flag=True,
+            help="The clock is right: what is published has ended.",
+        ),
         click.option("--dry-run", is_flag=True, help="Check and sign; write nothing."),
         _lifetimes,
-        click.option(
-            "--journal",
-            type=_NewFile,
-            help="Log of what was published.  [default: journal.jsonl beside the keys]",
-        ),
-        _keys,
+        _journal,
+        _keys(),
         click.option("--out", type=_Folder, required=True, help="The public folder."),
     ):
         command = option(command)
@@ -157,10 +180,11 @@ def _published(*, required: bool) -> Callable[[_Command], _Command]:
 @_common
 def _init(scheme: Path, **common: Any) -> None:
     """Make a repository with its keys, and publish the scheme."""
-    for folder in common["keys"][:1]:
-        if not common["dry_run"]:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _run(common, lambda publisher, given: publisher.init(scheme.read_bytes(), **given))
+    content = read_file(scheme, MAX_DOCUMENT)
+    _publisher(common)  # before a folder for keys is made where none may be
+    if not common["dry_run"]:
+        _make_keys_folder(common)
+    _run(common, lambda publisher, given: publisher.init(content, **given))
 
 
 @_publish.command("add-economy")
@@ -197,7 +221,7 @@ def _lists(owner: str, source: Path, approvals: tuple[str, ...], **common: Any) 
 @_economy
 @_published(required=False)
 @click.option("--out", "file", type=_NewFile, required=True, help="For the scheme.")
-@_keys
+@_keys()
 @_lifetimes
 @_as_json
 def _make_key(
@@ -213,11 +237,10 @@ def _make_key(
     """
     if bool(published) != bool(root):
         raise click.UsageError("--published and --root belong together")
-    made = _submitter(economy, common).make_key(
-        now=_now(),
-        published=published,
-        first_root=root.read_bytes() if root else b"",
-    )
+    first_root = read_file(root, MAX_METADATA) if root else b""
+    submitter = _submitter(economy, common)
+    _make_keys_folder(common)
+    made = submitter.make_key(now=_now(), published=published, first_root=first_root)
     replace_file(file, made.to_bytes())
     report = {"economy": economy, "key_id": made.key.keyid, "file": str(file)}
     line = f"made the key {made.key.keyid} of {economy}; its public half is in {file}"
@@ -228,7 +251,7 @@ def _make_key(
 @_economy
 @click.argument("file", metavar="SUBMISSION", type=_NewFile)
 @_documents
-@_keys
+@_keys()
 @_published(required=True)
 @_lifetimes
 @_as_json
@@ -239,7 +262,7 @@ def _sign(
     submission, shrinks = _submitter(economy, common).sign(
         _read_documents(source, economy),
         published=published,
-        first_root=root.read_bytes(),
+        first_root=read_file(root, MAX_METADATA),
         now=_now(),
     )
     data = submission.to_bytes()
@@ -261,7 +284,7 @@ def _sign(
 @_common
 def _accept(file: Path, approvals: tuple[str, ...], **common: Any) -> None:
     """Publish what an economy has signed where its key is."""
-    submission = Submission.from_bytes(_read_at_most(file, MAX_SUBMISSION))
+    submission = Submission.from_bytes(read_file(file, MAX_SUBMISSION))
     _run(
         common,
         lambda publisher, given: publisher.accept(
@@ -272,9 +295,19 @@ def _accept(file: Path, approvals: tuple[str, ...], **common: Any) -> None:
 
 @_publish.command("timestamp")
 @_common
-def _timestamp(**common: Any) -> None:
-    """Say that what is published is current; for a timer, at least daily."""
+def _timestamp(**common: Any) -> int:
+    """Say that what is published is current; for a timer, at least daily.
+
+    Names each role that has expired or will within 14 days. Exit status 1 if devices
+    believe nothing any more, since root, targets or snapshot has expired.
+    """
     _run(common, lambda publisher, given: publisher.refresh_timestamp(**given))
+    now = _now()
+    status = _publisher(common).status()
+    expired = status.expired_at(now)
+    for line in _ending(status, now):
+        click.echo(f"abtc-issuer: {line}", err=True)
+    return FAILED if {ROOT, TARGETS, SNAPSHOT} & {*expired} else OK
 
 
 @_publish.command("rotate-key")
@@ -344,6 +377,19 @@ def _revoke_economy(economy: str, approvals: tuple[str, ...], **common: Any) -> 
     )
 
 
+@_publish.command("adopt")
+@_approvals
+@_common
+def _adopt(approvals: tuple[str, ...], **common: Any) -> None:
+    """Take over what the public folder holds, where the journal was lost."""
+    _run(
+        common,
+        lambda publisher, given: publisher.adopt(
+            approvals=frozenset(approvals), **given
+        ),
+    )
+
+
 @_publish.command("bundle")
 @click.argument("file", type=_NewFile)
 @click.option("--out", type=_Folder, required=True, help="The public folder.")
@@ -384,15 +430,25 @@ def _deltas(out: Path, older: int, *, dry_run: bool, as_json: bool) -> None:
 
 
 @_publish.command("status")
-@_common
-def _status(**common: Any) -> None:
-    """Show versions, expiry and the age of keys."""
+@click.option("--out", type=_Folder, required=True, help="The public folder.")
+@_keys(required=False)
+@_journal
+@_as_json
+def _status(
+    out: Path, keys: tuple[Path, ...], journal: Path | None, *, as_json: bool
+) -> int:
+    """Show versions, expiry and the age of keys.
+
+    With --keys or --journal, also whether this is what was published from here. Exit
+    status 1 if anything has expired.
+    """
     now = _now()
-    status = _publisher(common).status()
-    if common["as_json"]:
+    status = read_status(out, _journal_of(keys, journal))
+    if as_json:
         click.echo(json.dumps(_status_object(status, now)))
     else:
         click.echo("\n".join(_status_lines(status, now)))
+    return FAILED if status.expired_at(now) else OK
 
 
 def _run(
@@ -415,18 +471,34 @@ def _publisher(common: Mapping[str, Any]) -> Publisher:
     keys: tuple[Path, ...] = common["keys"]
     return Publisher(
         folder=common["out"],
-        journal=Journal(path=common["journal"] or keys[0] / "journal.jsonl"),
-        keyring=Keyring(keys, _passphrase),
+        journal=Journal(path=common["journal"] or keys[0] / _JOURNAL),
+        keyring=_keyring(common),
         lifetimes=_lifetimes_of(common),
+        is_overdue=common["overdue"],
     )
 
 
 def _submitter(economy: str, common: Mapping[str, Any]) -> Submitter:
     return Submitter(
         economy=economy,
-        keyring=Keyring(common["keys"], _passphrase),
+        keyring=_keyring(common),
         lifetimes=_lifetimes_of(common),
     )
+
+
+def _keyring(common: Mapping[str, Any]) -> Keyring:
+    return Keyring(common["keys"], _passphrase, _new_passphrase)
+
+
+def _journal_of(keys: tuple[Path, ...], path: Path | None) -> Journal | None:
+    if path is None and keys:
+        path = keys[0] / _JOURNAL
+    return Journal(path=path) if path else None
+
+
+def _make_keys_folder(common: Mapping[str, Any]) -> None:
+    """Make the folder that new keys go into, for its owner alone."""
+    common["keys"][0].mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _lifetimes_of(common: Mapping[str, Any]) -> Lifetimes:
@@ -435,36 +507,59 @@ def _lifetimes_of(common: Mapping[str, Any]) -> Lifetimes:
 
 
 def _passphrase(stem: str) -> bytes:
-    known = publish_passphrase(stem.partition(".")[0])
+    return _ask_passphrase(stem, is_new=False)
+
+
+def _new_passphrase(stem: str) -> bytes:
+    """Ask twice: a slip would lose the key on the day on which it is made."""
+    return _ask_passphrase(stem, is_new=True)
+
+
+def _ask_passphrase(stem: str, *, is_new: bool) -> bytes:
+    role = stem.partition(".")[0]
+    known = publish_passphrase(role)
     if known:
         return known
-    text: str = click.prompt(f"Passphrase of {stem}", hide_input=True, err=True)
+    if not _has_terminal():
+        raise click.ClickException(
+            f"no passphrase of {stem}: there is no terminal to ask at, and "
+            f"{passphrase_variable(role)} is not set"
+        )
+    text: str = click.prompt(
+        f"Passphrase of {stem}",
+        hide_input=True,
+        err=True,
+        confirmation_prompt=is_new,
+    )
     return text.encode()
 
 
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return sys.stdin is not None and sys.stdin.isatty()
+    return True
+
+
 def _read_role_key(path: Path | None) -> RoleKey | None:
-    return RoleKey.from_bytes(_read_at_most(path, MAX_ROLE_KEY)) if path else None
-
-
-def _read_at_most(path: Path, limit: int) -> bytes:
-    """Read one byte more at most: who parses it finds it too long."""
-    if not path.is_file():  # a pipe could block for ever
-        raise click.ClickException(f"{path} is no file")
-    with path.open("rb") as file:
-        return file.read(limit + 1)
+    return RoleKey.from_bytes(read_file(path, MAX_ROLE_KEY)) if path else None
 
 
 def _read_documents(source: Path, role: str) -> dict[str, bytes]:
     if role == TARGETS:
-        return {SCHEME: (source / SCHEME).read_bytes()}
+        return {SCHEME: read_file(source / SCHEME, MAX_DOCUMENT)}
     check_economy(role)
     if not (source / role).is_dir():
         raise click.ClickException(f"{source} has no folder {role}")
-    return {
-        path.relative_to(source).as_posix(): path.read_bytes()
-        for path in sorted((source / role).rglob("*"))
-        if not path.is_dir()
-    }
+    documents: dict[str, bytes] = {}
+    for path in sorted((source / role).rglob("*")):
+        if not path.is_dir():
+            documents[path.relative_to(source).as_posix()] = read_file(
+                path, MAX_DOCUMENT
+            )
+            check_sizes(role, documents)  # on the way: memory has an end
+    return documents
 
 
 def _line(done: Publication) -> str:
@@ -515,6 +610,18 @@ def _pruned_object(done: Pruning) -> dict[str, object]:
         "bytes": done.size,
         "kept": done.kept,
     }
+
+
+def _ending(status: RepositoryStatus, now: datetime) -> list[str]:
+    """Say which roles end soon; the timer itself renews snapshot and timestamp."""
+    expired = status.expired_at(now)
+    soon = set(status.expired_at(now + _SOON)) - {SNAPSHOT, TIMESTAMP}
+    return [
+        f"{each.role} {'has expired' if each.role in expired else 'expires'} at "
+        f"{moment_text(each.expires_at)}: renew it"
+        for each in status.roles
+        if each.role in soon | {*expired}
+    ]
 
 
 def _status_lines(status: RepositoryStatus, now: datetime) -> list[str]:

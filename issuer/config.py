@@ -6,12 +6,17 @@ from typing import Final
 _VARIABLE: Final = "ABTC_PUBLISH_PASSPHRASE"
 
 
+def passphrase_variable(role: str) -> str:
+    """Return the name of the variable that is asked first."""
+    return f"{_VARIABLE}_{role.upper()}"
+
+
 def publish_passphrase(role: str) -> bytes | None:
     """Return the passphrase of the keys of a role, if the environment has it.
 
     ``ABTC_PUBLISH_PASSPHRASE_<ROLE>``, such as ``ABTC_PUBLISH_PASSPHRASE_TIMESTAMP``,
     is asked before ``ABTC_PUBLISH_PASSPHRASE``.  Empty counts as absent.
     """
-    names = (f"{_VARIABLE}_{role.upper()}", _VARIABLE)
+    names = (passphrase_variable(role), _VARIABLE)
     text = next((os.environ[name] for name in names if os.environ.get(name)), None)
     return text.encode() if text else None

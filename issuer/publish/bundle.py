@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from issuer.publish.files import locked, replace_file
+from issuer.errors import PublishRefused
+from issuer.publish.files import locked, read_file, replace_file
 from issuer.publish.names import (
     TARGETS,
     TIMESTAMP,
@@ -14,10 +15,15 @@ from issuer.publish.names import (
     metadata_file,
     target_file,
 )
-from issuer.publish.repository import Repository
+from issuer.publish.refusals import Refusal
+from issuer.publish.repository import MAX_METADATA, Repository
 
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 """The same for every member, so that equal repositories give equal bundles."""
+MAX_BUNDLE: Final = 64 * 2**20
+"""Bytes of a bundle, before and after packing, that a device takes."""
+MAX_MEMBERS: Final = 8192
+"""Files in a bundle that a device takes."""
 
 
 def write_bundle(public: Path, out: Path, *, economy: str | None = None) -> int:
@@ -34,7 +40,8 @@ def write_bundle(public: Path, out: Path, *, economy: str | None = None) -> int:
 
     Raises:
         PublishRefused: The repository cannot be used, or ``economy`` is no code;
-            ``repository.busy`` while another process publishes.
+            ``repository.busy`` while another process publishes; ``bundle.size`` if
+            no device takes so much at once.
         OSError: ``out`` cannot be written.
 
     Not checked: expiry, which the device does.
@@ -43,6 +50,7 @@ def write_bundle(public: Path, out: Path, *, economy: str | None = None) -> int:
         check_economy(economy)
     with locked(public):
         members = _members(public, Repository.load(public), economy)
+    _check_size(len(members), sum(map(len, members.values())))
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(members):
@@ -50,8 +58,18 @@ def write_bundle(public: Path, out: Path, *, economy: str | None = None) -> int:
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, members[name])
     data = file.getvalue()
+    _check_size(len(members), len(data))
     replace_file(out, data)
     return len(data)
+
+
+def _check_size(members: int, size: int) -> None:
+    if members > MAX_MEMBERS or size > MAX_BUNDLE:
+        raise PublishRefused(
+            Refusal.BUNDLE_SIZE,
+            f"{members:,} files of {size:,} bytes, and a device takes "
+            f"{MAX_MEMBERS:,} of {MAX_BUNDLE:,}",
+        )
 
 
 def _members(
@@ -64,7 +82,7 @@ def _members(
     roles = ["snapshot", TARGETS, *repository.economies]
     names = [metadata_file(role, versions[role]) for role in roles]
     names += [*roots, metadata_file(TIMESTAMP, versions[TIMESTAMP])]
-    members = {name: (public / name).read_bytes() for name in names}
+    members = {name: read_file(public / name, MAX_METADATA) for name in names}
     for role in (TARGETS, *repository.economies):
         for name, data in repository.documents(public, role).items():
             if _is_wanted(name, economy):

@@ -6,6 +6,7 @@ two people to approve.
 
 import base64
 import json
+import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -162,16 +163,23 @@ def compare(before: Documents, after: Documents) -> tuple[Shrink, ...]:
 def check_approved(shrinks: tuple[Shrink, ...], approvals: frozenset[str]) -> None:
     """Refuse what shrinks the repository, unless two people have approved.
 
-    Names that differ in case or in white space around them are one person's.
+    Names that look alike but for case, width and white space are one person's.
 
     Raises:
         PublishRefused: The code of the first of ``shrinks``.
     """
-    people = {name.strip().casefold() for name in approvals} - {""}
+    people = {_person(name) for name in approvals} - {""}
     if shrinks and len(people) < APPROVERS:
         raise PublishRefused(
             shrinks[0].code, f"{shrinks[0].detail}; {APPROVERS} people must approve"
         )
+
+
+def _person(name: str) -> str:
+    """Return a name as people tell names apart: NFKC, one case, nothing invisible."""
+    seen = "".join(each for each in name if unicodedata.category(each) != "Cf")
+    folded = unicodedata.normalize("NFKC", seen).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def economies_in(scheme: bytes) -> frozenset[str]:

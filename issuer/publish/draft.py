@@ -70,6 +70,8 @@ class Draft:
     ) -> None:
         self.repository = repository
         self.files: list[tuple[str, bytes]] = []
+        self.forged: Mapping[str, int] = {}
+        """The last honest version, by role whose number in force is a thief's."""
         self._versions = dict(versions)
         self._keyring = keyring
         self._lifetimes = lifetimes

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,36 @@ from typing import Final
 from issuer.errors import PublishRefused
 from issuer.publish.refusals import Refusal
 
+_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TEMPORARY: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _READABLE: Final = 0o644
-"""A web server reads what is published; keys are elsewhere."""
+_ENTERABLE: Final = 0o755
+"""A web server reads what is published, whatever the umask; keys are elsewhere."""
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """Read a regular file.
+
+    Args:
+        path: Whatever lies there: a pipe or a device is not waited for.
+        limit: Bytes that it may have.
+
+    Raises:
+        OSError: It cannot be read, is no regular file, or has more bytes.
+    """
+    descriptor = os.open(path, _READ)
+    try:
+        # Asked about once it is open, so that nobody can swap it in between.
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is no file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > limit:
+        raise OSError(f"{path} has more than {limit:,} bytes")
+    return data
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -28,6 +55,7 @@ def replace_file(path: Path, data: bytes) -> None:
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.tmp")
     with os.fdopen(os.open(temporary, _TEMPORARY, _READABLE), "wb") as file:
+        os.fchmod(file.fileno(), _READABLE)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -58,6 +86,7 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
+    folder.chmod(_ENTERABLE)
     sync_folder(folder.parent)
 
 

@@ -2,19 +2,24 @@
 
 It is also the memory that a restored backup of the public folder lacks: a repository
 that is older than its log is refused, since publishing from it would take back
-revocations.
+revocations.  One that is ahead of its log is refused as well: somebody else has
+published, or the log is the older of the two and has forgotten what was taken away.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from issuer.errors import PublishRefused
-from issuer.publish.files import append_line
+from issuer.publish.files import append_line, read_file
 from issuer.publish.moments import moment_of
 from issuer.publish.refusals import Refusal
+
+MAX_JOURNAL: Final = 256 * 2**20
+"""Bytes; a publication each hour takes about 9 MiB a year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +28,10 @@ class Journal:
 
     Events: ``created`` with ``root``, the hash of the first root; ``approved`` with
     ``action``, ``approvals``, ``reasons`` and ``removed`` (hash by name of a document
-    that goes), written before anything is published; ``published`` with ``action`` and
-    ``versions``, written afterwards; and ``pruned`` with ``files``, how many went.
+    that goes), written before anything is published; ``publishing`` with ``action`` and
+    ``versions``, the last word before files are written, so that a publisher which
+    was killed on the way finds its own; ``published`` with the same, written
+    afterwards; and ``pruned`` with ``files``, how many went.
     """
 
     path: Path
@@ -62,16 +69,27 @@ class Journal:
                 in_force = _versions(line)
         return in_force
 
-    def check(self, *, first_root: str, versions: Mapping[str, int]) -> None:
-        """Refuse a repository that is another, or older than this log.
+    def check(
+        self,
+        *,
+        first_root: str,
+        versions: Mapping[str, int],
+        replaced: Iterable[str] = (),
+    ) -> dict[str, int]:
+        """Refuse a repository that is another, older or newer than this log.
 
         Args:
             first_root: SHA-256 of the first root, hexadecimal.
             versions: Version by role.
+            replaced: Roles whose number may be a forged one: it is about to go.
+
+        Returns:
+            By role, of those in ``replaced`` that are ahead, the version that
+            this log knows.
 
         Raises:
             PublishRefused: ``journal.damaged``, ``repository.damaged`` if the first
-                root is another, ``repository.behind``.
+                root is another, ``repository.behind``, ``repository.ahead``.
         """
         lines = self._lines()
         roots = [line["root"] for line in lines if line["event"] == "created"]
@@ -81,15 +99,53 @@ class Journal:
             raise PublishRefused(
                 Refusal.REPOSITORY_DAMAGED, "1.root.json is not the one made here"
             )
+        announced = self._announced(lines, versions)
+        ahead = {
+            role: announced.get(role, 0)
+            for role, version in versions.items()
+            if version > announced.get(role, 0)
+        }
+        for role in sorted(ahead.keys() - {*replaced}):
+            raise PublishRefused(
+                Refusal.REPOSITORY_AHEAD,
+                f"{role} is at version {versions[role]}, but nothing after "
+                f"{ahead[role]} was published from here",
+            )
+        return ahead
+
+    def check_not_behind(self, *, first_root: str, versions: Mapping[str, int]) -> None:
+        """Refuse as `check` does, but for what is newer than this log, or for no log.
+
+        Raises:
+            PublishRefused: As `check` says, but for ``repository.ahead``.
+        """
+        if self._lines():
+            self.check(first_root=first_root, versions=versions, replaced=versions)
+
+    @staticmethod
+    def _announced(
+        lines: list[dict[str, object]], found: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Return the highest version by role that this log knows, hold what was put."""
+        announced: dict[str, int] = {}
         for line in lines:
-            _check_versions(_versions(line), versions)
+            versions = _versions(line)
+            if line["event"] == "published":
+                _check_versions(versions, found)
+            for role, version in versions.items():
+                announced[role] = max(version, announced.get(role, 0))
+        return announced
 
     def _lines(self) -> list[dict[str, object]]:
+        if self.path.is_symlink():  # no line is added behind a link
+            raise PublishRefused(Refusal.JOURNAL_DAMAGED, f"{self.path} is a link")
         if not self.path.exists():
             return []
-        finished = self.path.read_bytes().split(b"\n")[:-1]
         try:
+            finished = read_file(self.path, MAX_JOURNAL).split(b"\n")[:-1]
             return [_line(text) for text in finished]
+        except OSError as error:
+            raise PublishRefused(Refusal.JOURNAL_DAMAGED, str(error)) from error
         except ValueError as error:
             raise PublishRefused(
                 Refusal.JOURNAL_DAMAGED, f"{self.path} is not readable"
@@ -106,8 +162,8 @@ def _line(text: bytes) -> dict[str, object]:
 
 def _versions(line: Mapping[str, object]) -> Mapping[str, int]:
     versions = line.get("versions", {})
-    if not isinstance(versions, dict):
-        raise PublishRefused(Refusal.JOURNAL_DAMAGED, "versions are not an object")
+    if not isinstance(versions, dict) or {*map(type, versions.values())} - {int}:
+        raise PublishRefused(Refusal.JOURNAL_DAMAGED, "versions are no whole numbers")
     return versions
 
 

@@ -26,21 +26,33 @@ class Keyring:
     Args:
         folders: Where key files lie, at least one; new ones go into the first.
         passphrase: How to open them.
+        new_passphrase: How to close new ones; None asks ``passphrase``.
 
     Raises:
         ValueError: There is no folder.
     """
 
-    def __init__(self, folders: Sequence[Path], passphrase: Passphrase) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        passphrase: Passphrase,
+        new_passphrase: Passphrase | None = None,
+    ) -> None:
         if not folders:
             raise ValueError("no folder for keys")
         self._folders = tuple(folders)
         self._passphrase = passphrase
+        self._new_passphrase = new_passphrase or passphrase
         self._open: dict[str, CryptoSigner] = {}
-        self._new: dict[str, PrivateKey] = {}
+        self._new: dict[str, tuple[str, PrivateKey]] = {}
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where key files lie."""
+        return self._folders
 
     def make(self, role: str, *, since: datetime) -> Key:
-        """Make a key, in memory; `save_new` stores it.
+        """Make a key, in memory; `save_new` stores it, and `forget_new` drops it.
 
         Args:
             role: What it will sign.
@@ -49,7 +61,7 @@ class Keyring:
         private_key = new_private_key()
         key = SSlibKey.from_crypto(private_key.public_key())
         key.unrecognized_fields[SINCE] = moment_text(since)
-        self._new[_stem(role, key)] = private_key
+        self._new[key.keyid] = _stem(role, key), private_key
         self._open[key.keyid] = CryptoSigner(private_key, key)
         return key
 
@@ -60,10 +72,16 @@ class Keyring:
             KeyFileError: A file cannot be written.
         """
         while self._new:
-            stem, private_key = next(iter(self._new.items()))
+            key_id, (stem, private_key) = next(iter(self._new.items()))
             path = self._folders[0] / f"{stem}.pem"
-            write_private_key(path, private_key, passphrase=self._passphrase(stem))
-            del self._new[stem]
+            write_private_key(path, private_key, passphrase=self._new_passphrase(stem))
+            del self._new[key_id]
+
+    def forget_new(self) -> None:
+        """Drop the keys that were made and not stored: nothing came of them."""
+        for key_id in self._new:
+            del self._open[key_id]
+        self._new.clear()
 
     def signer(self, role: str, key: Key) -> CryptoSigner | None:
         """Return what signs with a public key, or None if its file is not here.

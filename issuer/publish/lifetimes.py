@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from issuer.errors import SettingsError
+from issuer.publish.files import read_file
 from issuer.publish.names import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 
 _SHORTEST: Final = timedelta(hours=1)
 _LONGEST: Final = timedelta(days=3650)
+_MAX_FILE: Final = 2**16
 _UNITS: Final = ("days", "hours")
 
 
@@ -48,9 +50,9 @@ class Lifetimes:
             SettingsError: It cannot be read, or says anything else.
         """
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(read_file(path, _MAX_FILE).decode())
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            reason = getattr(error, "strerror", None) or str(error)
             raise SettingsError(
                 file=str(path), key="", reason=str(reason).lower()
             ) from error

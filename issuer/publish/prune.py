@@ -18,13 +18,14 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Targets
 
 from issuer.errors import PublishRefused
+from issuer.publish.files import read_file
 from issuer.publish.journal import Journal
 from issuer.publish.names import (
     TARGETS,
     target_file,
 )
 from issuer.publish.refusals import Refusal
-from issuer.publish.repository import Repository
+from issuer.publish.repository import MAX_METADATA, Repository
 
 _VERSIONED: Final = re.compile(
     r"metadata/(?P<version>[1-9][0-9]{0,9})\.(?P<role>snapshot|targets|[A-Z]{3})\.json"
@@ -113,7 +114,7 @@ def _is_in_force(
 def _documents(path: Path) -> set[str]:
     """List the files of a role's documents; none if it is no role's, or damaged."""
     try:
-        metadata: Metadata[Targets] = Metadata.from_bytes(path.read_bytes())
+        metadata: Metadata[Targets] = Metadata.from_bytes(read_file(path, MAX_METADATA))
         files = metadata.signed.targets
         return {
             target_file(name, file.hashes["sha256"]) for name, file in files.items()

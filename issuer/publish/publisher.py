@@ -1,5 +1,6 @@
 """The operations on a published repository; each is whole or has not happened."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,9 @@ from issuer.publish.moments import moment_text, whole_second
 from issuer.publish.names import (
     ROOT,
     SCHEME,
+    SNAPSHOT,
     TARGETS,
+    TIMESTAMP,
     check_economy,
     check_names,
     metadata_file,
@@ -36,7 +39,7 @@ from issuer.publish.prune import Pruning, superseded_files
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
 from issuer.publish.rotation import rotate
-from issuer.publish.status import RepositoryStatus, status_of
+from issuer.publish.status import RepositoryStatus, read_status
 from issuer.publish.submission import RoleKey, Submission, target_files
 from issuer.publish.succession import check_succession
 
@@ -46,6 +49,7 @@ SHORTEST_GRACE: Final = timedelta(hours=1)
 LONGEST_GRACE: Final = timedelta(days=3650)
 _NOBODY: frozenset[str] = frozenset()
 _NO_DELTAS: Final = Deltas()
+_ONLINE: Final = (SNAPSHOT, TIMESTAMP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,9 @@ class Publication:
 class Publisher:
     """Publishes one repository; every operation takes the moment it happens at.
 
+    Making one raises `PublishRefused` with ``place.public`` if keys or the journal
+    would be served.
+
     The public folder holds ``metadata/`` and ``targets/`` and nothing secret: any web
     server can serve it as it is.  An operation reads it back and verifies it from the
     first root on, writes what is new under new names, and ``timestamp.json`` last: a
@@ -79,7 +86,10 @@ class Publisher:
     Every operation takes ``dry_run``: all checks and signatures, nothing written.
 
     Raises, every operation:
-        PublishRefused: Nothing was published; its ``code`` says why.
+        PublishRefused: Nothing was published; its ``code`` says why.  Any may say
+            ``journal.damaged``, ``repository.damaged``, ``repository.behind``,
+            ``repository.ahead``, ``repository.busy``, ``back.clock`` or
+            ``clock.ahead``.
         KeyFileError: A key file cannot be used.
         ValueError: ``now`` is naive.
         OSError: A file cannot be written.  What was in force still is, unless
@@ -91,6 +101,20 @@ class Publisher:
     journal: Journal
     keyring: Keyring
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    is_overdue: bool = False
+    """The operator has looked at the clock: what is published has ended for devices."""
+
+    def __post_init__(self) -> None:
+        """Keep secrets out of what is served.
+
+        Raises:
+            PublishRefused: ``place.public``.
+        """
+        for path in (*self.keyring.folders, self.journal.path):
+            if _real(path).is_relative_to(_real(self.folder)):
+                raise PublishRefused(
+                    Refusal.PLACE_PUBLIC, f"{path} is in the public folder"
+                )
 
     def init(
         self, scheme: bytes, *, now: datetime, dry_run: bool = False
@@ -113,8 +137,9 @@ class Publisher:
         if not dry_run:
             make_folder(self.folder)
         elif not self.folder.is_dir():
-            return self._init(scheme, now, dry_run=True)
-        with locked(self.folder):
+            with self._keys():
+                return self._init(scheme, now, dry_run=True)
+        with self._locked():
             self._check_is_new()
             return self._init(scheme, now, dry_run=dry_run)
 
@@ -294,6 +319,9 @@ class Publisher:
         role signs, then a root without the old key.  Needs two root keys; for an
         economy, two targets keys.  A root rotated in this way also lives longer.
 
+        For snapshot and timestamp this is also the way back from a thief of the key
+        who has counted far up: under the new key, versions go on from the journal's.
+
         Args:
             role: ``root``, ``targets``, ``snapshot``, ``timestamp`` or the code of an
                 economy.
@@ -310,7 +338,7 @@ class Publisher:
             PublishRefused: ``economy.unknown``, ``key.unknown``, ``threshold.unmet``;
                 or, for ``key``, as for `add_economy`.
         """
-        with self._drafting(now) as draft:
+        with self._drafting(now, replaced=role) as draft:
             rotate(draft, role, retire, key)
             return self._commit(
                 draft, f"rotate-key {role}{_with(key)}", dry_run=dry_run
@@ -422,9 +450,58 @@ class Publisher:
                 removed=removed,
             )
 
+    def adopt(
+        self,
+        *,
+        now: datetime,
+        approvals: frozenset[str] = _NOBODY,
+        dry_run: bool = False,
+    ) -> Publication:
+        """Take over what the public folder holds, as if it was published from here.
+
+        For a journal that is lost, or older than the folder.  No file is written but
+        the journal; what it remembered since then of documents that were taken away
+        is gone, so one of them could come back un-revoked.
+
+        Args:
+            now: This moment.
+            approvals: Two different names, kept in the journal.
+            dry_run: Write nothing.
+
+        Raises:
+            PublishRefused: ``repository.damaged``, ``repository.behind``,
+                ``journal.damaged``, ``back.clock``, or, without approvals,
+                ``shrink.memory``.
+
+        Not checked: that nothing newer is published elsewhere; compare with a mirror.
+        """
+        detail = "the folder would be believed, not the journal"
+        shrinks = (Shrink(code=Refusal.SHRINK_MEMORY, detail=detail),)
+        with self._locked():
+            repository = Repository.load(self.folder)
+            self.journal.check_not_behind(
+                first_root=repository.first_root, versions=repository.versions
+            )
+            _check_not_before(repository, whole_second(now))
+            check_approved(shrinks, approvals)
+            publication = Publication(
+                action="adopt",
+                issued_at=whole_second(now),
+                versions=MappingProxyType(repository.versions),
+                files=(),
+                approved=tuple(shrink.code for shrink in shrinks),
+                is_dry_run=dry_run,
+            )
+            if not dry_run:
+                at = moment_text(now)
+                self.journal.add("created", at, root=repository.first_root)
+                self._approve(publication, shrinks, approvals, {})
+                self._note("published", publication)
+            return publication
+
     def status(self) -> RepositoryStatus:
         """Read what is published: versions, expiry and the age of keys."""
-        return status_of(self._load())
+        return read_status(self.folder, self.journal)
 
     def _init(self, scheme: bytes, now: datetime, *, dry_run: bool) -> Publication:
         draft = self._draft(new_repository(), {}, now)
@@ -459,13 +536,6 @@ class Publisher:
             now=now,
         )
 
-    def _load(self) -> Repository:
-        repository = Repository.load(self.folder)
-        self.journal.check(
-            first_root=repository.first_root, versions=repository.versions
-        )
-        return repository
-
     def _draft(
         self, repository: Repository, versions: Mapping[str, int], now: datetime
     ) -> Draft:
@@ -478,21 +548,41 @@ class Publisher:
         )
 
     @contextmanager
-    def _drafting(self, now: datetime) -> Iterator[Draft]:
-        moment = whole_second(now)
+    def _locked(self) -> Iterator[None]:
         if not self.folder.is_dir():
             raise PublishRefused(
                 Refusal.REPOSITORY_DAMAGED, f"{self.folder} is no folder"
             )
-        with locked(self.folder):
-            repository = self._load()
-            if moment < repository.issued_at:
-                raise PublishRefused(
-                    Refusal.BACK_CLOCK,
-                    f"{moment_text(moment)} is before "
-                    f"{moment_text(repository.issued_at)}, the last publication",
-                )
-            yield self._draft(repository, repository.versions, moment)
+        with locked(self.folder), self._keys():
+            yield
+
+    @contextmanager
+    def _keys(self) -> Iterator[None]:
+        """Leave no key behind that a dry run, or what was refused, has made."""
+        try:
+            yield
+        finally:
+            self.keyring.forget_new()
+
+    @contextmanager
+    def _drafting(self, now: datetime, *, replaced: str = "") -> Iterator[Draft]:
+        """Read what is in force; ``replaced`` is the role that gets another key."""
+        moment = whole_second(now)
+        with self._locked():
+            repository = Repository.load(self.folder)
+            known = self.journal.check(
+                first_root=repository.first_root,
+                versions=repository.versions,
+                replaced=_ONLINE if replaced in _ONLINE else (),
+            )
+            _check_not_before(repository, moment)
+            if not self.is_overdue:
+                _check_not_ended(repository, moment)
+            # Under another key, devices count anew.
+            anew = {role: known.pop(role) for role in (replaced,) if role in known}
+            draft = self._draft(repository, repository.versions | anew, moment)
+            draft.forged = known
+            yield draft
 
     def _commit(
         self,
@@ -515,7 +605,9 @@ class Publisher:
             is_dry_run=dry_run,
         )
         if not dry_run:
-            self._write(draft, publication, shrinks, approvals, removed)
+            if shrinks:
+                self._approve(publication, shrinks, approvals, removed)
+            self._write(draft, publication)
         return publication
 
     def _with_deltas(
@@ -527,29 +619,67 @@ class Publisher:
         deltas = follow_publication(self.folder, repository, role)
         return replace(done, deltas=deltas)
 
-    def _write(
+    def _write(self, draft: Draft, publication: Publication) -> None:
+        self.keyring.save_new()
+        self._note("publishing", publication, draft.forged)
+        for path, data in draft.files:
+            replace_file(self.folder / path, data)
+        self._note("published", publication, draft.forged)
+
+    def _approve(
         self,
-        draft: Draft,
         publication: Publication,
         shrinks: tuple[Shrink, ...],
         approvals: frozenset[str],
         removed: Mapping[str, str],
     ) -> None:
-        at, action = moment_text(publication.issued_at), publication.action
-        if shrinks:
-            self.journal.add(
-                "approved",
-                at,
-                action=action,
-                approvals=sorted(approvals),
-                reasons=[f"{each.code}: {each.detail}" for each in shrinks],
-                removed=dict(removed),
-            )
-        self.keyring.save_new()
-        for path, data in draft.files:
-            replace_file(self.folder / path, data)
         self.journal.add(
-            "published", at, action=action, versions=dict(publication.versions)
+            "approved",
+            moment_text(publication.issued_at),
+            action=publication.action,
+            approvals=sorted(approvals),
+            reasons=[f"{each.code}: {each.detail}" for each in shrinks],
+            removed=dict(removed),
+        )
+
+    def _note(
+        self,
+        event: str,
+        publication: Publication,
+        forged: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Write versions down; where a number is still forged, the last honest one."""
+        self.journal.add(
+            event,
+            moment_text(publication.issued_at),
+            action=publication.action,
+            versions={**publication.versions, **forged},
+        )
+
+
+def _real(path: Path) -> Path:
+    """Follow links; a circle of them is not an error here."""
+    return Path(os.path.realpath(path))
+
+
+def _check_not_before(repository: Repository, moment: datetime) -> None:
+    if moment < repository.issued_at:
+        raise PublishRefused(
+            Refusal.BACK_CLOCK,
+            f"{moment_text(moment)} is before {moment_text(repository.issued_at)}, "
+            "the last publication",
+        )
+
+
+def _check_not_ended(repository: Repository, moment: datetime) -> None:
+    """Refuse a moment far ahead: once published, no right clock could follow on it."""
+    ended_at = repository.timestamp.signed.expires
+    if moment >= ended_at:
+        raise PublishRefused(
+            Refusal.CLOCK_AHEAD,
+            f"the last publication ended at {moment_text(ended_at)}, and it is "
+            f"{moment_text(moment)} here: is this clock right? If it is, publish with "
+            "--overdue",
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import (
@@ -23,6 +23,8 @@ from tuf.api.metadata import (
 )
 
 from issuer.errors import PublishRefused
+from issuer.publish.checks import MAX_DOCUMENT
+from issuer.publish.files import read_file
 from issuer.publish.moments import moment_of
 from issuer.publish.names import (
     ISSUED_AT,
@@ -36,6 +38,8 @@ from issuer.publish.names import (
 )
 from issuer.publish.refusals import Refusal
 
+MAX_METADATA: Final = 8 * 2**20
+"""Bytes of one file of metadata that are read."""
 _Signed = TypeVar("_Signed", Root, Timestamp, Snapshot, Targets)
 
 
@@ -84,11 +88,11 @@ class Repository:
             name.removesuffix(".json"): file.version
             for name, file in self.snapshot.signed.meta.items()
         }
-        return {
+        return {  # a thief of the snapshot's key may list the other three as well
+            **listed,
             ROOT: self.root.signed.version,
             TIMESTAMP: self.timestamp.signed.version,
             SNAPSHOT: self.snapshot.signed.version,
-            **listed,
         }
 
     def documents(
@@ -145,7 +149,7 @@ class Repository:
 
 def _load(folder: Path) -> Repository:
     root, first_root = _load_root(folder)
-    timestamp = _parse(Timestamp, (folder / metadata_file(TIMESTAMP, 0)).read_bytes())
+    timestamp = _parse(Timestamp, _read(folder, metadata_file(TIMESTAMP, 0)))
     snapshot = _listed(Snapshot, folder, SNAPSHOT, timestamp.signed.snapshot_meta)
     listed = snapshot.signed.meta
     top = _listed(Targets, folder, TARGETS, listed["targets.json"])
@@ -169,13 +173,13 @@ def _load(folder: Path) -> Repository:
 
 
 def _load_root(folder: Path) -> tuple[Metadata[Root], str]:
-    first = (folder / metadata_file(ROOT, 1)).read_bytes()
+    first = _read(folder, metadata_file(ROOT, 1))
     root = _parse(Root, first)
     _verify_root(root.signed, root)
-    while (path := folder / metadata_file(ROOT, root.signed.version + 1)).exists():
-        following = _parse(Root, path.read_bytes())
+    while (folder / (name := metadata_file(ROOT, root.signed.version + 1))).exists():
+        following = _parse(Root, _read(folder, name))
         if following.signed.version != root.signed.version + 1:
-            raise ValueError(f"{path.name} says to be another version")
+            raise ValueError(f"{name} says to be another version")
         _verify_root(root.signed, following)
         _verify_root(following.signed, following)
         root = following
@@ -189,12 +193,16 @@ def _verify_root(by: Root, root: Metadata[Root]) -> None:
 def _listed(
     kind: type[_Signed], folder: Path, role: str, file: MetaFile
 ) -> Metadata[_Signed]:
-    data = (folder / metadata_file(role, file.version)).read_bytes()
+    data = _read(folder, metadata_file(role, file.version))
     file.verify_length_and_hashes(data)
     metadata = _parse(kind, data)
     if metadata.signed.version != file.version:
         raise ValueError(f"{role} says to be another version")
     return metadata
+
+
+def _read(folder: Path, name: str) -> bytes:
+    return read_file(folder / name, MAX_METADATA)
 
 
 def _parse(kind: type[_Signed], data: bytes) -> Metadata[_Signed]:
@@ -205,6 +213,6 @@ def _parse(kind: type[_Signed], data: bytes) -> Metadata[_Signed]:
 
 
 def _document(folder: Path, name: str, file: TargetFile) -> bytes:
-    data = (folder / target_file(name, file.hashes["sha256"])).read_bytes()
+    data = read_file(folder / target_file(name, file.hashes["sha256"]), MAX_DOCUMENT)
     file.verify_length_and_hashes(data)
     return data

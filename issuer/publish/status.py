@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
+from issuer.publish.journal import Journal
 from issuer.publish.moments import moment_of
 from issuer.publish.names import ROOT, SINCE, SNAPSHOT, TARGETS, TIMESTAMP
 from issuer.publish.repository import Repository
@@ -45,8 +47,23 @@ class RepositoryStatus:
         return tuple(each.role for each in self.roles if each.expires_at <= moment)
 
 
-def status_of(repository: Repository) -> RepositoryStatus:
-    """Describe a repository that has been verified."""
+def read_status(folder: Path, journal: Journal | None) -> RepositoryStatus:
+    """Read and verify a public folder, and describe it.
+
+    Args:
+        folder: The public folder, or a copy of it.
+        journal: What must have published it; None believes any that is whole.
+
+    Raises:
+        PublishRefused: ``repository.damaged``, or as `Journal.check` says.
+    """
+    repository = Repository.load(folder)
+    if journal:
+        journal.check(first_root=repository.first_root, versions=repository.versions)
+    return _status_of(repository)
+
+
+def _status_of(repository: Repository) -> RepositoryStatus:
     signed: dict[str, Root | Targets | Snapshot | Timestamp] = {
         ROOT: repository.root.signed,
         TARGETS: repository.targets[TARGETS].signed,

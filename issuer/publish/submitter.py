@@ -91,7 +91,10 @@ class Submitter:
             expires_at=moment + self.lifetimes.economy,
         )
         made = RoleKey.make(self.economy, signer, role)
-        self.keyring.save_new()
+        try:
+            self.keyring.save_new()
+        finally:
+            self.keyring.forget_new()
         return made
 
     def sign(

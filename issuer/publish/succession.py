@@ -10,6 +10,7 @@ from pathlib import Path
 
 from issuer.errors import PublishRefused
 from issuer.publish.checks import (
+    MAX_DOCUMENT,
     Documents,
     Shrink,
     check_key_owners,
@@ -17,6 +18,7 @@ from issuer.publish.checks import (
     check_usable,
     compare,
 )
+from issuer.publish.files import read_file
 from issuer.publish.names import TARGETS, check_names, target_file
 from issuer.publish.refusals import Refusal
 from issuer.publish.repository import Repository
@@ -95,7 +97,7 @@ def _before(
 
 def _removed(folder: Path, name: str, digest: str) -> bytes:
     try:
-        data = (folder / target_file(name, digest)).read_bytes()
+        data = read_file(folder / target_file(name, digest), MAX_DOCUMENT)
     except OSError as error:
         raise PublishRefused(
             Refusal.REPOSITORY_DAMAGED, f"what {name} was before is not here"

@@ -10,6 +10,7 @@ from tuf.api.metadata import TargetFile
 
 from issuer.publish import Keyring, RoleKey, Submission, Submitter
 from issuer.publish.checks import Shrink
+from issuer.publish.repository import Repository
 from issuer.publish.submission import RoleSignature
 from tests.issuer.repository_reader import Desk
 from tests.simulator import NOW
@@ -65,7 +66,7 @@ class Home:
     def signer(self) -> CryptoSigner:
         """The newest key, for whoever has stolen it."""
         keyring = Keyring([self.keys], lambda _: b"at home")
-        top = self.desk.publisher()._load().parent(self.economy)
+        top = Repository.load(self.desk.public).parent(self.economy)
         (key_id,) = top.get_delegated_role(self.economy).keyids
         signer = keyring.signer(self.economy, top.get_key(key_id))
         assert signer

@@ -204,7 +204,7 @@ def test_l10_every_file_is_on_disk_before_the_next(
         for path in written
         for step in ("file", f"name {Path(path).name}", "folder")
     ]
-    assert done == [*expected, "file"]  # the last is the journal
+    assert done == ["file", *expected, "file"]  # the journal says so before and after
     assert on_disk == {path: path.read_bytes() for path in on_disk}
 
 

@@ -19,6 +19,7 @@ import verifier
 from issuer import cli
 from issuer.errors import PublishRefused
 from issuer.publish import Lifetimes, Publication, Refusal, RoleKey, Submission
+from issuer.publish.repository import Repository
 from issuer.publish.submission import RoleSignature, target_files
 from tests.issuer.conftest import OpenDesk
 from tests.issuer.economy_home import Home
@@ -182,7 +183,7 @@ def test_d6_one_economy_cannot_speak_for_another(desk: Desk, home: Home) -> None
     submission = home.sign(desk.documents())
     as_nzl = replace(submission, economy="NZL")
     refused(Refusal.SUBMISSION_STALE, lambda: accept(desk, as_nzl))
-    listed = desk.publisher()._load().snapshot.signed.meta["NZL.json"].hashes or {}
+    listed = Repository.load(desk.public).snapshot.signed.meta["NZL.json"].hashes or {}
     as_nzl = replace(as_nzl, follows=listed["sha256"], documents=desk.documents("NZL"))
     as_nzl = replace(as_nzl, role=home.forge(target_files(as_nzl.documents), version=3))
     refused(Refusal.SUBMISSION_FOREIGN, lambda: accept(desk, as_nzl))
@@ -223,7 +224,7 @@ def test_s3_nothing_is_read_that_is_not_signed(desk: Desk, home: Home) -> None:
 
 def forged(desk: Desk, home: Home, changes: Mapping[str, bytes]) -> Submission:
     """What the economy's stolen key signs, without asking anything."""
-    repository = desk.publisher()._load()
+    repository = Repository.load(desk.public)
     listed = repository.snapshot.signed.meta["AUS.json"]
     published = repository.documents(desk.public, "AUS")
     documents = {**(published or desk.documents()), **changes}
@@ -515,7 +516,7 @@ def test_d10_nobody_brings_another_s_key(desk: Desk, home: Home) -> None:
 def test_d7_d10_a_key_of_the_scheme_is_no_economy_s(desk: Desk) -> None:
     """Whoever signs the timestamp does not sign for CHL as well."""
     keyring = desk.publisher().keyring
-    root = desk.publisher()._load().root.signed
+    root = Repository.load(desk.public).root.signed
     signer = keyring.signer(
         "timestamp", root.get_key(root.roles["timestamp"].keyids[0])
     )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_d2_what_has_expired_is_renewed(desk: Desk) -> None:
     """Devices that had stopped believing go on."""
     late = NOW + 400 * DAY
     for role in ("root", "targets", "AUS"):
-        desk.publisher().renew(role, now=late)
+        replace(desk.publisher(), is_overdue=True).renew(role, now=late)
     assert desk.device().read("scheme.json", now=late)
 
 
@@ -267,14 +268,14 @@ def test_prune_removes_nothing_that_is_not_ours(desk: Desk, tmp_path: Path) -> N
         (desk.public / other).write_bytes(b"x")
     desk.publish("AUS", desk.documents(), now=NOW + DAY)
     before = desk.files()
-    done = desk.publisher().prune(now=NOW + 9 * DAY)
+    done = desk.publisher().prune(now=NOW + 7 * DAY)
     assert {"metadata/1.AUS.json", "metadata/2.AUS.json"} < set(done.removed)
     assert sorted(each.name for each in elsewhere.iterdir()) == sorted(names)
     assert set(before) - set(desk.files()) == set(done.removed)
     assert (desk.public / "metadata/01.AUS.json").exists()
     (desk.public / "metadata").rename(tmp_path / "meta")
     (desk.public / "metadata").symlink_to(tmp_path / "meta")
-    late = NOW + 30 * DAY
+    late = NOW + 7 * DAY
     refused(Refusal.REPOSITORY_DAMAGED, lambda: desk.publisher().prune(now=late))
 
 
