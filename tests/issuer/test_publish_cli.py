@@ -277,6 +277,19 @@ def test_c1_no_argument_is_a_pipe_that_somebody_waits_for(
             assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_c1_reading_ends_where_a_device_would(shell: Shell) -> None:
+    """What is too much together is not read to its end: the pipe is never met."""
+    folder = Path(shell.write({"scheme.json": scheme(), "AUS/issuer.json": b"{}"}))
+    shell.run("init", "--scheme", f"{folder}/scheme.json")
+    for number in range(5):
+        huge = folder / f"AUS/a{number}"
+        huge.touch()
+        os.truncate(huge, 4 * 2**20)
+    os.mkfifo(folder / "AUS/z")
+    _, _, err = shell.run("lists", "AUS", "--from", str(folder))
+    assert err.startswith("abtc-issuer: refused: document.refused: AUS lists 5 ")
+
+
 def test_b10_keys_in_the_public_folder(shell: Shell) -> None:
     """Refused before the folder is made."""
     folder = shell.write({"scheme.json": scheme()})

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from issuer.errors import PublishRefused, SettingsError
+from issuer.errors import KeyFileError, PublishRefused, SettingsError
 from issuer.publish import (
     Journal,
     Keyring,
     Lifetimes,
     Publisher,
     Refusal,
+    Submitter,
     bundle,
     write_bundle,
 )
@@ -248,6 +249,18 @@ def test_c10_a_key_that_came_to_nothing_is_not_stored_later(
             path.rename(desk.keys / path.name)
     publisher.refresh_timestamp(now=NOW)
     assert sorted(desk.keys.iterdir()) == before
+
+
+def test_c10_an_economy_s_key_that_was_not_stored_is_gone(tmp_path: Path) -> None:
+    """Its folder was not there; the next attempt stores its own key only."""
+    keyring = Keyring([tmp_path / "keys"], lambda _: b"at home")
+    submitter = Submitter(economy="AUS", keyring=keyring)
+    with pytest.raises(KeyFileError):
+        submitter.make_key(now=NOW)
+    (tmp_path / "keys").mkdir(mode=0o700)
+    made = submitter.make_key(now=NOW)
+    (path,) = (tmp_path / "keys").iterdir()
+    assert path.name == f"AUS.{made.key.keyid[:16]}.pem"
 
 
 @pytest.mark.parametrize(
