@@ -658,7 +658,7 @@ def test_d5_old_keys_cannot_come_back(
     republish(repository)
     sync(store, repository)
     assert store.load().version == 2
-    for folder in [None, *(tmp_path / "store").glob("generation-*")]:
+    for folder in [None, *sorted((tmp_path / "store").glob("generation-*"))]:
         if folder:
             shutil.rmtree(folder)
         with pytest.raises(verifier.SyncError):

@@ -153,6 +153,28 @@ def test_d6_a_thief_of_an_economys_key_until_it_is_removed(
     assert outcome(device, "NZL") == "accepted"
 
 
+def test_d6_what_was_refused_vouches_for_nothing_that_was_kept(
+    scene: Scene, device: Device
+) -> None:
+    """What only a key that is shut out has signed goes, whatever its heir has signed.
+
+    While both keys may sign, the heir's first documents cannot be had, and those of
+    the old key are kept; then it is shut out.
+    """
+    device.sync()
+    old, heir = scene.signers["AUS"][0], CryptoSigner.generate_ecdsa()
+    scene.set_keys("AUS", [old, heir], signers=[heir])
+    scene.documents["AUS/issuer.json"] += b"\n"
+    news(scene)
+    scene.file_of("AUS/issuer.json").unlink()
+    assert problems(device.sync()) == ["AUS"]
+    assert outcome(device) == "accepted"
+    scene.set_keys("AUS", [heir])
+    scene.publish(*NEWS)
+    assert problems(device.sync()) == ["AUS"]
+    assert outcome(device) == "trust.unknown_issuer"
+
+
 @pytest.mark.parametrize(
     "name",
     [
