@@ -253,7 +253,7 @@ def test_prune_takes_deltas_to_what_is_no_longer_in_force(office: Office) -> Non
     gone = set(office.publisher().prune(now=late).removed)
     assert {name for name in gone if ".from-" in name} == gone
     assert len(gone) == 2
-    office.publisher().prune(now=late + timedelta(days=9))
+    office.publisher().prune(now=late + timedelta(days=3))
     assert office.deltas() == {
         delta_path(name, token(3, name), token(hour, name))
         for name in (STATUS, OVERLAY)
