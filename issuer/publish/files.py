@@ -13,7 +13,14 @@ from issuer.publish.refusals import Refusal
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_TEMPORARY: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_TEMPORARY: Final = (
+    os.O_WRONLY
+    | os.O_CREAT
+    | os.O_TRUNC
+    | os.O_NOFOLLOW
+    | os.O_NONBLOCK  # a pipe that somebody has put there is not waited for
+    | os.O_CLOEXEC
+)
 _READABLE: Final = 0o644
 _ENTERABLE: Final = 0o755
 """A web server reads what is published, whatever the umask; keys are elsewhere."""

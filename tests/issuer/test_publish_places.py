@@ -106,6 +106,15 @@ def test_c1_prune_waits_for_no_pipe(desk: Desk) -> None:
     desk.publisher().prune(now=LATER)
 
 
+def test_c1_publishing_waits_for_no_pipe(desk: Desk) -> None:
+    """One lies where the next timestamp is to be written."""
+    before = desk.files()
+    os.mkfifo(desk.public / "metadata/.timestamp.json.tmp")
+    with pytest.raises(OSError, match=r"timestamp\.json"):
+        desk.publisher().refresh_timestamp(now=LATER)
+    assert desk.files() == before
+
+
 @pytest.mark.parametrize("strange", [pipe, folder, huge])
 def test_c1_a_journal_that_is_no_file(
     desk: Desk, strange: Callable[[Path], None]
