@@ -474,6 +474,22 @@ def test_d1_d5_versions_that_no_mark_can_hold(
     assert outcome(device) == "accepted"
 
 
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "AUS"])
+def test_d1_d5_a_version_that_is_true(scene: Scene, device: Device, role: str) -> None:
+    """JSON's ``true`` counts as one, and a mark that says so could not be read."""
+    name = "timestamp" if role == "timestamp" else f"1.{role}"
+    scene.edit(
+        name,
+        lambda content: content["signed"].update(version=True),
+        signers=scene.signers[role],
+    )
+    if role == "AUS":
+        assert problems(device.sync()) == ["AUS"]
+        assert outcome(device, "NZL") == "accepted"
+    else:
+        device.refuses("no number")
+
+
 @pytest.mark.parametrize(
     ("moment", "is_refused"),
     [
