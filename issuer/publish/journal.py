@@ -126,7 +126,7 @@ class Journal:
     def _announced(
         lines: list[dict[str, object]], found: Mapping[str, int]
     ) -> dict[str, int]:
-        """Return the highest version by role that this log knows, hold what was put."""
+        """Return the highest version of each role; refuse a folder that is below it."""
         announced: dict[str, int] = {}
         for line in lines:
             versions = _versions(line)
