@@ -689,13 +689,13 @@ def test_d5_d1_a_root_in_between_frees_no_stolen_key(
         sync(store, repository, source=old)
 
 
-def online_mark(root: int, version: int, signer: str, *keys: str) -> Floor:
-    """Of one root, with one version and one signer of both online roles."""
+def online_mark(root: int, version: int, signers: str, *keys: str) -> Floor:
+    """Of one root, with one version and the same signers of both online roles."""
     roles = ("timestamp", "snapshot")
     return Floor(
         versions={"root": root} | dict.fromkeys(roles, version),
         keys=dict.fromkeys(roles, frozenset(keys)),
-        signers=dict.fromkeys(roles, frozenset({signer})),
+        signers=dict.fromkeys(roles, frozenset(signers)),
     )
 
 
@@ -711,6 +711,12 @@ def test_d1_d5_numbers_begin_anew_without_the_key_that_signed(
     assert (seen.first_fall_of(found) is None) == is_anew
     for raised in (seen.raised_by(found), found.raised_by(seen)):
         assert raised.versions["snapshot"] == (1 if is_anew else 9)
+
+
+def test_d1_d5_numbers_count_while_one_of_two_signers_may_sign() -> None:
+    """Of two keys that had to sign together, the root has replaced one."""
+    seen, found = online_mark(1, 9, "ab", *"ab"), online_mark(2, 1, "ac", *"ac")
+    assert seen.first_fall_of(found) == "timestamp has version 1, but 9 was seen"
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot"])
