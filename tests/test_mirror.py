@@ -682,6 +682,16 @@ def test_d4_one_economy_s_list_without_end(device: Device) -> None:
     assert device.reason() == "accepted"
 
 
+def test_s8_trouble_with_a_policy_is_not_taken_for_its_absence(device: Device) -> None:
+    """Only a source that says it has no such file may leave a destination's out."""
+    root, behave = device.root.read_bytes(), BEHAVIOURS["500"][0]
+    with Mirror(device.public, r"SGP/.*policy", behave).running() as mirror:
+        (problem,) = device.store.sync(mirror.url, root=root, now=NOW).problems
+    assert problem.document == "SGP"
+    assert "answer 500" in problem.detail
+    assert "SGP/status/1.jwt" not in device.store.info().lists
+
+
 @pytest.mark.parametrize("name", ["cut", "slow", "closed"])
 def test_d4_a_line_that_breaks_at_one_economy(
     device: Device, monkeypatch: pytest.MonkeyPatch, name: str

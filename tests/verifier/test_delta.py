@@ -236,6 +236,21 @@ def test_d4_bad_deltas_change_nothing(
     assert follower.reason() == "status.revoked"
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"payload": [5_000, "x", 2]},
+        {"payload": [1, "x", 5_000]},
+        {"payload": [-1, "x", 2]},
+        {"payload": [1, "x", -2]},
+        {"changes": b64u(zlib.compress(bytes(8)))},
+    ],
+)
+def test_d4_deltas_that_do_not_fit_make_nothing(hostile: dict[str, Any]) -> None:
+    """They are not bent until they do: every device makes the same of a delta."""
+    assert apply_delta(made(hostile), OLD) is None
+
+
 @pytest.mark.timeout(60)
 def test_d4_random_damage() -> None:
     """Damage is harmless wherever it is: nothing comes out, or what TUF refuses."""
@@ -252,7 +267,17 @@ def test_d4_random_damage() -> None:
 
 @pytest.mark.parametrize(
     "old",
-    [b"", b"..", b"a.b.c", b"\xff", b"x" * 4_194_305, NEW + b".x", b"e30.e30.e30"],
+    [
+        b"",
+        b"..",
+        b"a.b.c",
+        b"\xff",
+        b"x" * 4_194_305,
+        OLD + b"A" * 4_194_304,
+        NEW + b".x",
+        b"e30.e30.e30",
+    ],
+    ids=range(8),
 )
 def test_d4_lists_that_are_none(old: bytes) -> None:
     """Also what an economy has signed in place of a list is only read with care."""

@@ -1,6 +1,7 @@
 """The device's store: whole or not at all, and never back in time."""
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -686,6 +687,45 @@ def test_d5_d1_a_root_in_between_frees_no_stolen_key(
         shutil.rmtree(folder)
     with pytest.raises(verifier.SyncError, match="older than what this device"):
         sync(store, repository, source=old)
+
+
+def online_mark(root: int, version: int, signers: str, *keys: str) -> Floor:
+    """Of one root, with one version and the same signers of both online roles."""
+    roles = ("timestamp", "snapshot")
+    return Floor(
+        versions={"root": root} | dict.fromkeys(roles, version),
+        keys=dict.fromkeys(roles, frozenset(keys)),
+        signers=dict.fromkeys(roles, frozenset(signers)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("signer", "keys", "is_anew"),
+    [("c", "c", True), ("c", "bc", True), ("c", "ac", False), ("a", "ac", False)],
+)
+def test_d1_d5_numbers_begin_anew_without_the_key_that_signed(
+    signer: str, keys: str, *, is_anew: bool
+) -> None:
+    """Another that might have signed keeps none up; nor does who signs now free any."""
+    seen, found = online_mark(1, 9, "a", *"ab"), online_mark(2, 1, signer, *keys)
+    assert (seen.first_fall_of(found) is None) == is_anew
+    for raised in (seen.raised_by(found), found.raised_by(seen)):
+        assert raised.versions["snapshot"] == (1 if is_anew else 9)
+
+
+def test_d1_d5_numbers_count_while_one_of_two_signers_may_sign() -> None:
+    """Of two keys that had to sign together, the root has replaced one."""
+    seen, found = online_mark(1, 9, "ab", *"ab"), online_mark(2, 1, "ac", *"ac")
+    assert seen.first_fall_of(found) == "timestamp has version 1, but 9 was seen"
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot"])
+def test_d1_d5_the_newer_mark_says_who_has_signed(role: str) -> None:
+    """Of two marks of one root, whichever is read first."""
+    older, newer = online_mark(1, 1, "a", *"ab"), online_mark(1, 1, "b", *"ab")
+    newer = dataclasses.replace(newer, versions={**newer.versions, role: 2})
+    for raised in (older.raised_by(newer), newer.raised_by(older)):
+        assert raised.signers[role] == {"b"}
 
 
 @pytest.mark.parametrize("final", [1, 3])
