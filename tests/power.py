@@ -52,11 +52,11 @@ class PowerCuts:
     def states(self, seed: int) -> Iterator[dict[str, bytes | None]]:
         """Give what a restart could find, as content by path; None is a folder.
 
-        For each moment: only what was flushed; every name but no more content than was
-        flushed; and two mixtures.
+        For each moment, and for the end: only what was flushed; every name but no more
+        content than was flushed; and two mixtures.
         """
         rng = random.Random(seed)  # noqa: S311
-        for durable, seen in self._moments:
+        for durable, seen in (*self._moments, (self._durable, self._seen())):
             yield self._state(durable, seen, lambda: False, lambda: False)
             yield self._state(durable, seen, lambda: True, lambda: False)
             for _ in range(2):

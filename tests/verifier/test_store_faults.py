@@ -45,7 +45,7 @@ MINUTE = timedelta(minutes=1)
 class Site:
     """A mirror in three versions, in the last of which a card is revoked, and a device.
 
-    ``old``, ``folder`` and ``store`` are at versions 1, 3 and 2.
+    ``old``, ``second`` and ``mirror`` are at versions 1, 2 and 3, ``store`` at 2.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,6 +54,7 @@ class Site:
         self.root = self._publish(-60)
         self.old = shutil.copytree(self.mirror, folder / "old")
         self._publish(-55)
+        self.second = shutil.copytree(self.mirror, folder / "second")
         self.store = folder / "store"
         self.sync(self.store)
         self.republish(-50)
@@ -141,6 +142,24 @@ def test_o1_l10_the_mark_never_runs_ahead(
     ]
     assert raised
     assert all(f"{newest}/manifest.json" in each for each in raised)
+
+
+def test_o1_d1_the_mark_is_on_the_disk_when_an_update_returns(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a device has been told it has seen bars what is older, with nothing else."""
+    with monkeypatch.context() as patch:
+        cuts = PowerCuts(site.store, patch)
+        site.sync(site.store)
+    flushed = list(cuts.states(seed=3))[-4]  # of the end, what was flushed alone
+    cuts.close()
+    folder = tmp_path / "cut"
+    write_state(folder, flushed)
+    for generation in folder.glob("generation-*"):
+        shutil.rmtree(generation)
+    with pytest.raises(verifier.SyncError, match="older than what this device"):
+        site.sync(folder, site.second)
+    site.sync(folder)
 
 
 def test_o1_l10_power_cut_of_the_first_update(
