@@ -271,6 +271,7 @@ class _Collector:
         return {k: data for k, data in self._wish.known.items() if k.startswith(start)}
 
     def _new_of_economy(self, role: str) -> dict[str, bytes]:
+        self._absent.clear()
         signed = self._updater.role(role)
         _check_version(signed.version)
         lengths = [listed.length for listed in signed.targets.values()]
@@ -283,7 +284,7 @@ class _Collector:
         documents = {name: data for name, data in found.items() if data is not None}
         self._check_lists(documents)
         if self._absent:
-            count, self._absent = len(self._absent), []
+            count = len(self._absent)
             self._note(role, f"{count} of its documents as destination are not there")
         self._versions[role] = signed.version
         return documents

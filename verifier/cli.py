@@ -274,7 +274,7 @@ def _print_sync(report: SyncReport, *, as_json: bool) -> None:
         f" changed, {report.requests} requests, {report.received} bytes"
     )
     for name in report.removed:
-        print(f"  no longer published: {name}")
+        print(f"  gone: {name}")
     for problem in problems:
         print(f"  refused: {_printable(problem)}")
 

@@ -54,7 +54,8 @@ class SyncReport:
     documents_changed: int
     """New ones, and those with other content."""
     removed: tuple[str, ...]
-    """Names of documents that were there before and are no longer published."""
+    """Names of documents that were there before and have gone: they are no longer
+    published, or ``problems`` says why they were not kept."""
     requests: int
     received: int
     """Bytes."""
@@ -201,7 +202,6 @@ class TrustStore:
         with self._locked():
             self._clear_leftovers()
             before = self._newest_or_none()
-            self._forget_after(before)
             floor = self._floor()
             if before:
                 floor = floor.raised_by(before.floor)
@@ -236,11 +236,12 @@ class TrustStore:
         known = before.documents if before else {}
         changed = sum(known.get(name) != data for name, data in found.documents.items())
         removed = tuple(sorted(known.keys() - found.documents.keys()))
+        number = before.number if before else 0
         if before is None or changed or removed or found.floor != before.floor:
-            number = before.number + 1 if before else 1
+            number += 1
             self._write_generation(number, found, metadata, problems)
         self._raise_floor(floor.raised_by(found.floor))
-        self._forget_all_but_two()
+        self._forget_all_but_two(number)
         return SyncReport(
             before=before.version if before else None,
             after=found.version,
@@ -290,7 +291,9 @@ class TrustStore:
         _write_file(made / _MANIFEST, f"{seal}\n{text}".encode())
         _flush_folder(made / "metadata")
         _flush_folder(made)
-        made.rename(self._folder / f"generation-{number}")
+        place = self._folder / f"generation-{number}"
+        _remove(place)  # what has this name could not be read, or was below the mark
+        made.rename(place)
         _flush_folder(self._folder)
 
     def _raise_floor(self, floor: Floor) -> None:
@@ -344,15 +347,14 @@ class TrustStore:
             ((int(match[1]), folder) for match, folder in named if match), reverse=True
         )
 
-    def _forget_all_but_two(self) -> None:
-        """Keep one generation more, for a reader that has just begun with it."""
-        for _, folder in self._generations()[2:]:
-            _remove(folder)
+    def _forget_all_but_two(self, newest: int) -> None:
+        """Keep one generation more, for a reader that has just begun with it.
 
-    def _forget_after(self, before: _Generation | None) -> None:
-        """Remove generations above the one that counts: damaged, or below the mark."""
+        What has a higher number than the newest was damaged or below the mark. It goes
+        only now that there is something better: the damage may have been a passing one.
+        """
         for number, folder in self._generations():
-            if before is None or number > before.number:
+            if number not in {newest, newest - 1}:
                 _remove(folder)
 
     def _clear_leftovers(self) -> None:

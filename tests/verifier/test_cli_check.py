@@ -287,7 +287,7 @@ def test_d12_a_removal_is_said(device: Path, tmp_path: Path) -> None:
     repository.publish()
     shutil.copytree(tmp_path / "store", tmp_path / "again")
     out = run(tmp_path, *arguments)[1]
-    assert out.splitlines()[1:] == [f"  no longer published: {name}" for name in gone]
+    assert out.splitlines()[1:] == [f"  gone: {name}" for name in gone]
     out = run(tmp_path, *arguments, "--json", "--store", "again")[1]
     assert json.loads(out)["removed"] == gone
 

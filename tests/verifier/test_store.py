@@ -852,6 +852,55 @@ def test_an_economy_that_the_scheme_does_not_name(
     assert (problem.document, problem.detail) == ("JPN", "publishes nothing")
 
 
+def test_o3_a_sync_that_fails_removes_nothing(
+    tmp_path: Path, store: TrustStore, repository: Repository
+) -> None:
+    """Data that cannot be read just now, or is below a mistaken mark, is not given up.
+
+    A passing fault and a source that is away must not cost a device its last data.
+    """
+    sync(store, repository)
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    sync(store, repository)
+    folder = tmp_path / "store"
+    names = {path.name for path in folder.iterdir()}
+    mistaken = TrustStore(folder, floor=Floor(versions={"timestamp": 99}))
+    for each in (store, mistaken):
+        for number in (1, 2):  # as if the disk gave an error
+            manifest = folder / f"generation-{number}" / "manifest.json"
+            manifest.rename(manifest.with_suffix(".away"))
+        for source in (tmp_path / "nowhere", tmp_path):
+            with pytest.raises(verifier.SyncError):
+                sync(each, repository, source=source)
+        for number in (1, 2):
+            manifest = folder / f"generation-{number}" / "manifest.json"
+            manifest.with_suffix(".away").rename(manifest)
+        with pytest.raises(verifier.SyncError):
+            sync(mistaken, repository)
+        assert {path.name for path in folder.iterdir()} == names
+        assert reason(store) == "status.revoked"
+
+
+def test_s8_what_one_economy_lacks_is_not_counted_for_the_next(
+    store: TrustStore, repository: Repository
+) -> None:
+    """An economy that is refused half-way leaves no trace in what is said of others."""
+    repository.documents |= WORLD.documents("AUS") | WORLD.documents("NZL")
+    repository.publish()
+    sync(store, repository)
+    policies = ("AUS/policy.json", "NZL/policy.json")
+    for name in policies:
+        repository.documents[name] += b"\n"
+    republish(repository, AUS__status__1_jwt=revoked_list())
+    gone = [*policies, "AUS/status/1.jwt"]
+    for name in gone:
+        digest = hashlib.sha256(repository.documents[name]).hexdigest()
+        (path,) = repository.folder.glob(f"targets/{name[:3]}/**/{digest}.*")
+        path.unlink()
+    told = {each.document: each.detail for each in sync(store, repository).problems}
+    assert told["NZL"] == "1 of its documents as destination are not there"
+
+
 def test_o3_a_generation_of_the_highest_number(
     tmp_path: Path, store: TrustStore, repository: Repository
 ) -> None:
