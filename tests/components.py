@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -37,8 +38,20 @@ def program(name: str) -> Callable[[], str | None]:
     return lambda: shutil.which(name) or shutil.which(name, path=_SYSTEM)
 
 
+def newest(pattern: str) -> Callable[[], str | None]:
+    """Look for files by a pattern below the root; of several, the last by name."""
+    return lambda: max(map(str, Path("/").glob(pattern)), default=None)
+
+
 COMPONENTS: Final = {
     "nginx": Component(package="nginx", find=program("nginx")),
+    "PostgreSQL": Component(
+        package="postgresql", find=newest("usr/lib/postgresql/*/bin/initdb")
+    ),
+    "SoftHSM": Component(
+        package="softhsm2", find=newest("usr/lib/**/softhsm/libsofthsm2.so")
+    ),
+    "Chromium": Component(package="chromium", find=program("chromium")),
 }
 
 
