@@ -1,24 +1,93 @@
 """What the issuer raises.
 
     IssuerError
+    ├── AuditError        something would be logged that its tag does not allow
+    ├── Conflict          the state of things does not allow it; its code says why
+    ├── Invalid           fields of a request are wrong; all of them are named
+    ├── IllegalTransition  a record is in no state for this, or it is for others to do
     ├── KeyFileError      a file holds no private key that may be used
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
     ├── ProfileError      a card may not contain this
+    ├── NotAllowed        the actor's roles do not include this
+    ├── NotFound          there is no such record, or it is another economy's
     ├── PublishRefused    nothing was published, for the reason in its code
     ├── SchemeError       the scheme file cannot be read, parsed or believed
     ├── SettingsError     a file of settings cannot be read or used
     ├── SigningError      nothing was released: the signature or the card is no good
     │   └── ClockError    nothing was signed: this is no moment to sign at
+    ├── StoreError        the database cannot be used as it is
+    │   ├── Forbidden     it refuses a change, by the name of the rule that forbids it
+    │   ├── SchemaError   it has another shape than this version of the program needs
+    │   └── StoreDown     it does not answer, is full, busy or read-only: try later
     └── TransitionError   a status list entry may not change in this way
 
 A caller's own mistake, such as a moment without a UTC offset, is a ``ValueError``.
 No message carries a private key, a passphrase, a name or a number of a holder.
 """
 
+from collections.abc import Iterable
+
 
 class IssuerError(Exception):
     """Base of every exception of the issuer's own."""
+
+
+class AuditError(IssuerError):
+    """Something would be logged that its tag does not allow; a mistake of ours."""
+
+
+class Conflict(IssuerError):  # noqa: N818  # an answer, not a fault
+    """The state of things does not allow this; nothing was changed.
+
+    Attributes:
+        code: Dotted and stable, for programs; such as ``card.second_person``.
+        detail: In one sentence without a full stop, for people.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Invalid(IssuerError):  # noqa: N818  # an answer, not a fault
+    """Fields of a request are wrong; nothing was changed.
+
+    Attributes:
+        problems: For each: path of the field, such as ``passport.number``; a stable
+            code, such as ``too_long``; and a sentence for people.
+    """
+
+    def __init__(self, problems: Iterable[tuple[str, str, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "; ".join(f"{path}: {text}" for path, _, text in self.problems)
+        )
+
+
+class NotAllowed(IssuerError):  # noqa: N818  # an answer, not a fault
+    """The actor's roles do not include this."""
+
+
+class NotFound(IssuerError):  # noqa: N818  # an answer, not a fault
+    """There is no such record, or it is another economy's: both look alike."""
+
+
+class IllegalTransition(IssuerError):  # noqa: N818  # an answer, not a fault
+    """A record may not change in this way; nothing has changed.
+
+    The message reads ``reason: detail``.
+
+    Attributes:
+        reason: Such as ``card.ended``; see `issuer.lifecycle.Lifecycle.after`.
+        detail: In words, without a full stop.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
 
 
 class KeyFileError(IssuerError):
@@ -133,6 +202,32 @@ class SigningError(IssuerError):
 
 class ClockError(SigningError):
     """Nothing was signed: the clock went back, or the key does not sign now."""
+
+
+class StoreError(IssuerError):
+    """The database cannot be used as it is."""
+
+
+class SchemaError(StoreError):
+    """The database has another shape than this version of the program needs."""
+
+
+class StoreDown(StoreError):  # noqa: N818  # a condition to act on: try later
+    """The database does not answer, is full, busy or read-only; nothing was changed."""
+
+
+class Forbidden(StoreError):  # noqa: N818  # an answer, not a fault
+    """The database refuses a change; nothing of its transaction was kept.
+
+    Attributes:
+        rule: Name of the constraint, index or trigger that forbids it, such as
+            ``ck_application_four_eyes``; ``foreign_key`` where the database does not
+            say which.
+    """
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"the database forbids it: {rule}")
+        self.rule = rule
 
 
 class TransitionError(IssuerError):

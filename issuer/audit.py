@@ -1,0 +1,277 @@
+"""The audit log of an economy: who did or read what, when and why; it only grows.
+
+Each row carries the hash of the one before it, so that a changed, removed or moved row
+shows.  That the end was cut off shows only against a head which was kept elsewhere:
+`Heads` is a file for that, and a publication of lists refuses a database that is behind
+it.  A row has the fields that its tag allows and no others: numbers of records, states
+and codes, never a traveller's name or passport.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from issuer.audit_tags import ALLOWED
+from issuer.dated import require_aware
+from issuer.errors import AuditError
+from issuer.jws import canonical
+from issuer.publish.files import append_line, read_file
+from issuer.store import AuditChain, AuditRow
+
+START: Final = "0" * 64
+"""What the first row has for the hash of the one before it."""
+MAX_REASON: Final = 500
+MAX_HEADS: Final = 64 * 2**20
+"""Bytes of a file of heads; a publication each hour takes about 2 MiB a year."""
+_PAGE: Final = 2_000
+
+Scalar = str | int | bool | None | list[str] | list[int]
+"""What a field of a row may hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where the log of an economy stood at a moment."""
+
+    economy: str
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """The first row at which a log is not what it was."""
+
+    economy: str
+    seq: int
+    problem: str
+    """``missing``, ``changed``, ``unlinked``, ``tag``, ``cut`` or ``rewritten``."""
+    detail: str
+
+
+def lock(session: Session, economy: str) -> AuditChain:
+    """Take the head of an economy's log, so that nobody else writes until the end.
+
+    Whatever changes an economy's records begins with this: its transactions then
+    happen one after the other, and none can deadlock with another.
+    """
+    chain = session.get(AuditChain, economy, with_for_update=True)
+    if chain is None:
+        chain = AuditChain(economy=economy, seq=0, hash=START)
+        session.add(chain)
+        session.flush()
+    return chain
+
+
+def record(
+    session: Session,
+    *,
+    economy: str,
+    actor_id: int,
+    at: datetime,
+    tag: str,
+    subject: str,
+    reason: str,
+    **fields: Scalar,
+) -> None:
+    """Add a row in the transaction of what it tells.
+
+    Args:
+        session: Of the change itself.
+        economy: Whose log.
+        actor_id: The account that acted.
+        at: When; timezone-aware.
+        tag: What was done; one of `issuer.audit_tags.ALLOWED`.
+        subject: The record, as ``card:17``.
+        reason: Why, in the actor's words; cut to 500 characters.
+        fields: What the tag allows.
+
+    Raises:
+        AuditError: The tag is unknown, or does not allow a field.
+    """
+    allowed = ALLOWED.get(tag)
+    if allowed is None or not fields.keys() <= allowed:
+        raise AuditError(f"{tag} does not allow {sorted(fields)}")
+    chain = lock(session, economy)
+    row = AuditRow(
+        economy=economy,
+        seq=chain.seq + 1,
+        at=require_aware(at).astimezone(UTC),
+        actor_id=actor_id,
+        tag=tag,
+        subject=subject,
+        reason=reason[:MAX_REASON],
+        fields=canonical(fields).decode(),
+        previous=chain.hash,
+        hash="",
+    )
+    row.hash = _hash(row)
+    session.add(row)
+    chain.seq, chain.hash = row.seq, row.hash
+
+
+def heads(session: Session) -> Mapping[str, Head]:
+    """Return where every economy's log stands."""
+    return MappingProxyType(
+        {
+            chain.economy: Head(economy=chain.economy, seq=chain.seq, hash=chain.hash)
+            for chain in session.scalars(select(AuditChain))
+        }
+    )
+
+
+def verify(
+    session: Session, economy: str, *, kept: Iterable[Head] = ()
+) -> Iterator[int | Break]:
+    """Read an economy's log from its beginning and follow the hashes.
+
+    Args:
+        session: A reading session.
+        economy: Whose log.
+        kept: Heads that were kept elsewhere, of any economy.
+
+    Yields:
+        How many rows are good so far, from time to time and at the end; a `Break` for
+        the first bad row, which is then the last word.
+    """
+    wanted = {head.seq: head.hash for head in kept if head.economy == economy}
+    previous, seq = START, 0
+    for row in _rows(session, economy):
+        problem = _problem(row, seq + 1, previous, wanted)
+        if problem:
+            yield problem
+            return
+        previous, seq = row.hash, row.seq
+        if seq % _PAGE == 0:
+            yield seq
+    yield _end(session, economy, seq, previous, wanted) or seq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """A file of heads, one JSON object a line, away from the database."""
+
+    path: Path
+
+    def keep(self, head: Head, *, at: datetime) -> None:
+        """Add a line; on disk at return.  Raises ``OSError``."""
+        line = {
+            "at": require_aware(at).astimezone(UTC).isoformat(timespec="seconds"),
+            "economy": head.economy,
+            "seq": head.seq,
+            "hash": head.hash,
+        }
+        append_line(self.path, json.dumps(line).encode())
+
+    def all(self) -> tuple[Head, ...]:
+        """Read every head.
+
+        Raises:
+            AuditError: A line is damaged; the last one may be cut off by a crash.
+            OSError: The file cannot be read.  One that does not exist is empty.
+        """
+        if not self.path.exists():
+            return ()
+        lines = read_file(self.path, MAX_HEADS).split(b"\n")
+        return tuple(self._head(number, line) for number, line in _whole(lines))
+
+    def latest(self, economy: str) -> Head | None:
+        """Return the last head of an economy; None if none was kept."""
+        own = [head for head in self.all() if head.economy == economy]
+        return max(own, key=lambda head: head.seq, default=None)
+
+    def _head(self, number: int, line: bytes) -> Head:
+        try:
+            value: Any = json.loads(line)
+            return Head(
+                economy=str(value["economy"]),
+                seq=int(value["seq"]),
+                hash=str(value["hash"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise AuditError(f"{self.path}: line {number} is damaged") from error
+
+
+def is_behind(session: Session, head: Head) -> bool:
+    """Tell whether the log has forgotten a head, or never was where it says."""
+    found = session.scalars(
+        select(AuditRow.hash).where(
+            AuditRow.economy == head.economy, AuditRow.seq == head.seq
+        )
+    ).one_or_none()
+    return head.seq > 0 and found != head.hash
+
+
+def _whole(lines: list[bytes]) -> list[tuple[int, bytes]]:
+    # What follows the last line end was never whole, so it was never promised.
+    return list(enumerate(lines[:-1], start=1))
+
+
+def _rows(session: Session, economy: str) -> Iterator[AuditRow]:
+    query = (
+        select(AuditRow)
+        .where(AuditRow.economy == economy)
+        .order_by(AuditRow.seq)
+        .execution_options(yield_per=_PAGE)
+    )
+    for page in session.scalars(query).partitions():
+        yield from page
+        session.expunge_all()
+
+
+def _problem(
+    row: AuditRow, seq: int, previous: str, wanted: Mapping[int, str]
+) -> Break | None:
+    def broken(problem: str, detail: str) -> Break:
+        return Break(economy=row.economy, seq=seq, problem=problem, detail=detail)
+
+    if row.seq != seq:
+        return broken("missing", f"the next row is {row.seq}")
+    if row.hash != _hash(row):
+        return broken("changed", "its hash is not that of its content")
+    if row.previous != previous:
+        return broken("unlinked", "it does not follow the row before it")
+    allowed = ALLOWED.get(row.tag)
+    if allowed is None or not json.loads(row.fields).keys() <= allowed:
+        return broken("tag", "it holds what its tag does not allow")
+    if wanted.get(seq, row.hash) != row.hash:
+        return broken("rewritten", "another row was here when its hash was kept")
+    return None
+
+
+def _end(
+    session: Session, economy: str, seq: int, last: str, wanted: Mapping[int, str]
+) -> Break | None:
+    chain = session.get(AuditChain, economy)
+    stands = (chain.seq, chain.hash) if chain else (0, START)
+    furthest = max((*wanted, stands[0]), default=0)
+    if furthest > seq:
+        detail = f"rows up to {furthest} were written"
+        return Break(economy=economy, seq=seq + 1, problem="cut", detail=detail)
+    if stands != (seq, last):
+        detail = "the head in the database is another"
+        return Break(economy=economy, seq=seq, problem="rewritten", detail=detail)
+    return None
+
+
+def _hash(row: AuditRow) -> str:
+    content = {
+        "economy": row.economy,
+        "seq": row.seq,
+        "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": row.actor_id,
+        "tag": row.tag,
+        "subject": row.subject,
+        "reason": row.reason,
+        "fields": row.fields,
+        "previous": row.previous,
+    }
+    return sha256(canonical(content)).hexdigest()

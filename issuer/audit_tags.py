@@ -1,0 +1,137 @@
+"""What the audit log may say: for each tag, the fields that a row of it may have.
+
+A tag is ``<kind of record>:<what was done>``.  Fields hold numbers of records, states,
+codes and counts.  A traveller's name, birth date or passport is never among them: who
+may read the log is not who may read the record.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_STATES: Final = frozenset({"before", "after"})
+
+
+def _tag(*fields: str) -> frozenset[str]:
+    return frozenset(fields)
+
+
+ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        # The installation.
+        "economy:hosted": _tag("is_test"),
+        "account:created": _tag("login", "kind"),
+        "account:closed": _tag(),
+        "account:role_given": _tag("role"),
+        "account:role_taken": _tag("role"),
+        "account:factor_added": _tag("factor"),
+        "account:factor_removed": _tag("factor"),
+        "account:password_changed": _tag(),
+        "account:signed_in": _tag("factor"),
+        "account:refused": _tag("why"),
+        "account:signed_out": _tag(),
+        "api_key:made": _tag("key", "ends_at"),
+        "api_key:closed": _tag("key"),
+        "scheme:proposed": _tag("sha256"),
+        "scheme:approved": _tag("sha256", "proposed_by"),
+        "scheme:rejected": _tag("sha256", "proposed_by"),
+        "signing_key:added": _tag("key_id", "use"),
+        "signing_key:retired": _tag("key_id", "use"),
+        # Reading.
+        "queue:read": _tag("queue", "records", "count"),
+        "application:read": _tag(),
+        "card:read": _tag(),
+        "document:read": _tag("document", "kind"),
+        "preclearance:read": _tag(),
+        "audit:read": _tag("from_seq", "to_seq"),
+        "report:read": _tag("report"),
+        "export:made": _tag("export", "count"),
+        # Applications.
+        "application:entered": _tag("number", "person", "passport"),
+        "application:corrected": _tag("fields"),
+        "application:document_added": _tag("document", "kind", "sha256"),
+        "application:submit": _STATES,
+        "application:open": _STATES,
+        "application:pass_stage": _STATES | {"stage", "position"},
+        "application:approve": _STATES | {"card"},
+        "application:refuse": _STATES,
+        "application:circulate": _STATES | {"destinations"},
+        "application:close": _STATES,
+        "application:withdraw": _STATES,
+        # Pre-clearance; subjects are ``preclearance:<n>``.
+        **{
+            f"preclearance:{event}": _STATES
+            | {"card", "destination", "issuer", "statement", "bulk"}
+            for event in (
+                "send",
+                "remind",
+                "ask_again",
+                "approve",
+                "refuse",
+                "reconsider",
+                "suspend",
+                "reinstate",
+                "withdraw",
+                "repend",
+                "lapse",
+                "carried_over",
+            )
+        },
+        "preclearance:screened": _tag("hits", "list_version"),
+        "preclearance:hit_settled": _tag("hit", "after"),
+        "preclearance:received": _tag("issuer", "card"),
+        # Cards and credentials.
+        **{
+            f"card:{event}": _STATES | {"reason_code", "continues", "continued_by"}
+            for event in (
+                "activate",
+                "suspend",
+                "restore",
+                "report_lost",
+                "cancel",
+                "supersede",
+                "expire",
+            )
+        },
+        "card:created": _tag("application", "person", "continues"),
+        "card:imported": _tag("document_number"),
+        "card:changed_by_issuer": _STATES,
+        "card:passport_linked": _tag("passport", "before", "keep", "repend", "drop"),
+        "card:passport_reported": _STATES | {"passport"},
+        **{
+            f"credential:{event}": _STATES
+            | {"card", "form", "list", "index", "reason_code", "issue"}
+            for event in (
+                "prepared",
+                "sign",
+                "void",
+                "refresh",
+                "suspend",
+                "restore",
+                "revoke",
+                "supersede",
+                "expire",
+            )
+        },
+        "issue:intended": _tag("credential", "key_id", "claims_sha256", "form"),
+        "issue:signed": _tag("credential", "key_id", "claims_sha256"),
+        "issue:void": _tag("credential"),
+        "status_list:opened": _tag("number", "capacity"),
+        "plastic:made": _tag("credential", "design"),
+        "plastic:batched": _tag("batch", "count"),
+        "plastic:handed_over": _tag("credential"),
+        "plastic:spoiled": _tag("credential"),
+        # Many at once.
+        "bulk:proposed": _tag("action", "size"),
+        "bulk:approved": _tag("action", "size", "proposed_by"),
+        "bulk:rejected": _tag("action", "proposed_by"),
+        "bulk:done": _tag("action", "done", "refused"),
+        "import:done": _tag("kind", "rows", "sha256"),
+        # Outside.
+        "publication:published": _tag("versions", "entries", "approved_by"),
+        "publication:refused": _tag("code"),
+        "backup:made": _tag("sha256", "rows"),
+        "backup:restored": _tag("sha256", "revoked", "unknown"),
+        "reconciliation:done": _tag("unknown", "unlogged", "revoked"),
+    }
+)

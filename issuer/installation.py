@@ -1,0 +1,143 @@
+"""The folder of an installation: where its database, keys and outside records lie.
+
+``office.toml`` says where:
+
+    database = "sqlite:///abtc.sqlite3"     # below the folder, or postgresql+psycopg://
+    outside = "outside"                     # better on another disk than the database
+
+    [keys]                                  # where each economy's keys are
+    AUS = "file:keys/AUS"
+    NZL = "pkcs11:hsm.toml"
+
+    [publish]                               # what `abtc-issuer publish` works on
+    out = "public"
+    keys = ["keys/publish"]
+    journal = "outside/journal.jsonl"
+
+    [web]
+    hosts = ["localhost", "127.0.0.1"]      # names under which browsers may ask
+    proxies = 0                             # reverse proxies in front
+
+Paths are relative to the folder.  Nothing here is secret: passphrases come from the
+environment or are asked for.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from issuer.errors import SettingsError
+
+FILE: Final = "office.toml"
+_Code = Annotated[str, Field(pattern=r"\A[A-Z]{3}\Z")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PublishPlaces(_Table):
+    """Where `abtc-issuer publish` works; see docs/operations/trust.md."""
+
+    out: str = "public"
+    keys: tuple[str, ...] = ("keys/publish",)
+    journal: str = "outside/journal.jsonl"
+    lifetimes: str | None = None
+
+
+class SignOn(_Table):
+    """A ministry's own sign-on (OpenID Connect)."""
+
+    issuer: str
+    client_id: str
+    economy: _Code
+
+
+class Web(_Table):
+    """How the back office is reached."""
+
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+    proxies: Annotated[int, Field(ge=0, le=4)] = 0
+    secure: bool = False
+    """Cookies go over https only; must be on where anybody but this machine asks."""
+    sign_on: SignOn | None = None
+
+
+class Installation(_Table):
+    """The settings of an installation, and the folder that they are about."""
+
+    folder: Path
+    database: str = "sqlite:///abtc.sqlite3"
+    outside: str = "outside"
+    keys: Mapping[_Code, str] = Field(default_factory=dict)
+    publish: PublishPlaces = PublishPlaces()
+    web: Web = Web()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the settings of a folder.
+
+        Raises:
+            SettingsError: ``office.toml`` cannot be read, is no TOML, or has an
+                unknown key or a wrong value; the message names file and key.
+        """
+        path = folder / FILE
+        try:
+            data = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingsError(file=str(path), key="", reason=str(error)) from error
+        if "folder" in data:
+            raise SettingsError(file=str(path), key="folder", reason="is no known key")
+        try:
+            return cls.model_validate({**_tuples(data), "folder": folder.absolute()})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise SettingsError(
+                file=str(path),
+                key=key,
+                reason=first["msg"].removeprefix("Value error, "),
+            ) from error
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with the path of a SQLite file made absolute.
+
+        Raises:
+            SettingsError: It cannot be read.
+        """
+        try:
+            url = make_url(self.database)
+        except ArgumentError as error:
+            raise SettingsError(
+                file=str(self.folder / FILE), key="database", reason="is no URL"
+            ) from error
+        if url.drivername != "sqlite" or not url.database:
+            return self.database
+        return f"sqlite:///{self.folder / url.database}"
+
+    def path(self, relative: str) -> Path:
+        """Return a path of the settings, from the folder on."""
+        return self.folder / relative
+
+    @property
+    def audit_heads(self) -> Path:
+        """Where the heads of the audit log are kept."""
+        return self.path(self.outside) / "audit-heads.jsonl"
+
+    @property
+    def issue_log(self) -> Path:
+        """Where every index that was given to a signer is kept."""
+        return self.path(self.outside) / "issued.jsonl"
+
+
+def _tuples(value: Any) -> Any:
+    # Settings are strict and cannot change; TOML has lists.
+    if isinstance(value, dict):
+        return {key: _tuples(each) for key, each in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,0 +1,132 @@
+"""Who acts, where, when and why: what every operation of a back office is given.
+
+An `Office` is an installation that is open.  A `Desk` is one actor at it, for one
+request: it holds the moment and the reason, and keeps others' records out of reach.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from issuer import audit
+from issuer.errors import NotAllowed, NotFound
+from issuer.installation import Installation
+from issuer.scheme import Scheme
+from issuer.store import AccountKind, Base, Role, SchemeText, Store
+
+_Result = TypeVar("_Result")
+_Row = TypeVar("_Row", bound=Base)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """An account that has shown who it is."""
+
+    account_id: int
+    economy: str
+    login: str
+    roles: frozenset[Role]
+    kind: AccountKind
+
+
+@dataclass(slots=True, kw_only=True)
+class Office:
+    """An open installation; share one between threads, make one a process."""
+
+    installation: Installation
+    store: Store
+    packaged_scheme: Scheme = field(default_factory=Scheme.load)
+    """In force until a version of it was approved here."""
+    _parsed: dict[int, Scheme] = field(default_factory=dict, repr=False)
+
+    def scheme(self, session: Session) -> Scheme:
+        """Return the scheme in force: the latest that a second person approved."""
+        newest = session.scalars(
+            select(SchemeText.id)
+            .where(SchemeText.approved_at.is_not(None))
+            .order_by(SchemeText.approved_at.desc(), SchemeText.id.desc())
+            .limit(1)
+        ).one_or_none()
+        if newest is None:
+            return self.packaged_scheme
+        if newest not in self._parsed:
+            row = session.get_one(SchemeText, newest)
+            self._parsed[newest] = Scheme.from_toml(row.text, file=f"version {newest}")
+        return self._parsed[newest]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One actor at an office, for one request."""
+
+    office: Office
+    actor: Actor
+    now: datetime
+    """The moment of the request; timezone-aware."""
+    reason: str
+    """Why, in the actor's words; goes to the audit log."""
+    request_key: str | None = None
+    """Given by the caller: the same key gets the same answer."""
+
+    @property
+    def economy(self) -> str:
+        """The economy whose records this desk may see."""
+        return self.actor.economy
+
+    def require(self, *roles: Role) -> None:
+        """Demand one of some roles.
+
+        Raises:
+            NotAllowed: The actor has none of them.
+        """
+        if not self.actor.roles & frozenset(roles):
+            names = " or ".join(sorted(roles))
+            raise NotAllowed(f"{self.actor.login} has not the role {names}")
+
+    def read(self, work: Callable[[Session], _Result]) -> _Result:
+        """Run work that changes nothing, and leaves nothing in the log."""
+        return self.office.store.read(work)
+
+    def write(self, work: Callable[[Session], _Result]) -> _Result:
+        """Run work as one transaction that holds this economy's audit log."""
+
+        def locked(session: Session) -> _Result:
+            audit.lock(session, self.economy)
+            return work(session)
+
+        return self.office.store.write(locked, now=self.now)
+
+    def log(
+        self, session: Session, tag: str, subject: str, **fields: audit.Scalar
+    ) -> None:
+        """Add a row to this economy's audit log; see `issuer.audit.record`."""
+        audit.record(
+            session,
+            economy=self.economy,
+            actor_id=self.actor.account_id,
+            at=self.now,
+            tag=tag,
+            subject=subject,
+            reason=self.reason,
+            **fields,
+        )
+
+    def find(self, session: Session, table: type[_Row], key: int) -> _Row:
+        """Return a record of this economy.
+
+        Args:
+            session: The session at work.
+            table: A table with a column ``economy``.
+            key: Its identity.
+
+        Raises:
+            NotFound: There is none, or it is another economy's.
+        """
+        row = session.get(table, key)
+        if row is None or getattr(row, "economy", None) != self.economy:
+            raise NotFound(f"there is no {table.__tablename__} {key}")
+        return row

@@ -1,0 +1,175 @@
+"""Everything that can be done at a back office, by name: one list for all its doors.
+
+An operation is a function of a `Desk` and a request.  The web pages, the JSON API and
+the command line find it here, with the roles that may do it and the shape of what goes
+in and out, so that no door can do what another cannot, or forget to ask who is there.
+
+    @operation("card.show", "Show a card.", Role.ISSUING, changes=False)
+    def show(desk: Desk, given: ShowCard) -> CardView: ...
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Final, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy.orm import Session
+
+from issuer.errors import Conflict, Invalid
+from issuer.office import Desk
+from issuer.store import Receipt, Role
+
+_MODULES: Final[tuple[str, ...]] = ()
+"""Where operations are defined; `all_operations` imports them."""
+
+
+class Request(BaseModel):
+    """What goes in: nothing beside the known fields, and it cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Answer(BaseModel):
+    """What comes out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Request = TypeVar("_Request", bound=Request)
+_Answer = TypeVar("_Answer", bound=Answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing that can be done."""
+
+    name: str
+    """``<kind of record>.<verb>``, lower case; the path and the command follow it."""
+    summary: str
+    roles: frozenset[Role]
+    """Any of these may."""
+    changes: bool
+    request: type[Request]
+    answer: type[Answer]
+    run: Callable[[Desk, Any], Answer]
+
+    def perform(self, desk: Desk, given: Mapping[str, Any] | Request) -> Answer:
+        """Check who asks and what, then do it.
+
+        Args:
+            desk: Who asks.
+            given: The request, or its fields as JSON has them.
+
+        Raises:
+            NotAllowed: None of the actor's roles may do this.
+            Invalid: A field is missing, unknown or wrong; all are named.
+            IssuerError: What the operation itself raises.
+        """
+        desk.require(*self.roles)
+        return self.run(desk, self.parse(given))
+
+    def parse(self, given: Mapping[str, Any] | Request) -> Request:
+        """Read a request.
+
+        Raises:
+            Invalid: A field is missing, unknown or wrong; all are named.
+        """
+        if isinstance(given, self.request):
+            return given
+        try:
+            return self.request.model_validate(given)
+        except ValidationError as error:
+            raise Invalid(
+                (
+                    ".".join(map(str, each["loc"])),
+                    each["type"],
+                    each["msg"].removeprefix("Value error, "),
+                )
+                for each in error.errors(include_url=False, include_input=False)
+            ) from error
+
+
+_known: dict[str, Operation] = {}
+
+
+def operation(
+    name: str, summary: str, *roles: Role, changes: bool = True
+) -> Callable[
+    [Callable[[Desk, _Request], _Answer]], Callable[[Desk, _Request], _Answer]
+]:
+    """Put a function on the list; its annotations give the shapes.
+
+    Raises:
+        ValueError: The name is on the list already, or no role is named.
+    """
+
+    def listed(
+        function: Callable[[Desk, _Request], _Answer],
+    ) -> Callable[[Desk, _Request], _Answer]:
+        if name in _known or not roles:
+            raise ValueError(f"{name} is listed twice, or is for nobody")
+        hints = get_type_hints(function)
+        second = list(inspect.signature(function).parameters)[1]
+        _known[name] = Operation(
+            name=name,
+            summary=summary,
+            roles=frozenset(roles),
+            changes=changes,
+            request=hints[second],
+            answer=hints["return"],
+            run=function,
+        )
+        return function
+
+    return listed
+
+
+def all_operations() -> Mapping[str, Operation]:
+    """Return every operation by name, sorted."""
+    for module in _MODULES:
+        import_module(module)
+    return MappingProxyType(dict(sorted(_known.items())))
+
+
+def once(
+    desk: Desk,
+    given: Request,
+    answer: type[_Answer],
+    work: Callable[[Session], _Answer],
+) -> _Answer:
+    """Run work as one transaction; the same request under the same key gets its answer.
+
+    Args:
+        desk: Its ``request_key`` decides; without one this is `Desk.write`.
+        given: The request.
+        answer: Shape of what ``work`` returns.
+        work: The transaction.
+
+    Raises:
+        Conflict: ``request.reused``: the key was used for another request.
+    """
+    if desk.request_key is None:
+        return desk.write(work)
+    key = f"{desk.economy}:{desk.actor.account_id}:{desk.request_key}"
+    text = f"{type(given).__qualname__}:{given.model_dump_json()}"
+    digest = sha256(text.encode()).hexdigest()
+
+    def kept(session: Session) -> _Answer:
+        receipt = session.get(Receipt, key)
+        if receipt is None:
+            result = work(session)
+            session.add(
+                Receipt(
+                    key=key, digest=digest, answer=result.model_dump_json(), at=desk.now
+                )
+            )
+            return result
+        if receipt.digest != digest:
+            raise Conflict("request.reused", "this key belongs to another request")
+        return answer.model_validate_json(receipt.answer)
+
+    return desk.write(kept)

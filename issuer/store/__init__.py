@@ -1,0 +1,103 @@
+"""The database of a back office: SQLite on one machine, or PostgreSQL.
+
+Tables are grouped by what they are about; `Store` opens a database, refuses one of
+another shape, and runs transactions whole, anew where the database asks for that.
+"""
+
+from issuer.store.base import Base
+from issuer.store.cards import (
+    Card,
+    Credential,
+    Issue,
+    IssueState,
+    PassportLink,
+    Plastic,
+    PlasticState,
+    StatusList,
+    Suspension,
+)
+from issuer.store.cases import (
+    Application,
+    ApplicationKind,
+    Bulk,
+    BulkItem,
+    BulkState,
+    Content,
+    Document,
+    DocumentKind,
+    HitState,
+    Passport,
+    Person,
+    Preclearance,
+    PreclearanceEvent,
+    ReviewStep,
+    Sex,
+    Statement,
+    WatchHit,
+)
+from issuer.store.database import Store
+from issuer.store.office import (
+    AuditChain,
+    AuditRow,
+    HostedEconomy,
+    KeyState,
+    PublicationRow,
+    Receipt,
+    SchemeText,
+    SigningKey,
+)
+from issuer.store.people import (
+    Account,
+    AccountKind,
+    AccountRole,
+    ApiKey,
+    BrowserSession,
+    Passkey,
+    Role,
+)
+
+__all__ = [
+    "Account",
+    "AccountKind",
+    "AccountRole",
+    "ApiKey",
+    "Application",
+    "ApplicationKind",
+    "AuditChain",
+    "AuditRow",
+    "Base",
+    "BrowserSession",
+    "Bulk",
+    "BulkItem",
+    "BulkState",
+    "Card",
+    "Content",
+    "Credential",
+    "Document",
+    "DocumentKind",
+    "HitState",
+    "HostedEconomy",
+    "Issue",
+    "IssueState",
+    "KeyState",
+    "Passkey",
+    "Passport",
+    "PassportLink",
+    "Person",
+    "Plastic",
+    "PlasticState",
+    "Preclearance",
+    "PreclearanceEvent",
+    "PublicationRow",
+    "Receipt",
+    "ReviewStep",
+    "Role",
+    "SchemeText",
+    "Sex",
+    "SigningKey",
+    "Statement",
+    "StatusList",
+    "Store",
+    "Suspension",
+    "WatchHit",
+]

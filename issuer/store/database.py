@@ -1,0 +1,254 @@
+"""Open a database, refuse one of another shape, run transactions whole."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from issuer.errors import StoreDown, StoreError
+from issuer.store import schema
+from issuer.store.faults import Fault, fault_of, rule_of
+from issuer.store.office import Receipt
+
+_Result = TypeVar("_Result")
+
+ATTEMPTS: Final = 5
+"""How often a transaction is begun, at most."""
+_PAUSE: Final = 0.02
+"""Seconds before the second attempt; doubled, and varied, for each further one."""
+_FEW: Final = 5
+_BUSY: Final = 2.0
+"""Seconds for which SQLite waits for another writer."""
+_PRAGMAS: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+"""What is set on each connection, and read back: 2 is FULL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """A database of the right shape.  Share one between threads; make one a process.
+
+    Work is given as a function of a session, since a whole transaction may have to be
+    done again: it must have no effect but in the database.
+    """
+
+    engine: Engine
+
+    @classmethod
+    def open(cls, url: str, *, pool_size: int = 10) -> Self:
+        """Open a database.
+
+        Args:
+            url: ``sqlite:///<path>`` or ``postgresql+psycopg://...``.
+            pool_size: Connections that stay open, at most.
+
+        Raises:
+            SchemaError: Its shape is not the one of this version, also where it is
+                empty; see `create` and `upgrade`.
+            StoreDown: It does not answer.
+            StoreError: ``url`` is of no kind known here, or SQLite does not keep to
+                what is asked of it: WAL, synchronous FULL and foreign keys.
+        """
+        store = cls(engine=_engine(url, pool_size))
+        with store._setting_up() as connection:
+            schema.check(connection)
+        return store
+
+    @classmethod
+    def create(cls, url: str) -> Self:
+        """Make every table in an empty database, and open it.
+
+        Raises:
+            SchemaError: The database is not empty.
+            StoreDown, StoreError: As for `open`.
+        """
+        store = cls(engine=_engine(url, _FEW))
+        with store._setting_up(writes=True) as connection:
+            schema.check_is_empty(connection)
+            schema.upgrade(connection)
+        with store._setting_up() as connection:
+            schema.check(connection)
+        return store
+
+    @classmethod
+    def upgrade(cls, url: str) -> Self:
+        """Bring an older database to the shape of this version, and open it.
+
+        All steps are one transaction: killed on the way, nothing has changed.
+
+        Raises:
+            SchemaError: The database is newer than this version, or of another kind.
+            StoreDown, StoreError: As for `open`.
+        """
+        store = cls(engine=_engine(url, _FEW))
+        with store._setting_up(writes=True) as connection:
+            schema.upgrade(connection)
+        with store._setting_up() as connection:
+            schema.check(connection)
+        return store
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self.engine.dispose()
+
+    def read(self, work: Callable[[Session], _Result]) -> _Result:
+        """Run work that changes nothing, on one state of the database.
+
+        Raises:
+            StoreDown: The database does not answer, after some attempts.
+        """
+        return self._repeated(lambda _: self._once(work, writes=False))
+
+    def write(self, work: Callable[[Session], _Result], *, now: datetime) -> _Result:
+        """Run work as one transaction; at return it is on disk.
+
+        Where the connection breaks while the commit is under way, a receipt written
+        with it tells afterwards whether it was done.
+
+        Args:
+            work: Is called again, with another session, if the database asks for it.
+            now: The moment kept with the receipt.
+
+        Raises:
+            Forbidden: A constraint or a trigger refuses it.
+            StoreDown: The database does not answer, is full, busy or read-only, after
+                some attempts.  Nothing was changed, unless its connection broke in the
+                commit and never came back.
+        """
+        key = f"commit:{secrets.token_hex(16)}"
+        results: list[_Result] = []
+
+        def recorded(session: Session) -> _Result:
+            if results and session.get(Receipt, key) is not None:
+                return results[-1]  # the commit that seemed lost was not
+            result = work(session)
+            session.flush()
+            session.add(Receipt(key=key, digest="", answer="", at=now))
+            results.append(result)
+            return result
+
+        return self._repeated(lambda _: self._once(recorded, writes=True))
+
+    @contextmanager
+    def _setting_up(self, *, writes: bool = False) -> Iterator[Connection]:
+        try:
+            with self._connection(writes=writes) as connection:
+                yield connection
+        except BaseException:
+            self.close()
+            raise
+
+    def _once(self, work: Callable[[Session], _Result], *, writes: bool) -> _Result:
+        with self._connection(writes=writes) as connection:
+            session = Session(bind=connection, expire_on_commit=False)
+            try:
+                result = work(session)
+                session.flush()
+                session.expunge_all()
+            finally:
+                session.close()
+            return result
+
+    def _repeated(self, attempt: Callable[[int], _Result]) -> _Result:
+        for number in range(1, ATTEMPTS):
+            try:
+                return attempt(number)
+            except StoreDown as error:
+                if not isinstance(error, _TryAgain):
+                    raise
+            pause = _PAUSE * 2 ** (number - 1)
+            time.sleep(pause * (1 + secrets.randbelow(1000) / 1000))
+        return attempt(ATTEMPTS)
+
+    @contextmanager
+    def _connection(self, *, writes: bool = False) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as bare:
+                connection = bare.execution_options(abtc_writes=writes)
+                with connection.begin():
+                    yield connection
+        except IntegrityError as error:
+            raise rule_of(error) from error
+        except DBAPIError as error:
+            raise _store_error(error) from error
+        except SQLAlchemyError as error:
+            raise StoreError(type(error).__name__) from error
+
+
+class _TryAgain(StoreDown):
+    """The same transaction may well succeed in a moment."""
+
+
+def _store_error(error: DBAPIError) -> StoreError:
+    match fault_of(error):
+        case Fault.AGAIN:
+            return _TryAgain("the database is busy")
+        case Fault.LOST:
+            return _TryAgain("the connection to the database broke")
+        case Fault.DOWN:
+            return StoreDown("the database cannot be written, or does not answer")
+        case Fault.OTHER:
+            return StoreError(f"the database refused: {type(error.orig).__name__}")
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("the address of the database cannot be read") from error
+    options: dict[str, Any] = {
+        "json_serializer": json.dumps,
+        "pool_size": pool_size,
+        "max_overflow": pool_size,
+        "pool_timeout": 5,
+    }
+    match parsed.drivername:
+        case "sqlite":
+            engine = create_engine(
+                parsed,
+                connect_args={"timeout": _BUSY, "isolation_level": None},
+                **options,
+            )
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        case "postgresql+psycopg":
+            engine = create_engine(
+                parsed,
+                connect_args={"connect_timeout": 5},
+                pool_pre_ping=True,
+                **options,
+            )
+            event.listen(engine, "begin", _begin_postgresql)
+        case other:
+            raise StoreError(f"{other} is no kind of database known here")
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    for pragma, wanted in _PRAGMAS.items():
+        connection.execute(f"PRAGMA {pragma} = {wanted}").close()
+        found = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+        if found != wanted:
+            raise StoreError(f"SQLite keeps {pragma} at {found}, not {wanted}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer says so at once: two that begin as readers and then want to write would
+    # block each other, and SQLite would refuse one without waiting.
+    writes = connection.get_execution_options().get("abtc_writes", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {0 if writes else 1}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not connection.get_execution_options().get("abtc_writes", False):
+        connection.execute(
+            text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        )

@@ -1,0 +1,1 @@
+"""How the shape of the database came to be, step by step (Alembic)."""

@@ -1,0 +1,122 @@
+"""The shape of the database: how it is made, brought up to date, and checked."""
+
+from importlib import resources
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from issuer.errors import SchemaError
+from issuer.store.base import Base
+from issuer.store.triggers import GROWING, TRIGGERS
+
+_VERSIONS: Final = "alembic_version"
+_TRIGGERS: Final = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
+}
+
+
+def check(connection: Connection) -> None:
+    """Refuse a database whose shape is not the one that this version works with.
+
+    Compared are its revision, its tables and their columns, indexes and triggers, by
+    name: what a person may have dropped by hand is noticed as well.
+
+    Raises:
+        SchemaError: The message names the first difference.
+    """
+    found = _revision(connection)
+    if found is None:
+        raise SchemaError("the database holds no back office yet")
+    head = _scripts(connection).get_current_head()
+    if found != head:
+        known = {script.revision for script in _scripts(connection).walk_revisions()}
+        age = "an older" if found in known else "an unknown or newer"
+        raise SchemaError(
+            f"the database is at {age} revision, {found} instead of {head}"
+        )
+    _check_columns(connection)
+    _check_triggers(connection)
+
+
+def check_is_empty(connection: Connection) -> None:
+    """Refuse a database that holds any table.
+
+    Raises:
+        SchemaError: It does.
+    """
+    tables = inspect(connection).get_table_names()
+    if tables:
+        raise SchemaError(f"the database is not empty: it has {tables[0]}")
+
+
+def upgrade(connection: Connection) -> None:
+    """Take every step from the revision that the database has to the newest.
+
+    Raises:
+        SchemaError: Its revision is none that this version knows.
+    """
+    found = _revision(connection)
+    scripts = _scripts(connection)
+    if found and found not in {each.revision for each in scripts.walk_revisions()}:
+        raise SchemaError(f"the database is at an unknown or newer revision, {found}")
+    if found is None and inspect(connection).get_table_names():
+        raise SchemaError("the database holds tables of something else")
+    command.upgrade(_config(connection), "head")
+
+
+def _check_columns(connection: Connection) -> None:
+    inspector = inspect(connection)
+    columns = inspector.get_multi_columns()
+    indexes = inspector.get_multi_indexes()
+    for table in Base.metadata.tables.values():
+        key = (None, table.name)
+        if key not in columns:
+            raise SchemaError(f"the database lacks the table {table.name}")
+        _check_names(
+            f"columns of {table.name}",
+            {column.name for column in table.columns},
+            {column["name"] for column in columns[key]},
+        )
+        has_indexes = {index["name"] for index in indexes.get(key, [])}
+        missing = {str(index.name) for index in table.indexes} - has_indexes
+        if missing:
+            raise SchemaError(f"the database lacks the index {min(missing)}")
+
+
+def _check_names(what: str, wanted: set[str], found: set[str]) -> None:
+    if wanted != found:
+        odd = min(wanted ^ found)
+        raise SchemaError(f"the database differs in the {what}: {odd}")
+
+
+def _check_triggers(connection: Connection) -> None:
+    dialect = connection.dialect.name
+    found = set(connection.scalars(text(_TRIGGERS[dialect])))
+    wanted = {trigger.name for trigger in TRIGGERS}
+    if dialect == "postgresql":
+        wanted |= {f"tr_{table}_not_emptied" for table in GROWING}
+    if not wanted <= found:
+        raise SchemaError(f"the database lacks the trigger {min(wanted - found)}")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSIONS):
+        return None
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _scripts(connection: Connection) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(connection))
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    folder = resources.files("issuer.store").joinpath("migrations")
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

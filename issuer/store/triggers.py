@@ -1,0 +1,123 @@
+"""What no statement may do, whoever sends it: rules that a constraint cannot say.
+
+Each is a trigger whose name is what the database answers. The same condition serves
+SQLite and PostgreSQL.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+_REFUSE: Final = """
+CREATE OR REPLACE FUNCTION abtc_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
+    CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+END $$
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A rule: on this table, this kind of statement, where this holds, is refused."""
+
+    name: str
+    table: str
+    on: str
+    """``UPDATE``, ``DELETE`` or ``INSERT``."""
+    when: str = ""
+    """SQL over ``OLD`` and ``NEW``; empty for always."""
+
+    def sqlite(self) -> str:
+        """Return the statement that makes it in SQLite."""
+        when = f"WHEN {self.when} " if self.when else ""
+        return (
+            f"CREATE TRIGGER {self.name} BEFORE {self.on} ON {self.table} "
+            f"FOR EACH ROW {when}BEGIN SELECT RAISE(ABORT, '{self.name}'); END"
+        )
+
+    def postgresql(self) -> str:
+        """Return the statement that makes it in PostgreSQL."""
+        when = f"WHEN ({self.when}) " if self.when else ""
+        return (
+            f"CREATE TRIGGER {self.name} BEFORE {self.on} ON {self.table} "
+            f"FOR EACH ROW {when}EXECUTE FUNCTION abtc_refuse()"
+        )
+
+
+def _grows_only(table: str) -> tuple[Trigger, Trigger]:
+    return (
+        Trigger(name=f"tr_{table}_unchanged", table=table, on="UPDATE"),
+        Trigger(name=f"tr_{table}_kept", table=table, on="DELETE"),
+    )
+
+
+GROWING: Final = ("audit", "preclearance_event", "statement")
+"""Tables that only grow."""
+
+TRIGGERS: Final = (
+    *(trigger for table in GROWING for trigger in _grows_only(table)),
+    Trigger(
+        name="tr_card_final",
+        table="card",
+        on="UPDATE",
+        when="OLD.state IN ('lost', 'cancelled', 'superseded', 'expired')"
+        " AND NEW.state <> OLD.state",
+    ),
+    Trigger(name="tr_card_kept", table="card", on="DELETE"),
+    # 1 to 0 and 3 to 0 in a status list: what has ended never returns.
+    Trigger(
+        name="tr_credential_final",
+        table="credential",
+        on="UPDATE",
+        when="OLD.state IN ('revoked', 'superseded', 'void', 'expired')"
+        " AND NEW.state <> OLD.state",
+    ),
+    # 2 to 0 needs a reason of its own.
+    Trigger(
+        name="tr_credential_restored_for_a_reason",
+        table="credential",
+        on="UPDATE",
+        when="OLD.state = 'suspended' AND NEW.state = 'valid'"
+        " AND (NEW.state_reason IS NULL OR trim(NEW.state_reason) = ''"
+        " OR NEW.state_reason = OLD.state_reason)",
+    ),
+    # An index belongs to one binding for ever.
+    Trigger(
+        name="tr_credential_binding",
+        table="credential",
+        on="UPDATE",
+        when="NEW.economy <> OLD.economy OR NEW.card_id <> OLD.card_id"
+        " OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number"
+        " OR NEW.list_index <> OLD.list_index"
+        " OR NEW.document_number <> OLD.document_number"
+        " OR COALESCE(NEW.holder_key, '') <> COALESCE(OLD.holder_key, '')",
+    ),
+    Trigger(name="tr_credential_kept", table="credential", on="DELETE"),
+    Trigger(
+        name="tr_issue_unchanged",
+        table="issue",
+        on="UPDATE",
+        when="OLD.state <> 'intended' OR NEW.header <> OLD.header"
+        " OR NEW.payload <> OLD.payload OR NEW.key_id <> OLD.key_id"
+        " OR NEW.requested_by <> OLD.requested_by",
+    ),
+    Trigger(name="tr_issue_kept", table="issue", on="DELETE"),
+    Trigger(
+        name="tr_status_list_grows",
+        table="status_list",
+        on="UPDATE",
+        when="NEW.used < OLD.used OR NEW.capacity <> OLD.capacity",
+    ),
+)
+
+
+def statements(dialect: str) -> tuple[str, ...]:
+    """Return what makes every rule, in order, for ``sqlite`` or ``postgresql``."""
+    if dialect == "sqlite":
+        return tuple(trigger.sqlite() for trigger in TRIGGERS)
+    cut_short = tuple(
+        f"CREATE TRIGGER tr_{table}_not_emptied BEFORE TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION abtc_refuse()"
+        for table in GROWING
+    )
+    return (_REFUSE, *(trigger.postgresql() for trigger in TRIGGERS), *cut_short)

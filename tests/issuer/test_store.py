@@ -1,0 +1,185 @@
+"""The database: what it refuses, what it does again, what it never forgets."""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from issuer.errors import Forbidden, SchemaError, StoreDown, StoreError
+from issuer.store import Account, AccountKind, HostedEconomy, Store
+from tests.components import needs
+from tests.databases import PostgreSQL
+
+NOW = datetime(2030, 1, 15, 12, tzinfo=UTC)
+
+
+def add_economy(code: str) -> Callable[[Session], None]:
+    return lambda session: session.add(HostedEconomy(code=code, since=NOW))
+
+
+def codes(store: Store) -> list[str]:
+    return store.read(lambda session: list(session.scalars(select(HostedEconomy.code))))
+
+
+def test_what_was_written_is_there_after_opening_again(database: str) -> None:
+    store = Store.open(database)
+    store.write(add_economy("AUS"), now=NOW)
+    store.close()
+    again = Store.open(database)
+    assert codes(again) == ["AUS"]
+    again.close()
+
+
+def test_work_that_fails_leaves_nothing(store: Store) -> None:
+    def work(session: Session) -> None:
+        add_economy("AUS")(session)
+        session.flush()
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        store.write(work, now=NOW)
+    assert codes(store) == []
+
+
+def test_a_broken_rule_is_named_alike_on_both(store: Store) -> None:
+    store.write(add_economy("AUS"), now=NOW)
+    with pytest.raises(Forbidden) as refused:
+        store.write(add_economy("AUS"), now=NOW)
+    assert refused.value.rule == "pk_hosted_economy"
+
+    def same_login_twice(session: Session) -> None:
+        for _ in range(2):
+            session.add(
+                Account(
+                    economy="AUS",
+                    login="ann",
+                    display_name="Ann",
+                    kind=AccountKind.PERSON,
+                    created_at=NOW,
+                )
+            )
+
+    with pytest.raises(Forbidden) as refused:
+        store.write(same_login_twice, now=NOW)
+    assert refused.value.rule == "uq_account_login"
+
+
+def test_a_reference_to_nothing_is_refused(store: Store) -> None:
+    def nobodys(session: Session) -> None:
+        session.add(
+            Account(
+                economy="NZL",
+                login="ann",
+                display_name="Ann",
+                kind=AccountKind.PERSON,
+                created_at=NOW,
+            )
+        )
+
+    with pytest.raises(Forbidden):
+        store.write(nobodys, now=NOW)
+
+
+def test_a_moment_comes_back_as_it_was_and_in_utc(store: Store) -> None:
+    moment = datetime.fromisoformat("2030-01-15T23:59:59.123456+11:00")
+    store.write(lambda s: s.add(HostedEconomy(code="AUS", since=moment)), now=NOW)
+    found = store.read(lambda s: s.scalars(select(HostedEconomy.since)).one())
+    assert found == moment
+    assert found.utcoffset() == NOW.utcoffset()
+
+
+def test_a_reader_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreError):
+        store.read(add_economy("AUS"))
+    assert codes(store) == []
+
+
+def test_r6_an_empty_database_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="no back office"):
+        Store.open(f"sqlite:///{tmp_path}/new.sqlite3")
+
+
+@needs("PostgreSQL")
+def test_r6_an_empty_database_is_refused_by_postgresql_too(
+    postgresql_server: PostgreSQL,
+) -> None:
+    with pytest.raises(SchemaError, match="no back office"):
+        Store.open(postgresql_server.empty())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE alembic_version SET version_num = '9999'",
+        "DROP TABLE bulk_item",
+        "ALTER TABLE person DROP COLUMN email",
+        "ALTER TABLE person ADD COLUMN nickname VARCHAR(10)",
+        "DROP INDEX ix_preclearance_incoming",
+    ],
+)
+def test_r6_a_database_of_another_shape_is_refused(database: str, damage: str) -> None:
+    store = Store.open(database)
+    store.write(lambda session: session.execute(text(damage)), now=NOW)
+    store.close()
+    with pytest.raises(SchemaError):
+        Store.open(database)
+
+
+def test_i4_a_database_without_its_triggers_is_refused(database: str) -> None:
+    store = Store.open(database)
+    where = " ON audit" if "postgresql" in database else ""
+    drop = text(f"DROP TRIGGER tr_audit_kept{where}")
+    store.write(lambda session: session.execute(drop), now=NOW)
+    store.close()
+    with pytest.raises(SchemaError, match="tr_audit_kept"):
+        Store.open(database)
+
+
+def test_sqlite_keeps_what_was_acknowledged(tmp_path: Path) -> None:
+    store = Store.create(f"sqlite:///{tmp_path}/a.sqlite3")
+    with store.engine.connect() as connection:
+        found = {
+            pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
+            for pragma in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_r4_a_busy_database_is_asked_again(tmp_path: Path) -> None:
+    """Whoever holds the lock for a moment costs a wait, not an error."""
+    path = f"{tmp_path}/a.sqlite3"
+    store = Store.create(f"sqlite:///{path}")
+    attempts = []
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+
+    def work(session: Session) -> None:
+        attempts.append(1)
+        add_economy("AUS")(session)
+
+    release = threading.Timer(0.5, other.close)
+    release.start()
+    store.write(work, now=NOW)
+    release.join()
+    assert attempts == [1]
+    assert codes(store) == ["AUS"]
+
+
+def test_r4_a_read_only_database_says_so(tmp_path: Path) -> None:
+    path = f"{tmp_path}/a.sqlite3"
+    Store.create(f"sqlite:///{path}").close()
+    store = Store.open(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with pytest.raises(StoreDown):
+        store.write(add_economy("AUS"), now=NOW)
+
+
+def test_a_database_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(StoreError):
+        Store.open("mysql://nobody@nowhere/x")
+    with pytest.raises(StoreError):
+        Store.open("not a url")
