@@ -34,7 +34,7 @@ from sqlalchemy.exc import ArgumentError
 from issuer.errors import SettingsError
 
 FILE: Final = "office.toml"
-_Code = Annotated[str, Field(pattern=r"\A[A-Z]{3}\Z")]
+_Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
 class _Table(BaseModel):

@@ -7,7 +7,7 @@ request: it holds the moment and the reason, and keeps others' records out of re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from issuer import audit
 from issuer.errors import NotAllowed, NotFound
 from issuer.installation import Installation
+from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.scheme import Scheme
 from issuer.store import AccountKind, Base, Role, SchemeText, Store
 
@@ -33,12 +34,27 @@ class Actor:
     kind: AccountKind
 
 
+class SignerSource(Protocol):
+    """Where the keys of the hosted economies are."""
+
+    def signer(
+        self, economy: str, use: KeyUse, *, now: datetime
+    ) -> tuple[Signer, KeyRecord]:
+        """Return the key that signs now, and what is published of it.
+
+        Raises:
+            SigningError: The economy has none that signs at ``now``, or it cannot be
+                reached.
+        """
+
+
 @dataclass(slots=True, kw_only=True)
 class Office:
     """An open installation; share one between threads, make one a process."""
 
     installation: Installation
     store: Store
+    signers: SignerSource
     packaged_scheme: Scheme = field(default_factory=Scheme.load)
     """In force until a version of it was approved here."""
     _parsed: dict[int, Scheme] = field(default_factory=dict, repr=False)

@@ -1,4 +1,4 @@
-"""Desks that have published before; made once, and copied for each test."""
+"""Desks that have published before, and a back office on each kind of database."""
 
 import shutil
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from issuer.store import Store
+from tests.issuer.back_office import BackOffice, open_office
 from tests.issuer.repository_reader import Desk
 
 OpenDesk = Callable[..., Desk]
@@ -25,3 +27,9 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory) -> OpenDesk:
         return Desk(folder)
 
     return opened
+
+
+@pytest.fixture
+def back_office(store: Store, tmp_path: Path) -> BackOffice:
+    """An office with people and keys, and no applications yet; on each database."""
+    return open_office(store, tmp_path)

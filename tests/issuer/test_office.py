@@ -1,0 +1,94 @@
+"""Who may do what, on whose records; and what is done once."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from issuer import audit
+from issuer.errors import Conflict, Invalid, NotAllowed, NotFound
+from issuer.office import Desk
+from issuer.operations import Answer, Operation, Request, once
+from issuer.store import Account, Role, StatusList
+from tests.issuer.back_office import BackOffice
+
+
+class Open(Request):
+    number: int
+    capacity: int = 8
+
+
+class Opened(Answer):
+    number: int
+
+
+def open_list(desk: Desk, given: Open) -> Opened:
+    def work(session: Session) -> Opened:
+        session.add(
+            StatusList(
+                economy=desk.economy,
+                number=given.number,
+                capacity=given.capacity,
+                opened_at=desk.now,
+            )
+        )
+        desk.log(session, "status_list:opened", f"status_list:{given.number}")
+        return Opened(number=given.number)
+
+    return once(desk, given, Opened, work)
+
+
+OPEN = Operation(
+    name="status_list.open",
+    summary="Open a list.",
+    roles=frozenset({Role.ISSUING}),
+    changes=True,
+    request=Open,
+    answer=Opened,
+    run=open_list,
+)
+
+
+def test_a_role_opens_what_it_is_for(back_office: BackOffice) -> None:
+    desk = back_office.desk("AUS", roles={Role.ISSUING})
+    assert OPEN.perform(desk, {"number": 1}) == Opened(number=1)
+    with pytest.raises(NotAllowed):
+        OPEN.perform(back_office.desk("AUS", roles={Role.AUDIT}), {"number": 2})
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({}, "number"), ({"number": "x"}, "number"), ({"number": 1, "used": 5}, "used")],
+)
+def test_c5_wrong_and_unknown_fields_are_named(
+    back_office: BackOffice, given: dict[str, object], field: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        OPEN.perform(back_office.desk("AUS"), given)
+    assert [path for path, _, _ in refused.value.problems] == [field]
+
+
+def test_the_same_request_gets_the_same_answer(back_office: BackOffice) -> None:
+    desk = back_office.desk("AUS", request_key="k1")
+    assert OPEN.perform(desk, {"number": 1}) == OPEN.perform(desk, {"number": 1})
+    with pytest.raises(Conflict, match=r"request\.reused"):
+        OPEN.perform(desk, {"number": 2})
+    assert back_office.store.read(lambda s: audit.heads(s)["AUS"].seq) == 1
+
+
+def test_a_key_is_its_owners(back_office: BackOffice) -> None:
+    """Somebody else's request under the same key is another request."""
+    for who, number in (("ann", 1), ("bob", 2)):
+        desk = back_office.desk("AUS", who=who, request_key="k1")
+        assert OPEN.perform(desk, {"number": number}) == Opened(number=number)
+
+
+def test_c4_a_record_of_another_economy_is_not_there(back_office: BackOffice) -> None:
+    mine, theirs = back_office.desk("AUS"), back_office.desk("NZL")
+    number = theirs.actor.account_id
+    assert theirs.read(lambda s: theirs.find(s, Account, number)).id == number
+    with pytest.raises(NotFound) as not_mine:
+        mine.read(lambda session: mine.find(session, Account, number))
+    with pytest.raises(NotFound) as nobodys:
+        mine.read(lambda session: mine.find(session, Account, 10**9))
+    assert str(not_mine.value).replace(str(number), "") == str(nobodys.value).replace(
+        str(10**9), ""
+    )
