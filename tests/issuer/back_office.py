@@ -1,9 +1,9 @@
 """A back office to test with: real keys, real database, an account for each role.
 
-Four economies are hosted: AUS, NZL, JPN and the transitional USA.  ``desk("AUS")`` is the
-desk of somebody who may do everything there; ``desk("AUS", who="bob")`` is another such
-person's, for what needs two; ``desk("AUS", roles={Role.AUDIT})`` is somebody's with just
-that role.
+Four economies are hosted: AUS, NZL, JPN and the transitional USA.  ``desk("AUS")`` is
+the desk of somebody who may do everything there; ``desk("AUS", who="bob")`` is another
+such person's, for what needs two; ``desk("AUS", roles={Role.AUDIT})`` is the desk of
+somebody with just that role.
 """
 
 import json
