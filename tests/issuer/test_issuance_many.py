@@ -182,6 +182,9 @@ def test_an_empty_batch_is_no_mistake() -> None:
             signed_all([], **changes)
     with pytest.raises(ValueError, match="no UTC offset"):
         lint_many([], now=naive)
+    early = NOW.replace(year=1969)
+    with pytest.raises(ValueError, match="1970"):
+        signed_all([], now=early, last_issued_at=None)
 
 
 @given(st.lists(st.sampled_from([*BAD, *GOOD, prepared(key_id="AUS-2")]), max_size=8))
@@ -384,6 +387,25 @@ def test_t7_a_laboratory_judges_at_the_moment_it_is_told() -> None:
     ]:
         (said,) = lint_many([ready], now=now, laboratory=laboratory)
         assert (said.reason if said else None) == reason
+
+
+def test_a_laboratory_serves_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one is given, no other is made."""
+    seen = _watch(monkeypatch)
+    laboratory = Laboratory()
+    for _ in range(2):
+        signed_all(GOOD, laboratory=laboratory)
+        lint_many(GOOD, now=NOW, laboratory=laboratory)
+        lint(GOOD[0], now=NOW, laboratory=laboratory)
+        sign(
+            GOOD[0],
+            SIGNER,
+            key=record(),
+            now=NOW,
+            last_issued_at=None,
+            laboratory=laboratory,
+        )
+    assert len({id(trust) for _, trust in seen}) == 1
 
 
 def test_t7_a_laboratory_keeps_its_keys_for_an_hour(
