@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import repeat
@@ -419,6 +420,18 @@ def test_t7_a_laboratory_keeps_its_keys_for_an_hour(
     first, second, third = (trust for _, trust in seen)
     assert first is second
     assert third is not first
+
+
+def test_a_laboratory_may_be_shared_between_threads() -> None:
+    """Each asks about another hour, so that it is made anew under the others."""
+    laboratory = Laboratory()
+
+    def ask(hours: int) -> list[Refusal | None]:
+        return lint_many(GOOD * 3, now=NOW + hours * HOUR, laboratory=laboratory)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(ask, range(24)))
+    assert answers == [[None] * 9] * 24
 
 
 # What a laboratory cannot be used for
