@@ -1,9 +1,9 @@
 """Write very many rows at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy import Dialect, Table, func, select, text
 from sqlalchemy.orm import Session
 
 Rows = Sequence[Mapping[str, Any]]
@@ -18,10 +18,22 @@ def add_rows(session: Session, table: Table, rows: Rows) -> None:
     """Insert rows that all have the same columns, identities among them."""
     if not rows:
         return
-    if session.connection().dialect.name == "postgresql":
-        _copy(session, table, rows)
+    connection = session.connection()
+    names = list(rows[0])
+    columns = ", ".join(f'"{name}"' for name in names)
+    values = _values(table, names, rows, connection.dialect)
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "postgresql":
+        statement = f"COPY {table.name} ({columns}) FROM STDIN"
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in values:
+                copy.write_row(row)
     else:
-        session.execute(insert(table), list(rows))
+        marks = ", ".join("?" * len(names))
+        driver.executemany(
+            f"INSERT INTO {table.name} ({columns}) VALUES ({marks})",  # noqa: S608  # our own names
+            values,
+        )
 
 
 def count_on(session: Session, table: Table) -> None:
@@ -35,20 +47,13 @@ def count_on(session: Session, table: Table) -> None:
         )
 
 
-def _copy(session: Session, table: Table, rows: Rows) -> None:
-    dialect = session.connection().dialect
-    names = list(rows[0])
-    processors = [table.c[name].type.bind_processor(dialect) for name in names]
-    columns = ", ".join(f'"{name}"' for name in names)
-    driver: Any = session.connection().connection.driver_connection
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(
-                [
-                    process(row[name]) if process else row[name]
-                    for name, process in zip(names, processors, strict=True)
-                ]
-            )
+def _values(
+    table: Table, names: Sequence[str], rows: Rows, dialect: Dialect
+) -> Iterator[list[Any]]:
+    types = [table.c[name].type.dialect_impl(dialect) for name in names]
+    processors = [each.bind_processor(dialect) for each in types]
+    for row in rows:
+        yield [
+            process(row[name]) if process else row[name]
+            for name, process in zip(names, processors, strict=True)
+        ]
