@@ -18,6 +18,7 @@
     ├── SheetError        a sheet cannot be read at all, or is not the one checked
     ├── SigningError      nothing was released: the signature or the card is no good
     │   └── ClockError    nothing was signed: this is no moment to sign at
+    ├── StatementError    a statement is not what a destination has to have signed
     ├── StoreError        the database cannot be used as it is
     │   ├── Forbidden     it refuses a change, by the name of the rule that forbids it
     │   ├── SchemaError   it has another shape than this version of the program needs
@@ -223,6 +224,10 @@ class SigningError(IssuerError):
 
 class ClockError(SigningError):
     """Nothing was signed: the clock went back, or the key does not sign now."""
+
+
+class StatementError(IssuerError):
+    """A statement is malformed, or not signed by whom it has to be."""
 
 
 class StoreError(IssuerError):
