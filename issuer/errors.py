@@ -1,14 +1,11 @@
 """What the issuer raises.
 
     IssuerError
-<<<<<<< HEAD
     ├── AuditError        something would be logged that its tag does not allow
     ├── Conflict          the state of things does not allow it; its code says why
     ├── Invalid           fields of a request are wrong; all of them are named
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
-=======
     ├── IntakeError       what came in has faults: each with its field, code and words
->>>>>>> wt-intake
     ├── KeyFileError      a file holds no private key that may be used
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
@@ -21,36 +18,28 @@
     ├── SheetError        a sheet cannot be read at all, or is not the one checked
     ├── SigningError      nothing was released: the signature or the card is no good
     │   └── ClockError    nothing was signed: this is no moment to sign at
-<<<<<<< HEAD
     ├── StoreError        the database cannot be used as it is
     │   ├── Forbidden     it refuses a change, by the name of the rule that forbids it
     │   ├── SchemaError   it has another shape than this version of the program needs
     │   └── StoreDown     it does not answer, is full, busy or read-only: try later
-    └── TransitionError   a status list entry may not change in this way
-=======
     ├── TransitionError   a status list entry may not change in this way
     └── WatchListError    a watch list cannot be used; nobody is clear
->>>>>>> wt-intake
 
 A caller's own mistake, such as a moment without a UTC offset, is a ``ValueError``.
 No message carries a private key, a passphrase, a name or a number of a holder.
 """
 
-<<<<<<< HEAD
 from collections.abc import Iterable
-=======
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from issuer.intake.problem import Problem
->>>>>>> wt-intake
 
 
 class IssuerError(Exception):
     """Base of every exception of the issuer's own."""
 
 
-<<<<<<< HEAD
 class AuditError(IssuerError):
     """Something would be logged that its tag does not allow; a mistake of ours."""
 
@@ -106,7 +95,8 @@ class IllegalTransition(IssuerError):  # noqa: N818  # an answer, not a fault
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
-=======
+
+
 class IntakeError(IssuerError):
     """What came in cannot be taken; nothing of it was kept.
 
@@ -119,7 +109,6 @@ class IntakeError(IssuerError):
     def __init__(self, problems: "tuple[Problem, ...]") -> None:
         super().__init__(", ".join(f"{each.field}: {each.code}" for each in problems))
         self.problems = problems
->>>>>>> wt-intake
 
 
 class KeyFileError(IssuerError):
