@@ -25,7 +25,8 @@ _ASSIGNED: Final = frozenset(
 
 _DOCUMENTS_ONLY: Final = frozenset(
     """
-    EUE GBD GBN GBO GBP GBS UNA UNK UNO XBA XCC XCE XCO XEC XOM XPO XXA XXB XXC XXX
+    EUE GBD GBN GBO GBP GBS UNA UNK UNO XBA XCC XCE XCO XDC XEC XES XIM XMP XOM XPO
+    XXA XXB XXC XXX
     """.split()  # noqa: SIM905  # a table is easier to compare with its source
 )
 """Travel documents of organizations, of the stateless and of refugees, and kinds of

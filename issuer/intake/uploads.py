@@ -9,7 +9,8 @@ import io
 import re
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
@@ -34,6 +35,8 @@ PORTRAIT_RATIO: Final = (35, 45)
 """Width to height of a passport photograph (ICAO Doc 9303, part 3)."""
 MIN_PORTRAIT: Final = (413, 531)
 """Pixels of 35 x 45 mm at 300 dpi, as the crop has to have them."""
+MAX_PORTRAIT_SIDE: Final = 3000
+"""Pixels; of a larger picture squares of 2, 3 or more become one pixel."""
 
 _MEDIA_TYPES: Final[Mapping[Kind, str]] = MappingProxyType(
     {"pdf": "application/pdf", "png": "image/png", "jpeg": "image/jpeg"}
@@ -120,7 +123,8 @@ def read_portrait(data: bytes, *, filename: str) -> Portrait:
     """Take an applicant's photograph.
 
     The pixels are written anew as JPEG, upright and on white, so that no metadata
-    (place, time, device, comments, preview) survives.  A colour profile goes too.
+    (place, time, device, comments, preview) survives.  A colour profile goes too.  A
+    side of more than 3,000 pixels is made smaller.
 
     Args:
         data: A PNG or JPEG file, at most 10 MiB.
@@ -139,7 +143,9 @@ def read_portrait(data: bytes, *, filename: str) -> Portrait:
     kind = _kind_of(data)
     if kind == "pdf":
         raise _refuse(ProblemCode.UPLOAD_KIND, "A portrait is a PNG or JPEG picture.")
-    picture = _upright(_decode(_cut(data, kind)))
+    picture = _decode(_cut(data, kind))
+    with _strangers_picture():
+        picture = _upright(picture)
     crop = _propose_crop(*picture.size)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=95, subsampling=0)
@@ -310,19 +316,25 @@ def _scan_end(data: bytes, place: int) -> int:
 
 def _decode(data: bytes) -> Image.Image:
     """Decode every pixel once, within bounds that are checked before any is."""
+    with _strangers_picture():
+        picture = Image.open(io.BytesIO(data), formats=_FORMATS)
+        _check_size(*picture.size)
+        picture.load()
+    return picture
+
+
+@contextmanager
+def _strangers_picture() -> Iterator[None]:
+    """Turn what Pillow raises for files that are cut or made up into a refusal."""
     try:
         with warnings.catch_warnings():
             # Pillow warns of what is refused here anyway, and of odd metadata.
             warnings.simplefilter("ignore")
-            picture = Image.open(io.BytesIO(data), formats=_FORMATS)
-            _check_size(*picture.size)
-            picture.load()
-    # Pillow raises these, and more, for files that are cut or made up.
+            yield
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, struct.error) as error:
         raise _damaged() from error
-    return picture
 
 
 def _check_size(width: int, height: int) -> None:
@@ -336,10 +348,17 @@ def _too_many_pixels() -> IntakeError:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    turned = ImageOps.exif_transpose(picture)
-    if turned.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip
-        turned = turned.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
-    if turned.mode in {"RGBA", "LA", "PA", "P"}:
+    """Return red, green and blue only, upright, on white, and no larger than needed."""
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip
+        picture = picture.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
+    elif picture.mode in {"P", "PA"}:  # colours by number cannot be averaged
+        picture = picture.convert("RGBA")
+    elif picture.mode == "1":
+        picture = picture.convert("L")
+    # Before anything else, as each step below takes four bytes for a pixel.
+    factor = -(-max(picture.size) // MAX_PORTRAIT_SIDE)
+    turned = ImageOps.exif_transpose(picture.reduce(factor))
+    if turned.mode in {"RGBA", "LA"}:
         clear = turned.convert("RGBA")
         turned = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
     plain = Image.new("RGB", turned.size)

@@ -234,6 +234,16 @@ def test_c2_what_leaves_the_server_is_never_run(data: bytes) -> None:
     assert headers["Content-Type"] in {"application/pdf", "image/png", "image/jpeg"}
 
 
+@pytest.mark.parametrize("mode", ["1", "P", "RGBA", "I;16"])
+def test_a_large_portrait_of_any_mode_is_made_smaller(mode: str) -> None:
+    """And still stands upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    data = picture(size=(3100, 3500), mode=mode, exif=exif)
+    portrait = read_portrait(data, filename="me.png")
+    assert decoded(portrait.upload).size == (1750, 1550)
+
+
 def decoded(upload: Upload) -> Image.Image:
     image = Image.open(io.BytesIO(upload.content))
     image.load()
@@ -300,16 +310,45 @@ def test_a_portrait_too_small_for_the_card_is_refused(size: tuple[int, int]) -> 
         read_portrait(picture(size=size), filename="me.png")
 
 
+def test_q8_a_portrait_with_broken_metadata_is_no_surprise() -> None:
+    """Its orientation cannot be read: no warning, no exception, a picture."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = picture("JPEG", exif=exif)
+    place = data.index(b"Exif") + 6
+    broken = data[: place + 8] + b"\xff\xff" + data[place + 10 :]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_portrait(broken, filename="me.jpg").upload.kind == "jpeg"
+
+
+def test_a_portrait_is_no_larger_than_a_card_needs() -> None:
+    """A camera's 30 million pixels are not kept for every applicant."""
+    portrait = read_portrait(picture(size=(5000, 6000)), filename="me.png")
+    assert (portrait.upload.width, portrait.upload.height) == (2500, 3000)
+    assert decoded(portrait.upload).size == (2500, 3000)
+    assert portrait.crop.bottom <= 3000
+
+
 def test_a_portrait_is_no_pdf() -> None:
     """Nobody can crop a PDF."""
     with pytest.raises(IntakeError, match=r"upload\.kind"):
         read_portrait(PDF, filename="me.pdf")
 
 
+def sideways(kind: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825)[1] = "N"
+    return picture(kind, size=(24, 24), exif=exif)
+
+
 SMALL = {
     "png": picture(size=(24, 24)),
     "jpeg": picture("JPEG", size=(24, 24)),
     "layers": picture("JPEG", size=(24, 24), progressive=True),
+    "turned jpeg": sideways("JPEG"),
+    "turned png": sideways("PNG"),
     "pdf": PDF,
 }
 
@@ -329,5 +368,6 @@ def test_q8_a_damaged_file_is_an_upload_or_one_problem(
         data[place : place + len(new)] = new
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with suppress(IntakeError):
-            read_document(bytes(data[: len(data) - cut % 50]), filename="x")
+        for read in (read_document, read_portrait):
+            with suppress(IntakeError):
+                read(bytes(data[: len(data) - cut % 50]), filename="x")
