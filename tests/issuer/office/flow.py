@@ -11,18 +11,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import resources
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from issuer import applications
 from issuer.applications import Moved
 from issuer.errors import Conflict, IllegalTransition
 from issuer.incoming import Decided
 from issuer.office import Desk
 from issuer.operations import Answer, all_operations
+from issuer.scheme import Scheme
 from issuer.store import Base, Preclearance
 from tests.issuer.back_office import BackOffice
 from tests.simulator import NOW
@@ -42,8 +43,8 @@ PASSPORT = {
 }
 
 
-def perform(desk: Desk, name: str, **fields: Any) -> Any:
-    return all_operations()[name].perform(desk, fields)
+def perform(desk: Desk, operation: str, /, **fields: Any) -> Any:
+    return all_operations()[operation].perform(desk, fields)
 
 
 @contextmanager
@@ -61,8 +62,10 @@ class Flow:
     now: datetime = NOW
     _count: int = field(default=0)
 
-    def do(self, name: str, *, economy: str = "AUS", who: str = "bob", **f: Any) -> Any:
-        return perform(self.desk(economy, who), name, **f)
+    def do(
+        self, operation: str, /, *, economy: str = "AUS", who: str = "bob", **f: Any
+    ) -> Any:
+        return perform(self.desk(economy, who), operation, **f)
 
     def desk(self, economy: str = "AUS", who: str = "bob", **more: Any) -> Desk:
         return self.office.desk(economy, who=who, now=self.now, **more)
@@ -127,6 +130,15 @@ class Flow:
         assert isinstance(decided, Decided)
         return decided
 
+    def configure(self, economy: str, line: str) -> None:
+        """Say something more of an economy; ``%s`` is where mark and source go."""
+        packaged = resources.files("issuer").joinpath("scheme.toml").read_text("utf-8")
+        head = f"[economy.{economy}]\n"
+        fact = line.replace("%s", 'mark = "assumed", source = "a test"')
+        self.office.office.packaged_scheme = Scheme.from_toml(
+            packaged.replace(head, f"{head}{fact}\n")
+        )
+
     def read(self, work: Any) -> Any:
         return self.office.store.read(work)
 
@@ -146,6 +158,3 @@ def rows(session: Session, table: type[Base], **columns: Any) -> list[Any]:
 
 def as_fields(answer: Answer) -> Mapping[str, Any]:
     return answer.model_dump()
-
-
-STAGES = applications.STAGES
