@@ -652,15 +652,12 @@ def _finish(session: Session, desk: Desk, bulk: int) -> BulkView:
 
 
 def _progress(session: Session, row: Bulk) -> BulkView:
-    counted = dict(
-        session.execute(
-            select(BulkItem.outcome, func.count())
-            .where(BulkItem.bulk_id == row.id)
-            .group_by(BulkItem.outcome)
-        )
-        .tuples()
-        .all()
+    found = session.execute(
+        select(BulkItem.outcome, func.count())
+        .where(BulkItem.bulk_id == row.id)
+        .group_by(BulkItem.outcome)
     )
+    counted = {each[0]: each[1] for each in found}
     waiting = counted.pop(None, 0)
     told = {str(name): count for name, count in counted.items()}
     return _view(row, _outcomes(told), waiting)
@@ -854,7 +851,7 @@ class CardFilter(Request):
     expires_before: datetime | None = None
     issued_by: int | None = None
     """The account that had a credential of it signed."""
-    batch: str | None = Field(None, max_length=64)
+    batch: str | None = Field(default=None, max_length=64)
     """A batch of plastic cards that holds one of its credentials."""
 
 

@@ -246,7 +246,7 @@ def _answers(
 
 
 def _counted(session: Session, query: Any) -> Mapping[str, int]:
-    return dict(session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 class Backlog(Answer):

@@ -655,7 +655,7 @@ def test_whatever_is_tried_the_records_hold_together(
 
 def attempt(flow: Flow, case: int, kind: str, event: str, who: str) -> None:
     if kind == "application":
-        more = {"without_waiting": True} if event == "close" else {}
+        more: dict[str, Any] = {"without_waiting": True} if event == "close" else {}
         flow.step(event, case, who=who, **more)
         return
     card = flow.read(lambda s: rows(s, Card, application_id=case))
