@@ -5,6 +5,8 @@
 * `issuer.issuance` prepares, lints and signs cards.
 * `issuer.lists` draws indexes and signs status lists and overlays.
 * `issuer.keys` makes and reads key files, and defines what a signer is.
+* `issuer.hsm` has keys in a hardware module sign.
+* `issuer.sources` says which of the two signs for an economy.
 * `issuer.documents` builds the trust documents.
 * `issuer.errors` shows everything that is raised.
 """

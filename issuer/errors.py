@@ -1,7 +1,7 @@
 """What the issuer raises.
 
     IssuerError
-    ├── KeyFileError      a file holds no private key that may be used
+    ├── KeyFileError      a file holds no secret that may be used
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
     ├── ProfileError      a card may not contain this
@@ -9,7 +9,9 @@
     ├── SchemeError       the scheme file cannot be read, parsed or believed
     ├── SettingsError     a file of settings cannot be read or used
     ├── SigningError      nothing was released: the signature or the card is no good
-    │   └── ClockError    nothing was signed: this is no moment to sign at
+    │   ├── ClockError    nothing was signed: this is no moment to sign at
+    │   └── SignerUnavailable  nothing was signed: the hardware module is away
+    │       └── PinRefused     its PIN is not tried any more
     └── TransitionError   a status list entry may not change in this way
 
 A caller's own mistake, such as a moment without a UTC offset, is a ``ValueError``.
@@ -22,7 +24,7 @@ class IssuerError(Exception):
 
 
 class KeyFileError(IssuerError):
-    """A private key file cannot be used, or could not be written.
+    """A file with a private key or a PIN cannot be used, or could not be written.
 
     The message reads ``file: reason``.
 
@@ -133,6 +135,20 @@ class SigningError(IssuerError):
 
 class ClockError(SigningError):
     """Nothing was signed: the clock went back, or the key does not sign now."""
+
+
+class SignerUnavailable(SigningError):  # noqa: N818  # a state: it may be back soon
+    """Nothing was signed: the hardware module does not answer, or not in time.
+
+    The same call may succeed later.  Nothing else signs in its place.
+    """
+
+
+class PinRefused(SignerUnavailable):
+    """Nothing was signed, and nobody may try again: the PIN was refused.
+
+    Each further attempt could lock the module; a person has to look.
+    """
 
 
 class TransitionError(IssuerError):
