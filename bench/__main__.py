@@ -1,15 +1,16 @@
-"""Run the benchmarks: ``python -m bench [--quick] [verify|size|scan|updates]``."""
+"""Run the benchmarks: ``python -m bench [--quick] [section]``."""
 
 import argparse
 import time
 
-from bench import scan, size, updates, verification
+from bench import scan, signing, size, updates, verification
 
 _SECTIONS = {
     "verify": verification.run,
     "size": size.run,
     "scan": scan.run,
     "updates": updates.run,
+    "signing": signing.run,
 }
 
 
