@@ -51,6 +51,7 @@ COMPONENTS: Final = {
     "SoftHSM": Component(
         package="softhsm2", find=newest("usr/lib/**/softhsm/libsofthsm2.so")
     ),
+    "Poppler": Component(package="poppler-utils", find=program("pdftoppm")),
     "Chromium": Component(package="chromium", find=program("chromium")),
 }
 
