@@ -305,3 +305,13 @@ def test_unreadable_folders_are_refused(tmp_path: Path) -> None:
     os.mkfifo(file)
     with pytest.raises(DesignError, match=r"a.toml: cannot be read"):
         DesignRegistry.load(tmp_path)
+
+
+def test_every_key_is_documented() -> None:
+    """docs/plastic.md names whatever a design may say."""
+    text = (Path(__file__).parents[2] / "docs" / "plastic.md").read_text("utf-8")
+    schema = Design.model_json_schema(by_alias=True)
+    parts = [schema, *schema["$defs"].values()]
+    keys = {key for part in parts for key in part.get("properties", {})}
+    fields = schema["$defs"]["Entry"]["properties"]["field"]["enum"]
+    assert {key for key in (*keys, *fields) if f"`{key}`" not in text} == set()
