@@ -23,8 +23,8 @@ WIDTH: Final = 85.60
 HEIGHT: Final = 53.98
 """Millimetres of a card of size ID-1 (ISO/IEC 7810)."""
 LARGEST_CODE: Final = 65
-"""Modules, with its quiet zone, of the code of the longest card there can be, at the
-lowest error correction: names of 39 characters, numbers of 22."""
+"""Modules, with its quiet zone, of the code of a card with names of 39 and numbers of
+22 characters, at the lowest error correction and with addresses like the scheme's."""
 LEAST_MODULE: Final = 0.35
 """Millimetres of a module that an ordinary camera still reads."""
 

@@ -371,6 +371,14 @@ def test_accents_and_other_scripts_are_for_people_only() -> None:
         assert other != press().front(plain)
 
 
+@pytest.mark.parametrize("machine", ["MUELLER", "MULLER"])
+def test_both_ways_to_write_an_umlaut_are_the_same_name(machine: str) -> None:
+    """The passport's lines win, and economies write them differently."""
+    card = plastic(family_name=machine, how={"family_name": "Müller"})
+    assert card.printed_family_name == "Müller"
+    assert card.mrz_lines[2].startswith(f"{machine}<<")
+
+
 @pytest.mark.parametrize(
     ("name", "point"),
     [
