@@ -1,5 +1,6 @@
 """Batches for a bureau: complete, unchanged, or refused."""
 
+import copy
 import dataclasses
 import hashlib
 import io
@@ -334,11 +335,28 @@ def swap_files(members: Members) -> Members:
     return with_index(members, index)
 
 
+def mislabel(members: Members) -> Members:
+    """The front is called the reverse, and the other way round."""
+    index = index_of(members)
+    files = index["cards"][0]["files"]
+    files[0], files[1] = files[1], files[0]
+    files[0]["content"], files[1]["content"] = "front", "reverse"
+    return with_index(members, index)
+
+
 def share_folder(members: Members) -> Members:
     index = index_of(members)
     first, second = index["cards"][:2]
     first["files"][1], second["files"][1] = second["files"][1], first["files"][1]
     return with_index(members, index)
+
+
+def same_files(members: Members) -> Members:
+    """Two cards of one picture."""
+    index = index_of(members)
+    index["cards"][1]["files"] = index["cards"][0]["files"]
+    kept = {k: v for k, v in members.items() if "/000002/" not in k}
+    return with_index(kept, index)
 
 
 def twice(members: Members) -> Members:
@@ -398,7 +416,9 @@ FRONT = "cards/000001/front.png"
         (swap_codes, "cards[0].qr_text", "is of another card"),
         (swap_lines, "cards[0].mrz", "is of another card"),
         (swap_files, "cards[0].files", "are not front, reverse"),
+        (mislabel, "cards[0].files", "are not front, reverse"),
         (share_folder, "cards[0].files", "are not front, reverse"),
+        (same_files, "batch.json", "exactly the files"),
         (twice, "batch.json", "one document number twice"),
         (same_number, "batch.json", "one document number twice"),
         (lambda m: with_picture(m, b"GIF89a"), FRONT, "is no picture"),
@@ -464,6 +484,19 @@ def test_bombs_are_not_unpacked(good: Written, tmp_path: Path) -> None:
     archive.close()
     with pytest.raises(BatchError, match="too many files, or one twice"):
         check(tmp_path / "c.zip")
+
+
+def test_files_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+    """A small archive cannot keep a reader busy with one file under many names."""
+    file = tmp_path / "shared.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("batch.json", bytes(10_000))
+        for number in range(9):
+            shared = copy.copy(archive.filelist[0])
+            shared.filename = f"cards/{number:06}/front.png"
+            archive.filelist.append(shared)
+    with pytest.raises(BatchError, match=r"shared.zip: holds more than its size"):
+        check(file)
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:

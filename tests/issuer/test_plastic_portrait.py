@@ -124,11 +124,9 @@ def bomb(width: int, height: int) -> bytes:
 
 def test_q8_bombs_are_not_decoded() -> None:
     """The size is asked for before any pixel; also where Pillow itself would stop."""
-    for side in (6_400, 9_000, 60_000):
-        assert refusal(bomb(side, side)) in (
-            "has more than 40 million pixels",
-            "is a damaged picture",
-        )
+    for side in (6_400, 9_000):
+        assert refusal(bomb(side, side)) == "has more than 40 million pixels"
+    assert refusal(bomb(60_000, 60_000)) == "is a damaged picture"
     assert refusal(bomb(700, 900)) == "is a damaged picture"
 
 

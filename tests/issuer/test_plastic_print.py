@@ -335,6 +335,13 @@ def test_the_reverse_of_a_transitional_member_names_no_economy(issuer: str) -> N
     assert drawn[0] == drawn[1]
 
 
+def test_a_card_without_economies_has_no_day_of_them() -> None:
+    """Since when nothing is cleared is nobody's question."""
+    none = CARDS["no economies"]
+    later = replace(none, cleared_as_of=date(2031, 1, 1))
+    assert press().reverse(later) == press().reverse(none)
+
+
 def test_transitional_members_are_never_printed() -> None:
     """USA and CAN are on no card, nor is a code that the scheme does not know."""
     card = plastic(economies=["AUS", "CAN", "USA", "XXA"])
@@ -489,6 +496,9 @@ def test_q8_a_signature_is_no_portrait() -> None:
         print_card(replace(CARDS["plain"], portrait=signature()))
     with pytest.raises(ProfileError, match="signature: was not prepared for print"):
         print_card(replace(CARDS["plain"], signature=portrait()))
+    large = file_of(Image.new("RGB", (1400, 1800)))
+    with pytest.raises(ProfileError, match="portrait: was not prepared for print"):
+        print_card(replace(CARDS["plain"], portrait=large))
 
 
 def test_what_does_not_fit_is_refused() -> None:
