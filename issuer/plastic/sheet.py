@@ -20,7 +20,6 @@ FONTS: Final = ("NotoSans-Regular", "NotoSans-Bold", "OCRB")
 
 _NOWHERE: Final = "\U0010ffff"
 """Never a letter, so that a font draws what it draws for letters that it lacks."""
-_RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
 
 
 @cache
@@ -43,16 +42,15 @@ def _shape_of(name: str, letter: str) -> bytes:
 def find_unprintable(name: str, text: str) -> str | None:
     """Return the first letter that a font lacks or that needs more than its shape.
 
-    The latter are marks that combine with their neighbour, and letters that are
-    written from right to left or join; a space is always printable.
+    The latter are marks that combine with their neighbour; a space is always printable.
+    None of `FONTS` has letters that join or run from right to left.
     """
     for letter in text:
         if letter == " ":
             continue
         joins = unicodedata.combining(letter) or unicodedata.category(letter) == "Mn"
-        turns = unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT
         missing = _shape_of(name, letter) == _shape_of(name, _NOWHERE)
-        if joins or turns or missing or not letter.isprintable():
+        if joins or missing or not letter.isprintable():
             return letter
     return None
 
