@@ -10,6 +10,7 @@
 * `issuer.watchlist` asks a watch list; no answer is not clear.
 * `issuer.hsm` has keys in a hardware module sign.
 * `issuer.sources` says which of the two signs for an economy.
+* `issuer.plastic` prints cards, and makes batches for a personalisation bureau.
 * `issuer.documents` builds the trust documents.
 * `issuer.errors` shows everything that is raised.
 """

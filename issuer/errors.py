@@ -6,6 +6,8 @@
     ├── Invalid           fields of a request are wrong; all of them are named
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
     ├── IntakeError       what came in has faults: each with its field, code and words
+    ├── BatchError        a batch for a bureau cannot be made, or cannot be believed
+    ├── DesignError       a card design cannot be read or believed, or there is none
     ├── KeyFileError      a file holds no private key that may be used
     ├── KeyFileError      a file holds no secret that may be used
     ├── LintError         the verifier would not accept a prepared card or document
@@ -114,6 +116,42 @@ class IntakeError(IssuerError):
     def __init__(self, problems: "tuple[Problem, ...]") -> None:
         super().__init__(", ".join(f"{each.field}: {each.code}" for each in problems))
         self.problems = problems
+
+
+class BatchError(IssuerError):
+    """A batch for a personalisation bureau cannot be made, or cannot be believed.
+
+    The message reads ``place: reason``.
+
+    Attributes:
+        place: File in the batch, or card by its place in it, such as ``cards[12]``;
+            never a number or a name of a holder.
+        reason: What is wrong there, in one sentence without a full stop.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
+        self.reason = reason
+
+
+class DesignError(IssuerError):
+    """A card design cannot be used, or none is in force.
+
+    The message reads ``file: key: reason`` and reports the first fault only.
+
+    Attributes:
+        file: Name of the file; empty where none is at fault.
+        key: Key path inside the file, such as ``front.entries[2].box``; empty where
+            the fault is not in one key.
+        reason: What is wrong there, in one sentence without a full stop.
+    """
+
+    def __init__(self, *, file: str = "", key: str = "", reason: str) -> None:
+        super().__init__(": ".join(part for part in (file, key, reason) if part))
+        self.file = file
+        self.key = key
+        self.reason = reason
 
 
 class KeyFileError(IssuerError):
