@@ -3,6 +3,7 @@
     IssuerError
     ├── AuditError        something would be logged that its tag does not allow
     ├── Conflict          the state of things does not allow it; its code says why
+    ├── IntakeError       what came in has faults: each with its field, code and words
     ├── Invalid           fields of a request are wrong; all of them are named
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
     ├── IntakeError       what came in has faults: each with its field, code and words
@@ -21,6 +22,7 @@
     ├── SheetError        a sheet cannot be read at all, or is not the one checked
     ├── SigningError      nothing was released: the signature or the card is no good
     │   └── ClockError    nothing was signed: this is no moment to sign at
+    ├── StatementError    a statement is not what a destination has to have signed
     ├── StoreError        the database cannot be used as it is
     │   ├── Forbidden     it refuses a change, by the name of the rule that forbids it
     │   ├── SchemaError   it has another shape than this version of the program needs
@@ -266,6 +268,10 @@ class SigningError(IssuerError):
 
 class ClockError(SigningError):
     """Nothing was signed: the clock went back, or the key does not sign now."""
+
+
+class StatementError(IssuerError):
+    """A statement is malformed, or not signed by whom it has to be."""
 
 
 class StoreError(IssuerError):
