@@ -63,11 +63,15 @@ def lock(session: Session, economy: str) -> AuditChain:
     Whatever changes an economy's records begins with this: its transactions then
     happen one after the other, and none can deadlock with another.
     """
+    held: AuditChain | None = session.info.get((AuditChain, economy))
+    if held is not None and held in session:
+        return held  # a session is one transaction: it has the row until the end
     chain = session.get(AuditChain, economy, with_for_update=True)
     if chain is None:
         chain = AuditChain(economy=economy, seq=0, hash=START)
         session.add(chain)
         session.flush()
+    session.info[AuditChain, economy] = chain
     return chain
 
 
