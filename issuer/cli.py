@@ -14,8 +14,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from issuer.commands.serving import serve_command
+from issuer.commands.users import user
 from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
+from issuer.office import NoSigners
 from issuer.publish import (
     Deltas,
     Journal,
@@ -89,6 +92,10 @@ def _complain(message: str, code: str | None = None, *, as_json: bool) -> None:
 @click.group(name="abtc-issuer")
 def _cli() -> None:
     """Work at an economy's or the scheme's back office."""
+
+
+_cli.add_command(user)
+_cli.add_command(serve_command(lambda _: NoSigners()))
 
 
 @_cli.group("publish")

@@ -23,7 +23,7 @@ from issuer.errors import Conflict, Invalid
 from issuer.office import Desk
 from issuer.store import Receipt, Role
 
-_MODULES: Final[tuple[str, ...]] = ()
+_MODULES: Final[tuple[str, ...]] = ("issuer.accounts", "issuer.own_account")
 """Where operations are defined; `all_operations` imports them."""
 
 
