@@ -24,10 +24,12 @@ from issuer.office import Desk
 from issuer.store import Receipt, Role
 
 _MODULES: Final[tuple[str, ...]] = (
+    "issuer.accounts",
     "issuer.applications",
     "issuer.bulk",
     "issuer.case",
     "issuer.incoming",
+    "issuer.own_account",
     "issuer.preclearances",
     "issuer.queues",
     "issuer.receiving",
