@@ -6,6 +6,8 @@
 * `issuer.signing_pool` spreads the signing of many over processes.
 * `issuer.lists` draws indexes and signs status lists and overlays.
 * `issuer.keys` makes and reads key files, and defines what a signer is.
+* `issuer.intake` reads applications, names, sheets and uploads before they are kept.
+* `issuer.watchlist` asks a watch list; no answer is not clear.
 * `issuer.documents` builds the trust documents.
 * `issuer.errors` shows everything that is raised.
 """

@@ -658,11 +658,7 @@ class _Equipment:
         text = signing_input(header, payload)
         return f"{text}.{b64u(sign_es256(self._card_key, text.encode('ascii')))}~"
 
-    def _trust(
-        self, key_id: str, url: str, uri: object, capacity: int
-    ) -> verifier.Trust:
-        if not isinstance(uri, str):
-            raise ValueError("the address of the list is not text")
+    def _trust(self, key_id: str, url: str, uri: str, capacity: int) -> verifier.Trust:
         card_signer = _ThrowawaySigner(
             key_id=key_id, use="card", private_key=self._card_key
         )

@@ -23,7 +23,16 @@ from issuer.errors import Conflict, Invalid
 from issuer.office import Desk
 from issuer.store import Receipt, Role
 
-_MODULES: Final[tuple[str, ...]] = ()
+_MODULES: Final[tuple[str, ...]] = (
+    "issuer.applications",
+    "issuer.bulk",
+    "issuer.case",
+    "issuer.incoming",
+    "issuer.preclearances",
+    "issuer.queues",
+    "issuer.receiving",
+    "issuer.reports",
+)
 """Where operations are defined; `all_operations` imports them."""
 
 

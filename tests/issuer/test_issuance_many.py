@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import repeat
@@ -182,6 +183,9 @@ def test_an_empty_batch_is_no_mistake() -> None:
             signed_all([], **changes)
     with pytest.raises(ValueError, match="no UTC offset"):
         lint_many([], now=naive)
+    early = NOW.replace(year=1969)
+    with pytest.raises(ValueError, match="1970"):
+        signed_all([], now=early, last_issued_at=None)
 
 
 @given(st.lists(st.sampled_from([*BAD, *GOOD, prepared(key_id="AUS-2")]), max_size=8))
@@ -386,6 +390,25 @@ def test_t7_a_laboratory_judges_at_the_moment_it_is_told() -> None:
         assert (said.reason if said else None) == reason
 
 
+def test_a_laboratory_serves_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one is given, no other is made."""
+    seen = _watch(monkeypatch)
+    laboratory = Laboratory()
+    for _ in range(2):
+        signed_all(GOOD, laboratory=laboratory)
+        lint_many(GOOD, now=NOW, laboratory=laboratory)
+        lint(GOOD[0], now=NOW, laboratory=laboratory)
+        sign(
+            GOOD[0],
+            SIGNER,
+            key=record(),
+            now=NOW,
+            last_issued_at=None,
+            laboratory=laboratory,
+        )
+    assert len({id(trust) for _, trust in seen}) == 1
+
+
 def test_t7_a_laboratory_keeps_its_keys_for_an_hour(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -397,6 +420,18 @@ def test_t7_a_laboratory_keeps_its_keys_for_an_hour(
     first, second, third = (trust for _, trust in seen)
     assert first is second
     assert third is not first
+
+
+def test_a_laboratory_may_be_shared_between_threads() -> None:
+    """Each asks about another hour, so that it is made anew under the others."""
+    laboratory = Laboratory()
+
+    def ask(hours: int) -> list[Refusal | None]:
+        return lint_many(GOOD * 3, now=NOW + hours * HOUR, laboratory=laboratory)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(ask, range(24)))
+    assert answers == [[None] * 9] * 24
 
 
 # What a laboratory cannot be used for

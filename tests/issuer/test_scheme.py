@@ -267,6 +267,7 @@ def test_issuer_is_never_its_own_destination() -> None:
     """Without a rule on one's own economy, an issuer still asks others only."""
     scheme = Scheme.from_toml(scheme_text())
     assert scheme.destinations("AUS", "AUS", NOW) == ("CHN", "NZL")
+    assert scheme.destinations("NZL", "AUS", NOW) == ("AUS", "CHN")
 
 
 def test_pair_rule_holds_for_its_time_only() -> None:

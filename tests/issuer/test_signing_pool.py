@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -46,9 +47,11 @@ def _batch(cards: int) -> list[Prepared]:
     return [prepared(status_index=index) for index in range(cards)]
 
 
-def _processes(key_file: Path) -> tuple[SigningPool, list[BaseProcess]]:
+def _processes(
+    key_file: Path, processes: int = 2
+) -> tuple[SigningPool, list[BaseProcess]]:
     before = set(active_children())
-    pool = SigningPool(key_file, passphrase=PASSPHRASE, processes=2)
+    pool = SigningPool(key_file, passphrase=PASSPHRASE, processes=processes)
     pool.sign_many(
         [BAD], key=_record(key_file), now=NOW, last_issued_at=None
     )  # they start when there is work
@@ -134,21 +137,50 @@ def test_r7_the_passphrase_is_in_no_argument_and_no_environment(
                 assert PASSPHRASE not in said
 
 
-def test_h1_cards_of_a_process_that_dies_are_refused(key_file: Path) -> None:
+def _kill(processes: list[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()
+        process.join()
+
+
+def _signal(processes: list[BaseProcess], number: signal.Signals) -> None:
+    for process in processes:
+        assert process.pid
+        os.kill(process.pid, number)
+
+
+@pytest.mark.parametrize("is_at_work", [False, True])
+def test_h1_cards_of_a_process_that_dies_are_refused(
+    key_file: Path, *, is_at_work: bool
+) -> None:
     """Nobody waits for ever, and nothing is released twice or by half."""
     pool, processes = _processes(key_file)
+    if is_at_work:
+        _signal(processes, signal.SIGSTOP)  # so that they cannot be done before
+        death = Timer(0.2, _kill, [processes])
+        death.start()
+    else:
+        _kill(processes)
     with pool:
-        for process in processes:
-            assert process.pid
-            os.kill(process.pid, signal.SIGKILL)
-            process.join()
         results = pool.sign_many(
             _batch(130), key=_record(key_file), now=NOW, last_issued_at=None
         )
-    assert results == [
-        Refusal(reason="sign.failed", detail="a process that signs has ended")
-    ] * len(results)
-    assert len(results) == 130
+    assert (
+        results
+        == [Refusal(reason="sign.failed", detail="a process that signs has ended")]
+        * 130
+    )
+
+
+def test_an_interrupt_is_for_the_program_not_for_its_pool(key_file: Path) -> None:
+    """A terminal sends it to all; what is begun is ended in order."""
+    pool, processes = _processes(key_file, 1)  # of several, one may still be starting
+    with pool:
+        _signal(processes, signal.SIGINT)
+        (result,) = pool.sign_many(
+            _batch(1), key=_record(key_file), now=NOW, last_issued_at=None
+        )
+        assert isinstance(result, Credential)
 
 
 def test_a_closed_pool_signs_nothing(key_file: Path, key: KeyRecord) -> None:
