@@ -46,6 +46,8 @@ _Design = Annotated[
         description="Design of the plastic; empty: that of the day of printing.",
     ),
 ]
+PASSPORT_REPORTED: Final = "the passport was reported"
+"""Why a credential is suspended that only another passport brings back."""
 _WAITING: Final = (lifecycle.Preclearance.NOT_SENT, lifecycle.Preclearance.PENDING)
 _PAGE: Final = 500
 
@@ -91,8 +93,13 @@ class ReplaceReason(StrEnum):
     LOSS = "loss"
     """Of the plastic alone, after `card.report_lost` of it."""
     NEW_PASSPORT = "new_passport"
+    """Linking it has ended the plastic that names the old one."""
     WITHDRAWAL = "withdrawal"
     """A destination withdrew: the new one is printed without it."""
+
+
+_ENDED_BEFORE: Final = (ReplaceReason.LOSS, ReplaceReason.NEW_PASSPORT)
+"""Reasons for which nothing lives that could be replaced."""
 
 
 class Replace(Request):
@@ -239,15 +246,12 @@ def replace(desk: Desk, given: Replace) -> CredentialIssued:
     def plan(session: Session) -> Order:
         card = desk.find(session, Card, given.card)
         old = _live(session, card, "physical")
-        if (old is None) != (given.why == ReplaceReason.LOSS):
-            raise Conflict(
-                "plastic.not_reported" if old else "card.no_plastic",
-                "report the plastic as lost first"
-                if old
-                else "there is no plastic to replace",
-            )
-        if old is None and not _had(session, card, "physical"):
-            raise Conflict("card.no_plastic", "it never had a plastic document")
+        if old is not None and given.why in _ENDED_BEFORE:
+            raise Conflict("plastic.lives", "report what happened to it first")
+        if old is None and not (
+            given.why in _ENDED_BEFORE and _had(session, card, "physical")
+        ):
+            raise Conflict("card.no_plastic", "there is no plastic to replace")
         return _reprint(card, old, given.design)
 
     return _issued(desk, given, plan)
@@ -362,6 +366,11 @@ def _refresh_order(basis: Basis, credential: Credential) -> Order:
         raise Conflict("plastic.is_printed", "what is printed stays: replace it")
     if basis.passport is None or credential.passport_id == basis.passport.id:
         return Order(card_id=credential.card_id, form="app", refreshes_id=credential.id)
+    if (
+        credential.state == lifecycle.Credential.SUSPENDED
+        and credential.state_reason != PASSPORT_REPORTED
+    ):
+        raise Conflict("credential.suspended", "it is suspended for another reason")
     # The old text names the old passport, so it has to end.
     return Order(
         card_id=credential.card_id,
@@ -385,17 +394,18 @@ def _latest(session: Session, credentials: list[int]) -> dict[int, _Latest]:
         .where(Issue.credential_id.in_(credentials), Issue.state == IssueState.SIGNED)
         .group_by(Issue.credential_id)
     )
-    newest = dict(
-        session.execute(
+    newest = {
+        row[0]: row[1]
+        for row in session.execute(
             select(Issue.credential_id, func.max(Issue.id))
             .where(Issue.credential_id.in_(credentials))
             .group_by(Issue.credential_id)
-        ).tuples()
-    )
+        )
+    }
     rows = session.execute(
         select(Issue.credential_id, Issue.economies).where(Issue.id.in_(signed))
     )
-    return {key: _Latest(economies, newest[key]) for key, economies in rows.tuples()}
+    return {key: _Latest(economies, newest[key]) for key, economies in rows}
 
 
 # What a route needs to know

@@ -58,7 +58,8 @@ def end_card(
             by=Side.SYSTEM,
             reason=f"the card: {event}",
         )
-    for link in open_links(session, card.id):
+    # What was lost may be continued by another card, with the same passport.
+    for link in open_links(session, card.id) if event != "report_lost" else ():
         link.state = PASSPORT_LINK.after(link.state, "end", by=Side.SYSTEM)
         link.changed_at = desk.now
     session.flush()
@@ -82,14 +83,14 @@ def move_card(
     before = card.state
     card.state = CARD.after(before, event, by=by)
     card.changed_at = desk.now
+    fields = {"reason_code": reason_code, "continued_by": continued_by}
     desk.log(
         session,
         f"card:{event}",
         f"card:{card.id}",
         before=before,
         after=card.state,
-        reason_code=reason_code,
-        continued_by=continued_by,
+        **{name: value for name, value in fields.items() if value is not None},
     )
 
 
@@ -132,7 +133,7 @@ def move_credential(
         form=credential.form,
         list=credential.list_number,
         index=credential.list_index,
-        reason_code=reason_code,
+        **({"reason_code": reason_code} if reason_code else {}),
     )
 
 

@@ -239,7 +239,7 @@ def known_intents(
     )
     return {
         issue.request_key: _known(issue, credential, digests[issue.request_key])
-        for issue, credential in session.execute(query).tuples()
+        for issue, credential in session.execute(query)
     }
 
 
@@ -258,7 +258,7 @@ def open_intents(
         .order_by(Issue.id)
         .limit(limit)
     )
-    return [_intent_of(*row) for row in session.execute(query).tuples()]
+    return [_intent_of(*row) for row in session.execute(query)]
 
 
 def bases(session: Session, economy: str, cards: Iterable[int]) -> dict[int, Basis]:
@@ -270,13 +270,13 @@ def bases(session: Session, economy: str, cards: Iterable[int]) -> dict[int, Bas
             select(Card, Person)
             .join(Person, Person.id == Card.person_id)
             .where(Card.id.in_(wanted), Card.economy == economy)
-        ).tuples()
+        )
     }
     for link, passport in session.execute(
         select(PassportLink, Passport)
         .join(Passport, Passport.id == PassportLink.passport_id)
         .where(PassportLink.card_id.in_(found), PassportLink.state.in_(OPEN_LINK))
-    ).tuples():
+    ):
         found[link.card_id].link = link.state
         found[link.card_id].passport = passport
     for card_id, destination in session.execute(
@@ -284,7 +284,7 @@ def bases(session: Session, economy: str, cards: Iterable[int]) -> dict[int, Bas
             Preclearance.card_id.in_(found),
             Preclearance.state == lifecycle.Preclearance.APPROVED,
         )
-    ).tuples():
+    ):
         found[card_id].approved.add(destination)
     for credential in session.scalars(
         select(Credential).where(
@@ -614,7 +614,7 @@ def _store_credentials(
             ),
             rows,
         )
-        made = {(number, index): key for key, number, index in stored.tuples()}
+        made = {(number, index): key for key, number, index in stored}
     return [
         each.credential.id if each.credential else made[each.place] for each in drafts
     ]
@@ -668,7 +668,7 @@ def _stored(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[str, in
     if not rows:
         return {}
     stored = session.execute(insert(Issue).returning(Issue.id, Issue.request_key), rows)
-    return {request_key: key for key, request_key in stored.tuples()}
+    return {request_key: key for key, request_key in stored}
 
 
 def _intent(

@@ -26,11 +26,16 @@ from issuer.store import Receipt, Role
 _MODULES: Final[tuple[str, ...]] = (
     "issuer.applications",
     "issuer.bulk",
+    "issuer.card_issuing",
+    "issuer.card_passports",
+    "issuer.card_states",
+    "issuer.cards",
     "issuer.case",
     "issuer.incoming",
     "issuer.preclearances",
     "issuer.queues",
     "issuer.receiving",
+    "issuer.reconciliation",
     "issuer.reports",
 )
 """Where operations are defined; `all_operations` imports them."""

@@ -26,7 +26,7 @@ def finish_renewals(session: Session, desk: Desk, cards: Sequence[Card]) -> None
         .join(Card, Card.id == Application.renews_card_id)
         .where(Application.id.in_(new))
     )
-    for application, old in renewed.tuples().all():
+    for application, old in renewed.all():
         if CARD.is_final(old.state):
             continue
         end_card(

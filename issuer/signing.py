@@ -16,7 +16,8 @@ released, so its bytes may be signed again.
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -33,6 +34,7 @@ from issuer.errors import (
     IllegalTransition,
     Invalid,
     SigningError,
+    StoreDown,
 )
 from issuer.intents import (
     Asked,
@@ -163,8 +165,8 @@ def issue(
         LintError: The verifier would not accept the card; nothing was signed.
         SigningError: The signer does not answer, or wrongly.  Nothing was released, and
             the same request completes it later.
-        StoreDown: The database does not answer, or a list is full.
-        OSError: The issue log cannot be written; the signer was not asked.
+        StoreDown: The database does not answer, a list is full, or the issue log cannot
+            be written: then the signer was not asked.
     """
     key = _request_key(desk)
     hand = _Hand.of(desk)
@@ -210,7 +212,7 @@ def issue_many(
         that is declined stops no other.
 
     Raises:
-        ClockError, Conflict, StoreDown, OSError: As for `issue`, where it is about all;
+        ClockError, Conflict, StoreDown: As for `issue`, where it is about all;
             what was recorded before stays.
     """
     results: list[Issued | Declined] = []
@@ -227,8 +229,7 @@ def recover(office: Office, now: datetime) -> Recovered:
     one that is released.
 
     Raises:
-        StoreDown: The database does not answer.
-        OSError: The issue log cannot be written.
+        StoreDown: The database does not answer, or the issue log cannot be written.
     """
     economies = office.store.read(
         lambda session: session.scalars(
@@ -276,7 +277,9 @@ class _Hand:
         # Asked for before the transaction: a key may be in a hardware module.
         signer, key = desk.office.signers.signer(desk.economy, "card", now=desk.now)
         log = IssueLog(path=desk.office.installation.issue_log)
-        return cls(desk=desk, signer=signer, key=key, log=log, last_line=log.last())
+        with _needing_the_log():
+            last = log.last()
+        return cls(desk=desk, signer=signer, key=key, log=log, last_line=last)
 
     def complete(
         self, intents: Sequence[Intent], sign: BatchSigner | None = None
@@ -284,7 +287,8 @@ class _Hand:
         """Sign what was intended, and record it."""
         if not intents:
             return []
-        self.log.append([each.logged(self.desk.economy) for each in intents])
+        with _needing_the_log():
+            self.log.append([each.logged(self.desk.economy) for each in intents])
         signed = self._sign([each.prepared for each in intents], sign)
         return self.desk.write(
             lambda session: _record(session, self.desk, intents, signed)
@@ -304,6 +308,14 @@ class _Hand:
             last_issued_at=None,
             laboratory=_laboratory,
         )
+
+
+@contextmanager
+def _needing_the_log() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreDown("the log of what is signed cannot be used") from error
 
 
 def _issue_batch(
@@ -372,7 +384,7 @@ def _rows(
         .join(Credential, Credential.id == Issue.credential_id)
         .where(Issue.id.in_([each.issue_id for each in intents]))
     )
-    return {issue.id: (issue, credential) for issue, credential in found.tuples()}
+    return {issue.id: (issue, credential) for issue, credential in found}
 
 
 class _Record:

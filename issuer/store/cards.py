@@ -104,12 +104,14 @@ class PassportLink(Base):
 
 
 class Suspension(Base):
-    """A card's suspension: who began it, and the other person who lifted it."""
+    """A suspension: who began it, and the other person who lifted it."""
 
     __tablename__ = "suspension"
 
     id: Mapped[int] = identity()
     card_id: Mapped[int] = refers_to("card.id", index=True)
+    credential_id: Mapped[int | None] = refers_to("credential.id")
+    """Of one credential; None for the whole card."""
     suspended_by: Mapped[int] = refers_to("account.id")
     suspended_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(String(500))

@@ -1,8 +1,8 @@
 """Cards to test with, written straight into the database: approved, and not yet issued.
 
-    cards = CardBuilder(back_office)
-    card = cards.make("KOR", approved=("AUS", "SGP"), pending=("JPN",))
-    cards.answer(card, "JPN", "approved")
+cards = CardBuilder(back_office)
+card = cards.make("KOR", approved=("AUS", "SGP"), pending=("JPN",))
+cards.answer(card, "JPN", "approved")
 """
 
 from collections.abc import Iterable
@@ -147,7 +147,7 @@ class CardBuilder:
                 changed_at=NOW - timedelta(days=30),
             )
         )
-        for code in approved:
+        for code in set(approved) - {economy}:
             _lane(session, card, code, APPROVED, decided)
         for code in pending:
             _lane(session, card, code, PENDING, decided)
@@ -201,7 +201,7 @@ class CardBuilder:
             login: key
             for key, login in session.execute(
                 select(Account.id, Account.login).where(Account.economy == economy)
-            ).tuples()
+            )
         }
         code = economy.lower()
         return accounts[f"eve-{code}"], accounts[f"bob-{code}"]

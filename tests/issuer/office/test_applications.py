@@ -488,7 +488,10 @@ def test_a_list_is_paged_and_found_in(flow: Flow) -> None:
     assert seen == cases
     assert page.applications[-1].age_days == 1
     row = flow.row(Application, cases[2])
-    person, passport = flow.row(Person, row.person_id), flow.row(Passport, row.passport_id)
+    person, passport = (
+        flow.row(Person, row.person_id),
+        flow.row(Passport, row.passport_id),
+    )
     for search in (row.number, passport.number, person.machine_family_name[:5].lower()):
         hits = flow.do("application.list", search=search).applications
         assert cases[2] in [each.id for each in hits]
