@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from issuer.audit_tags import ALLOWED
@@ -36,6 +37,7 @@ _HASHED: Final = (
     "economy", "seq", "at", "actor_id", "tag", "subject", "reason", "fields",
     "previous",
 )  # fmt: skip
+_INSERTS: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 Scalar = str | int | bool | None | list[str] | list[int]
 """What a field of a row may hold."""
@@ -69,9 +71,11 @@ def lock(session: Session, economy: str) -> AuditChain:
     """
     chain = session.get(AuditChain, economy, with_for_update=True)
     if chain is None:
-        chain = AuditChain(economy=economy, seq=0, hash=START)
-        session.add(chain)
-        session.flush()
+        # Two that write for the first time may both have come here: one waits.
+        first = {"economy": economy, "seq": 0, "hash": START}
+        add = _INSERTS[session.get_bind().dialect.name](AuditChain)
+        session.execute(add.values(first).on_conflict_do_nothing())
+        chain = session.get_one(AuditChain, economy, with_for_update=True)
     return chain
 
 

@@ -50,7 +50,12 @@ class CardBuilder:
     """Makes cards; ``eve`` entered and ``bob`` approved every application."""
 
     office: BackOffice
-    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+    first: int = 1
+    """Number of the first passport."""
+    _numbers: "count[int]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_numbers", count(self.first))
 
     @property
     def store(self) -> Store:
