@@ -37,7 +37,10 @@ _HASHED: Final = (
     "economy", "seq", "at", "actor_id", "tag", "subject", "reason", "fields",
     "previous",
 )  # fmt: skip
-_INSERTS: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+_INSERTS: Final[Mapping[str, Any]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
 
 Scalar = str | int | bool | None | list[str] | list[int]
 """What a field of a row may hold."""
