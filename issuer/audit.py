@@ -37,10 +37,6 @@ _HASHED: Final = (
     "economy", "seq", "at", "actor_id", "tag", "subject", "reason", "fields",
     "previous",
 )  # fmt: skip
-_INSERTS: Final[Mapping[str, Any]] = {
-    "postgresql": postgresql.insert,
-    "sqlite": sqlite.insert,
-}
 
 Scalar = str | int | bool | None | list[str] | list[int]
 """What a field of a row may hold."""
@@ -72,13 +68,18 @@ def lock(session: Session, economy: str) -> AuditChain:
     Whatever changes an economy's records begins with this: its transactions then
     happen one after the other, and none can deadlock with another.
     """
+    held: AuditChain | None = session.info.get((AuditChain, economy))
+    if held is not None and held in session:
+        return held  # a session is one transaction: it has the row until the end
     chain = session.get(AuditChain, economy, with_for_update=True)
     if chain is None:
-        # Two that write for the first time may both have come here: one waits.
-        first = {"economy": economy, "seq": 0, "hash": START}
-        add = _INSERTS[session.get_bind().dialect.name](AuditChain)
-        session.execute(add.values(first).on_conflict_do_nothing())
+        # Two may come first at once; the second waits here, and then has the row.
+        is_sqlite = session.get_bind().dialect.name == "sqlite"
+        adding = sqlite.insert if is_sqlite else postgresql.insert
+        first = adding(AuditChain).values(economy=economy, seq=0, hash=START)
+        session.execute(first.on_conflict_do_nothing())
         chain = session.get_one(AuditChain, economy, with_for_update=True)
+    session.info[AuditChain, economy] = chain
     return chain
 
 

@@ -3,12 +3,13 @@
 import os
 from typing import Final
 
-_VARIABLE: Final = "ABTC_PUBLISH_PASSPHRASE"
+_PUBLISH: Final = "ABTC_PUBLISH_PASSPHRASE"
+_KEY: Final = "ABTC_KEY_PASSPHRASE"
 
 
 def passphrase_variable(role: str) -> str:
     """Return the name of the variable that is asked first."""
-    return f"{_VARIABLE}_{role.upper()}"
+    return f"{_PUBLISH}_{role.upper()}"
 
 
 def publish_passphrase(role: str) -> bytes | None:
@@ -17,6 +18,31 @@ def publish_passphrase(role: str) -> bytes | None:
     ``ABTC_PUBLISH_PASSPHRASE_<ROLE>``, such as ``ABTC_PUBLISH_PASSPHRASE_TIMESTAMP``,
     is asked before ``ABTC_PUBLISH_PASSPHRASE``.  Empty counts as absent.
     """
-    names = (passphrase_variable(role), _VARIABLE)
+    return _first(passphrase_variable(role), _PUBLISH)
+
+
+def key_passphrase_variable(economy: str) -> str:
+    """Return the name of the variable that is asked first."""
+    return f"{_KEY}_{economy.upper()}"
+
+
+def key_passphrase(economy: str) -> bytes | None:
+    """Return the passphrase of an economy's card and status key files, if it is there.
+
+    ``ABTC_KEY_PASSPHRASE_<ECONOMY>``, such as ``ABTC_KEY_PASSPHRASE_AUS``, is asked
+    before ``ABTC_KEY_PASSPHRASE``.  Empty counts as absent.
+    """
+    return _first(key_passphrase_variable(economy), _KEY)
+
+
+def _first(*names: str) -> bytes | None:
     text = next((os.environ[name] for name in names if os.environ.get(name)), None)
     return text.encode() if text else None
+
+
+def sign_on_secret() -> str | None:
+    """Return what shows the ministry's sign-on that it is this back office.
+
+    ``ABTC_SIGN_ON_SECRET``; without one, PKCE alone protects the code.
+    """
+    return os.environ.get("ABTC_SIGN_ON_SECRET") or None

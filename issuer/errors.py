@@ -6,16 +6,22 @@
     ├── IntakeError       what came in has faults: each with its field, code and words
     ├── Invalid           fields of a request are wrong; all of them are named
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
+    ├── IntakeError       what came in has faults: each with its field, code and words
+    ├── BatchError        a batch for a bureau cannot be made, or cannot be believed
+    ├── DesignError       a card design cannot be read or believed, or there is none
     ├── KeyFileError      a file holds no private key that may be used
+    ├── KeyFileError      a file holds no secret that may be used
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
     ├── ProfileError      a card may not contain this
     ├── NotAllowed        the actor's roles do not include this
     ├── NotFound          there is no such record, or it is another economy's
+    ├── NotProven         nobody has shown who they are; nothing says what was wrong
     ├── PublishRefused    nothing was published, for the reason in its code
     ├── SchemeError       the scheme file cannot be read, parsed or believed
     ├── SettingsError     a file of settings cannot be read or used
     ├── SheetError        a sheet cannot be read at all, or is not the one checked
+    ├── SignOnDown        the ministry's own sign-on does not answer as it must
     ├── SigningError      nothing was released: the signature or the card is no good
     │   └── ClockError    nothing was signed: this is no moment to sign at
     ├── StatementError    a statement is not what a destination has to have signed
@@ -25,6 +31,10 @@
     │   └── StoreDown     it does not answer, is full, busy or read-only: try later
     ├── TransitionError   a status list entry may not change in this way
     └── WatchListError    a watch list cannot be used; nobody is clear
+    │   ├── ClockError    nothing was signed: this is no moment to sign at
+    │   └── SignerUnavailable  nothing was signed: the hardware module is away
+    │       └── PinRefused     its PIN is not tried any more
+    └── TransitionError   a status list entry may not change in this way
 
 A caller's own mistake, such as a moment without a UTC offset, is a ``ValueError``.
 No message carries a private key, a passphrase, a name or a number of a holder.
@@ -82,6 +92,10 @@ class NotFound(IssuerError):  # noqa: N818  # an answer, not a fault
     """There is no such record, or it is another economy's: both look alike."""
 
 
+class NotProven(IssuerError):  # noqa: N818  # an answer, not a fault
+    """Who asks has not shown who they are; the message tells nobody what was wrong."""
+
+
 class IllegalTransition(IssuerError):  # noqa: N818  # an answer, not a fault
     """A record may not change in this way; nothing has changed.
 
@@ -112,8 +126,44 @@ class IntakeError(IssuerError):
         self.problems = problems
 
 
+class BatchError(IssuerError):
+    """A batch for a personalisation bureau cannot be made, or cannot be believed.
+
+    The message reads ``place: reason``.
+
+    Attributes:
+        place: File in the batch, or card by its place in it, such as ``cards[12]``;
+            never a number or a name of a holder.
+        reason: What is wrong there, in one sentence without a full stop.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
+        self.reason = reason
+
+
+class DesignError(IssuerError):
+    """A card design cannot be used, or none is in force.
+
+    The message reads ``file: key: reason`` and reports the first fault only.
+
+    Attributes:
+        file: Name of the file; empty where none is at fault.
+        key: Key path inside the file, such as ``front.entries[2].box``; empty where
+            the fault is not in one key.
+        reason: What is wrong there, in one sentence without a full stop.
+    """
+
+    def __init__(self, *, file: str = "", key: str = "", reason: str) -> None:
+        super().__init__(": ".join(part for part in (file, key, reason) if part))
+        self.file = file
+        self.key = key
+        self.reason = reason
+
+
 class KeyFileError(IssuerError):
-    """A private key file cannot be used, or could not be written.
+    """A file with a private key or a PIN cannot be used, or could not be written.
 
     The message reads ``file: reason``.
 
@@ -218,6 +268,10 @@ class SettingsError(IssuerError):
         self.reason = reason
 
 
+class SignOnDown(IssuerError):  # noqa: N818  # a condition to act on: try later
+    """The ministry's own sign-on does not answer, or not as it must."""
+
+
 class SigningError(IssuerError):
     """Nothing was released: a signer answered wrongly, or is not the right one."""
 
@@ -254,6 +308,20 @@ class Forbidden(StoreError):  # noqa: N818  # an answer, not a fault
     def __init__(self, rule: str) -> None:
         super().__init__(f"the database forbids it: {rule}")
         self.rule = rule
+
+
+class SignerUnavailable(SigningError):  # noqa: N818  # a state: it may be back soon
+    """Nothing was signed: the hardware module does not answer, or not in time.
+
+    The same call may succeed later.  Nothing else signs in its place.
+    """
+
+
+class PinRefused(SignerUnavailable):
+    """Nothing was signed, and nobody may try again: the PIN was refused.
+
+    Each further attempt could lock the module; a person has to look.
+    """
 
 
 class TransitionError(IssuerError):

@@ -24,6 +24,7 @@ from issuer.office import Desk
 from issuer.store import Receipt, Role
 
 _MODULES: Final[tuple[str, ...]] = (
+    "issuer.accounts",
     "issuer.applications",
     "issuer.bulk",
     "issuer.card_issuing",
@@ -32,6 +33,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.cards",
     "issuer.case",
     "issuer.incoming",
+    "issuer.own_account",
     "issuer.preclearances",
     "issuer.queues",
     "issuer.receiving",

@@ -71,14 +71,15 @@ def locked(session: Session, *conditions: ColumnElement[bool]) -> list[Precleara
     )
 
 
-def next_seq(session: Session, lane: Preclearance) -> int:
-    """Return the number of the next step of a lane."""
-    last = session.scalar(
-        select(func.max(PreclearanceEvent.seq)).where(
-            PreclearanceEvent.preclearance_id == lane.id
-        )
+def next_seqs(session: Session, lanes: Iterable[Preclearance]) -> Mapping[int, int]:
+    """Return the number of the next step of each lane."""
+    keys = [lane.id for lane in lanes]
+    rows = session.execute(
+        select(PreclearanceEvent.preclearance_id, func.max(PreclearanceEvent.seq))
+        .where(PreclearanceEvent.preclearance_id.in_(keys))
+        .group_by(PreclearanceEvent.preclearance_id)
     )
-    return (last or 0) + 1
+    return {**dict.fromkeys(keys, 1), **{row[0]: row[1] + 1 for row in rows}}
 
 
 def move(
@@ -91,6 +92,7 @@ def move(
     note: str = "",
     statement: int | None = None,
     bulk: int | None = None,
+    seq: int | None = None,
 ) -> None:
     """Take one step: the state, its event and its row in the audit log.
 
@@ -103,6 +105,7 @@ def move(
         note: Internal to that side.
         statement: Where a destination signed it.
         bulk: The bulk change that it is part of.
+        seq: The number of the step, where the caller knows it.
 
     Raises:
         IllegalTransition: It may not happen now, or not by that side.
@@ -119,7 +122,9 @@ def move(
             lane.reminded_at = desk.now
         case _:
             pass
-    _add_event(session, desk, lane, event, before, note=note, statement=statement)
+    _add_event(
+        session, desk, lane, event, before, note=note, statement=statement, seq=seq
+    )
     fields = {"statement": statement, "bulk": bulk}
     desk.log(
         session,
@@ -232,11 +237,12 @@ def _add_event(
     *,
     note: str = "",
     statement: int | None = None,
+    seq: int | None = None,
 ) -> None:
     session.add(
         PreclearanceEvent(
             preclearance_id=lane.id,
-            seq=next_seq(session, lane),
+            seq=seq or next_seqs(session, [lane])[lane.id],
             event=event,
             before=before,
             after=lane.state,

@@ -11,18 +11,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import resources
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from issuer import applications
 from issuer.applications import Moved
 from issuer.errors import Conflict, IllegalTransition
 from issuer.incoming import Decided
 from issuer.office import Desk
 from issuer.operations import Answer, all_operations
+from issuer.scheme import Scheme
 from issuer.store import Base, Preclearance
 from tests.issuer.back_office import BackOffice
 from tests.simulator import NOW
@@ -42,8 +43,8 @@ PASSPORT = {
 }
 
 
-def perform(desk: Desk, name: str, **fields: Any) -> Any:
-    return all_operations()[name].perform(desk, fields)
+def perform(desk: Desk, operation: str, /, **fields: Any) -> Any:
+    return all_operations()[operation].perform(desk, fields)
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def refused(code: str) -> Iterator[None]:
     """Expect a refusal by its code."""
     with pytest.raises((Conflict, IllegalTransition)) as caught:
         yield
-    error = caught.value
+    error: Any = caught.value
     assert (error.code if isinstance(error, Conflict) else error.reason) == code
 
 
@@ -61,8 +62,10 @@ class Flow:
     now: datetime = NOW
     _count: int = field(default=0)
 
-    def do(self, name: str, *, economy: str = "AUS", who: str = "bob", **f: Any) -> Any:
-        return perform(self.desk(economy, who), name, **f)
+    def do(
+        self, operation: str, /, *, economy: str = "AUS", who: str = "bob", **f: Any
+    ) -> Any:
+        return perform(self.desk(economy, who), operation, **f)
 
     def desk(self, economy: str = "AUS", who: str = "bob", **more: Any) -> Desk:
         return self.office.desk(economy, who=who, now=self.now, **more)
@@ -100,23 +103,19 @@ class Flow:
 
     def active(self, *, economy: str = "AUS", **person: str) -> Moved:
         case = self.enter(economy=economy, **person)
-        for name in ("submit", "open", "pass_stage", "approve"):
-            moved = self.step(name, case, economy=economy)
-        return moved
+        for name in ("submit", "open", "pass_stage"):
+            self.step(name, case, economy=economy)
+        return self.step("approve", case, economy=economy)
 
     def circulated(self, *, economy: str = "AUS", **person: str) -> Moved:
         active = self.active(economy=economy, **person)
         return self.step("circulate", active.application, economy=economy)
 
     def lane(self, case: Moved, destination: str) -> Preclearance:
-        return self.read(
-            lambda session: session.scalars(
-                select(Preclearance).where(
-                    Preclearance.card_id == case.card,
-                    Preclearance.destination == destination,
-                )
-            ).one()
+        query = select(Preclearance).where(
+            Preclearance.card_id == case.card, Preclearance.destination == destination
         )
+        return self.office.store.read(lambda session: session.scalars(query).one())
 
     def decide(
         self, lane: int, event: str, *, economy: str = "JPN", **more: Any
@@ -126,6 +125,15 @@ class Flow:
         )
         assert isinstance(decided, Decided)
         return decided
+
+    def configure(self, economy: str, line: str) -> None:
+        """Say something more of an economy; ``%s`` is where mark and source go."""
+        packaged = resources.files("issuer").joinpath("scheme.toml").read_text("utf-8")
+        head = f"[economy.{economy}]\n"
+        fact = line.replace("%s", 'mark = "assumed", source = "a test"')
+        self.office.office.packaged_scheme = Scheme.from_toml(
+            packaged.replace(head, f"{head}{fact}\n")
+        )
 
     def read(self, work: Any) -> Any:
         return self.office.store.read(work)
@@ -146,6 +154,3 @@ def rows(session: Session, table: type[Base], **columns: Any) -> list[Any]:
 
 def as_fields(answer: Answer) -> Mapping[str, Any]:
     return answer.model_dump()
-
-
-STAGES = applications.STAGES

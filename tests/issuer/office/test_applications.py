@@ -4,7 +4,6 @@ import base64
 import io
 import threading
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -54,13 +53,12 @@ def tags(flow: Flow, subject: str) -> list[str]:
 
 
 def test_what_was_typed_is_kept_as_it_was_typed(flow: Flow) -> None:
-    fields = flow.fields(family_name="Nguyễn  Thị", given_name="Mỹ-Linh")
-    fields["person"]["family_name"] = "Nguyễn Thị"
+    fields = flow.fields(family_name="Phạm Vân", given_name="Mỹ-Linh")
     fields["names_confirmed"] = True
     entered = flow.do("application.enter", who="ann", **fields)
     person = flow.row(Person, entered.person)
-    assert person.family_name == "Nguyễn Thị"
-    assert person.machine_family_name == entered.machine_family_name == "NGUYEN THI"
+    assert person.family_name == "Phạm Vân"
+    assert person.machine_family_name == entered.machine_family_name == "PHAM VAN"
     assert tags(flow, f"application:{entered.application}") == ["application:entered"]
 
 
@@ -89,7 +87,7 @@ def test_every_wrong_field_is_named_at_once(flow: Flow) -> None:
 def test_c5_nothing_can_be_slipped_in(flow: Flow, field: str) -> None:
     fields = flow.fields()
     with pytest.raises(Invalid) as wrong:
-        flow.do("application.enter", **fields, **{field: "home_approved"})
+        perform(flow.desk(), "application.enter", **fields, **{field: "NZL"})
     assert [path for path, _, _ in wrong.value.problems] == [field]
     fields["person"]["machine_readable"] = "X"
     with pytest.raises(Invalid):
@@ -160,6 +158,7 @@ def test_a_renewal_names_its_own_persons_card(flow: Flow) -> None:
 
 
 def test_two_clerks_enter_one_person_once(flow: Flow) -> None:
+    flow.enter()
     fields, outcomes = flow.fields(), []
 
     def clerk(who: str) -> None:
@@ -175,7 +174,7 @@ def test_two_clerks_enter_one_person_once(flow: Flow) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["application.duplicate", "entered"]
-    assert len(flow.read(lambda session: rows(session, Person))) == 1
+    assert len(flow.read(lambda session: rows(session, Person))) == 2
 
 
 def test_the_same_request_enters_once(flow: Flow) -> None:
@@ -404,12 +403,9 @@ def test_a_withdrawal_lapses_what_was_asked(flow: Flow) -> None:
 
 
 def test_the_stages_are_those_of_the_configuration(flow: Flow) -> None:
-    office = flow.office.office
-    toml = office.packaged_scheme.model_dump_json()
-    assert toml  # the scheme is not changed by what follows
-    stages = [{"value": ["police", "ministry"], "mark": "assumed", "source": "a test"}]
-    office.packaged_scheme = with_facts(office.packaged_scheme, "AUS",
-                                        home_review_stages=stages)  # fmt: skip
+    flow.configure(
+        "AUS", 'home_review_stages = [{ value = ["police", "ministry"], %s }]'
+    )
     case = flow.enter()
     flow.step("submit", case)
     flow.step("open", case)
@@ -515,9 +511,3 @@ def test_the_log_holds_after_all_of_it(flow: Flow) -> None:
             isinstance(each, int)
             for each in flow.read(lambda s, e=economy: list(audit.verify(s, e)))
         )
-
-
-def with_facts(scheme: Any, economy: str, **facts: Any) -> Any:
-    from tests.issuer.office.schemes import changed  # noqa: PLC0415
-
-    return changed(scheme, economy, **facts)
