@@ -27,12 +27,17 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.accounts",
     "issuer.applications",
     "issuer.bulk",
+    "issuer.card_issuing",
+    "issuer.card_passports",
+    "issuer.card_states",
+    "issuer.cards",
     "issuer.case",
     "issuer.incoming",
     "issuer.own_account",
     "issuer.preclearances",
     "issuer.queues",
     "issuer.receiving",
+    "issuer.reconciliation",
     "issuer.reports",
 )
 """Where operations are defined; `all_operations` imports them."""
