@@ -1,14 +1,16 @@
 """What the issuer's programs take from their environment; nothing else reads it."""
 
 import os
+from pathlib import Path
 from typing import Final
 
-_VARIABLE: Final = "ABTC_PUBLISH_PASSPHRASE"
+_PUBLISH: Final = "ABTC_PUBLISH_PASSPHRASE"
+_KEY: Final = "ABTC_KEY_PASSPHRASE"
 
 
 def passphrase_variable(role: str) -> str:
     """Return the name of the variable that is asked first."""
-    return f"{_VARIABLE}_{role.upper()}"
+    return f"{_PUBLISH}_{role.upper()}"
 
 
 def publish_passphrase(role: str) -> bytes | None:
@@ -17,6 +19,35 @@ def publish_passphrase(role: str) -> bytes | None:
     ``ABTC_PUBLISH_PASSPHRASE_<ROLE>``, such as ``ABTC_PUBLISH_PASSPHRASE_TIMESTAMP``,
     is asked before ``ABTC_PUBLISH_PASSPHRASE``.  Empty counts as absent.
     """
-    names = (passphrase_variable(role), _VARIABLE)
+    return _first(passphrase_variable(role), _PUBLISH)
+
+
+def key_passphrase_variable(economy: str) -> str:
+    """Return the name of the variable that is asked first."""
+    return f"{_KEY}_{economy.upper()}"
+
+
+def key_passphrase(economy: str) -> bytes | None:
+    """Return the passphrase of an economy's card and status key files, if it is there.
+
+    ``ABTC_KEY_PASSPHRASE_<ECONOMY>``, such as ``ABTC_KEY_PASSPHRASE_AUS``, is asked
+    before ``ABTC_KEY_PASSPHRASE``.  Empty counts as absent.
+    """
+    return _first(key_passphrase_variable(economy), _KEY)
+
+
+def home() -> Path | None:
+    """Return the folder of the installation, ``ABTC_HOME``; None if it is not set."""
+    text = os.environ.get("ABTC_HOME")
+    return Path(text) if text else None
+
+
+def environment_with(**more: str) -> dict[str, str]:
+    """Return the environment for a program that is started, less our secrets."""
+    own = {k: v for k, v in os.environ.items() if not k.startswith("ABTC_")}
+    return {**own, **more}
+
+
+def _first(*names: str) -> bytes | None:
     text = next((os.environ[name] for name in names if os.environ.get(name)), None)
     return text.encode() if text else None

@@ -2,6 +2,7 @@
 
     IssuerError
     ├── AuditError        something would be logged that its tag does not allow
+    ├── BackupError       a backup cannot be made, is damaged, or has nowhere to go
     ├── Conflict          the state of things does not allow it; its code says why
     ├── Invalid           fields of a request are wrong; all of them are named
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
@@ -35,6 +36,10 @@ class IssuerError(Exception):
 
 class AuditError(IssuerError):
     """Something would be logged that its tag does not allow; a mistake of ours."""
+
+
+class BackupError(IssuerError):
+    """A backup cannot be made, is damaged, or cannot be put where it should go."""
 
 
 class Conflict(IssuerError):  # noqa: N818  # an answer, not a fault

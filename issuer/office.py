@@ -4,7 +4,7 @@ An `Office` is an installation that is open.  A `Desk` is one actor at it, for o
 request: it holds the moment and the reason, and keeps others' records out of reach.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import audit
-from issuer.errors import NotAllowed, NotFound
+from issuer.config import passphrase_variable, publish_passphrase
+from issuer.errors import NotAllowed, NotFound, SigningError
 from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.scheme import Scheme
@@ -34,6 +35,23 @@ class Actor:
     kind: AccountKind
 
 
+def publish_passphrase_of(stem: str) -> bytes:
+    """Return the passphrase of a key that publishes from the environment.
+
+    Args:
+        stem: ``<role>.<beginning of the key id>``, as its file is named.
+
+    Raises:
+        SigningError: It is not there; the message names the variable.
+    """
+    role = stem.partition(".")[0]
+    known = publish_passphrase(role)
+    if known is None:
+        variable = passphrase_variable(role)
+        raise SigningError(f"no passphrase of the key {stem}: set {variable}")
+    return known
+
+
 class SignerSource(Protocol):
     """Where the keys of the hosted economies are."""
 
@@ -47,6 +65,13 @@ class SignerSource(Protocol):
                 reached.
         """
 
+    def held(self, economy: str) -> Sequence[Signer]:
+        """Return every key of an economy, also those that are not published.
+
+        Raises:
+            SigningError: It has none, or they cannot be reached.
+        """
+
 
 @dataclass(slots=True, kw_only=True)
 class Office:
@@ -55,6 +80,8 @@ class Office:
     installation: Installation
     store: Store
     signers: SignerSource
+    publish_passphrase: Callable[[str], bytes] = publish_passphrase_of
+    """Opens the key of a role that publishes; asked with the name of its file."""
     packaged_scheme: Scheme = field(default_factory=Scheme.load)
     """In force until a version of it was approved here."""
     _parsed: dict[int, Scheme] = field(default_factory=dict, repr=False)

@@ -23,7 +23,11 @@ from issuer.errors import Conflict, Invalid
 from issuer.office import Desk
 from issuer.store import Receipt, Role
 
-_MODULES: Final[tuple[str, ...]] = ()
+_MODULES: Final[tuple[str, ...]] = (
+    "issuer.configuration",
+    "issuer.publication",
+    "issuer.reconciliation",
+)
 """Where operations are defined; `all_operations` imports them."""
 
 

@@ -14,6 +14,7 @@ from issuer.store.cards import (
     Plastic,
     PlasticState,
     StatusList,
+    StrayIndex,
     Suspension,
 )
 from issuer.store.cases import (
@@ -43,6 +44,7 @@ from issuer.store.office import (
     KeyState,
     PublicationRow,
     Receipt,
+    Restoration,
     SchemeText,
     SigningKey,
 )
@@ -90,6 +92,7 @@ __all__ = [
     "PreclearanceEvent",
     "PublicationRow",
     "Receipt",
+    "Restoration",
     "ReviewStep",
     "Role",
     "SchemeText",
@@ -98,6 +101,7 @@ __all__ = [
     "Statement",
     "StatusList",
     "Store",
+    "StrayIndex",
     "Suspension",
     "WatchHit",
 ]

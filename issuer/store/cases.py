@@ -243,7 +243,7 @@ class Preclearance(Base):
         Index("ix_preclearance_incoming", "destination", "state", "asked_at", "id"),
         Index("ix_preclearance_outgoing", "issuer", "state", "asked_at", "id"),
         Index("ix_preclearance_answered", "destination", "answered_at", "asked_at"),
-        # What an overlay is made of: see `issuer.overlays`.
+        # What an overlay is made of: see `issuer.entries`.
         Index("ix_preclearance_overlay", "destination", "issuer", "state", "card_id"),
     )
 
