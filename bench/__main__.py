@@ -1,15 +1,16 @@
-"""Run the benchmarks: ``python -m bench [--quick] [verify|size|scan|updates]``."""
+"""Run the benchmarks: ``python -m bench [--quick] [SECTION]``; see ``--help``."""
 
 import argparse
 import time
 
-from bench import scan, size, updates, verification
+from bench import issuing, scan, size, updates, verification
 
 _SECTIONS = {
     "verify": verification.run,
     "size": size.run,
     "scan": scan.run,
     "updates": updates.run,
+    "issuing": issuing.run,
 }
 
 

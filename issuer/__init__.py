@@ -2,7 +2,8 @@
 
 * `issuer.scheme` reads the scheme file: economies, dated facts and pair rules.
 * `issuer.profile` says what a card may contain, and until when it is good.
-* `issuer.issuance` prepares, lints and signs cards.
+* `issuer.issuance` prepares, lints and signs cards, one or many.
+* `issuer.signing_pool` spreads the signing of many over processes.
 * `issuer.lists` draws indexes and signs status lists and overlays.
 * `issuer.keys` makes and reads key files, and defines what a signer is.
 * `issuer.documents` builds the trust documents.

@@ -35,6 +35,7 @@ _LAST_MOMENT: Final = datetime(2100, 1, 1, tzinfo=UTC)
 _COORDINATE_BYTES: Final = 32
 _PROOF_HEADER = {"alg": "ES256", "typ": "kb+jwt"}
 _ES256 = ec.ECDSA(hashes.SHA256())
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def b64u(data: bytes) -> str:
@@ -47,8 +48,7 @@ def canonical(value: object) -> bytes:
 
     Source: specification, section 2.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode()
+    return _encode(value).encode()
 
 
 def moment_on_wire(at: datetime) -> int:

@@ -1,6 +1,7 @@
 """The scheme: its economies, and every dated fact and rule about them."""
 
 import tomllib
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -8,7 +9,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +20,7 @@ from pydantic import (
 )
 
 from issuer._scheme_checks import find_problems
-from issuer.dated import MAX_ROWS, Model, Rows, Valued, in_force, require_aware
+from issuer.dated import MAX_ROWS, Fact, Model, Rows, Valued, in_force, require_aware
 from issuer.economy import Economy, Facts, Form, Membership, Stay
 from issuer.errors import SchemeError
 from issuer.pairs import (
@@ -39,6 +40,9 @@ _FORMS: Mapping[str, frozenset[Form]] = MappingProxyType(
         "dual": frozenset({"app", "physical"}),
     }
 )
+
+_MAX_KNOWN: Final = 4096
+"""Issuers and nationalities of which `Scheme.destinations` keeps the answer."""
 
 _REASONS = MappingProxyType(
     {
@@ -245,6 +249,34 @@ class Scheme(Model):
         Raises:
             ValueError: ``at`` is naive or ``issuer`` is no economy of the scheme.
         """
+        at = require_aware(at)
+        case = (self.economy(issuer).code, nationality, bisect_right(self._turns, at))
+        known = self._known_destinations.get(case)
+        if known is None:
+            known = self._find_destinations(issuer, nationality, at)
+            if len(self._known_destinations) >= _MAX_KNOWN:
+                self._known_destinations.clear()
+            self._known_destinations[case] = known
+        return known
+
+    @cached_property
+    def _turns(self) -> list[datetime]:
+        """The moments, ascending, at which the answer of `destinations` may change."""
+        facts: list[Fact] = [placed.rule for placed in self._rules]
+        facts += self.own_economy
+        for economy in self.economies.values():
+            facts += economy.membership
+        sides = {side for fact in facts for side in (fact.starts_at, fact.ends_at)}
+        return sorted(side for side in sides if side)
+
+    @cached_property
+    def _known_destinations(self) -> dict[tuple[str, str, int], tuple[str, ...]]:
+        """Answers by issuer, nationality and the number of turns before the moment."""
+        return {}
+
+    def _find_destinations(
+        self, issuer: str, nationality: str, at: datetime
+    ) -> tuple[str, ...]:
         if self.membership(issuer, at) != "full":
             return ()
         return tuple(

@@ -267,6 +267,7 @@ def test_issuer_is_never_its_own_destination() -> None:
     """Without a rule on one's own economy, an issuer still asks others only."""
     scheme = Scheme.from_toml(scheme_text())
     assert scheme.destinations("AUS", "AUS", NOW) == ("CHN", "NZL")
+    assert scheme.destinations("NZL", "AUS", NOW) == ("AUS", "CHN")
 
 
 def test_pair_rule_holds_for_its_time_only() -> None:
@@ -286,6 +287,38 @@ def test_pair_rule_holds_for_its_time_only() -> None:
             issuer="AUS", nationality="AUS", destination="CHN", at=at
         )
         assert effect == expected
+        assert ("CHN" in scheme.destinations("AUS", "AUS", at)) == (
+            expected == "normal"
+        )
+
+
+def test_destinations_change_with_every_dated_fact() -> None:
+    """Answers are kept, but not beyond the moment at which one may change."""
+    years = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    turns = [at.replace(month=month) for at in years for month in (1, 7)]
+    closed = rule("excluded", 'issuer = "NZL"', _period(turns[0], turns[2]))
+    own = f'{{ value = "not_required", {_period(turns[1], turns[3])}{FACT} }}'
+    scheme = Scheme.from_toml(
+        scheme_text(f"exclusions = [{closed}]", head=f"own_economy = [{own}]")
+    )
+    answers = (("AUS", "CHN"), ("CHN",), (), ("AUS",), ("AUS", "CHN"))
+    for _ in range(2):  # the second time from what was kept
+        for turn, before, after in zip(turns, answers, answers[1:], strict=False):
+            assert scheme.destinations("NZL", "CHN", turn) == after
+            assert scheme.destinations("NZL", "CHN", turn - SECOND) == before
+
+
+def _period(start: datetime, end: datetime) -> str:
+    return f"from = {start.isoformat()}, until = {end.isoformat()}, "
+
+
+def test_kept_destinations_are_bounded() -> None:
+    """Nationality is text that others choose."""
+    scheme = Scheme.from_toml(scheme_text())
+    letters = [chr(ord("A") + number) for number in range(26)]
+    for nationality in map("".join, product(letters[:7], letters, letters)):
+        assert scheme.destinations("AUS", nationality, NOW) == ("CHN", "NZL")
+    assert len(scheme._known_destinations) <= 4096
 
 
 def test_destination_adds_rules_of_its_own() -> None:
