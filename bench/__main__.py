@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from bench import issuing, scan, size, updates, verification
+from bench import issuing, scan, signing, size, updates, verification
 
 _SECTIONS = {
     "verify": verification.run,
@@ -11,6 +11,7 @@ _SECTIONS = {
     "scan": scan.run,
     "updates": updates.run,
     "issuing": issuing.run,
+    "signing": signing.run,
 }
 
 

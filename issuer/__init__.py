@@ -6,6 +6,8 @@
 * `issuer.signing_pool` spreads the signing of many over processes.
 * `issuer.lists` draws indexes and signs status lists and overlays.
 * `issuer.keys` makes and reads key files, and defines what a signer is.
+* `issuer.hsm` has keys in a hardware module sign.
+* `issuer.sources` says which of the two signs for an economy.
 * `issuer.documents` builds the trust documents.
 * `issuer.errors` shows everything that is raised.
 """

@@ -5,7 +5,6 @@ usage, 130 if interrupted.
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from issuer.commands import keys
+from issuer.commands.asking import ask_passphrase
 from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
 from issuer.publish import (
@@ -89,6 +90,9 @@ def _complain(message: str, code: str | None = None, *, as_json: bool) -> None:
 @click.group(name="abtc-issuer")
 def _cli() -> None:
     """Work at an economy's or the scheme's back office."""
+
+
+_cli.add_command(keys.group)
 
 
 @_cli.group("publish")
@@ -511,35 +515,17 @@ def _passphrase(stem: str) -> bytes:
 
 
 def _new_passphrase(stem: str) -> bytes:
-    """Ask twice: a slip would lose the key on the day on which it is made."""
     return _ask_passphrase(stem, is_new=True)
 
 
 def _ask_passphrase(stem: str, *, is_new: bool) -> bytes:
     role = stem.partition(".")[0]
-    known = publish_passphrase(role)
-    if known:
-        return known
-    if not _has_terminal():
-        raise click.ClickException(
-            f"no passphrase of {stem}: there is no terminal to ask at, and "
-            f"{passphrase_variable(role)} is not set"
-        )
-    text: str = click.prompt(
-        f"Passphrase of {stem}",
-        hide_input=True,
-        err=True,
-        confirmation_prompt=is_new,
+    return ask_passphrase(
+        stem,
+        known=publish_passphrase(role),
+        variable=passphrase_variable(role),
+        is_new=is_new,
     )
-    return text.encode()
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError:
-        return sys.stdin is not None and sys.stdin.isatty()
-    return True
 
 
 def _read_role_key(path: Path | None) -> RoleKey | None:

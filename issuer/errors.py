@@ -6,7 +6,7 @@
     ├── Conflict          the state of things does not allow it; its code says why
     ├── Invalid           fields of a request are wrong; all of them are named
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
-    ├── KeyFileError      a file holds no private key that may be used
+    ├── KeyFileError      a file holds no secret that may be used
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
     ├── ProfileError      a card may not contain this
@@ -16,7 +16,9 @@
     ├── SchemeError       the scheme file cannot be read, parsed or believed
     ├── SettingsError     a file of settings cannot be read or used
     ├── SigningError      nothing was released: the signature or the card is no good
-    │   └── ClockError    nothing was signed: this is no moment to sign at
+    │   ├── ClockError    nothing was signed: this is no moment to sign at
+    │   └── SignerUnavailable  nothing was signed: the hardware module is away
+    │       └── PinRefused     its PIN is not tried any more
     ├── StoreError        the database cannot be used as it is
     │   ├── Forbidden     it refuses a change, by the name of the rule that forbids it
     │   ├── SchemaError   it has another shape than this version of the program needs
@@ -96,7 +98,7 @@ class IllegalTransition(IssuerError):  # noqa: N818  # an answer, not a fault
 
 
 class KeyFileError(IssuerError):
-    """A private key file cannot be used, or could not be written.
+    """A file with a private key or a PIN cannot be used, or could not be written.
 
     The message reads ``file: reason``.
 
@@ -207,6 +209,20 @@ class SigningError(IssuerError):
 
 class ClockError(SigningError):
     """Nothing was signed: the clock went back, or the key does not sign now."""
+
+
+class SignerUnavailable(SigningError):  # noqa: N818  # a state: it may be back soon
+    """Nothing was signed: the hardware module does not answer, or not in time.
+
+    The same call may succeed later.  Nothing else signs in its place.
+    """
+
+
+class PinRefused(SignerUnavailable):
+    """Nothing was signed, and nobody may try again: the PIN was refused.
+
+    Each further attempt could lock the module; a person has to look.
+    """
 
 
 class StoreError(IssuerError):

@@ -159,6 +159,17 @@ def public_key_from_jwk(jwk: Mapping[str, object]) -> PublicKey:
     return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
 
 
+def public_key_from_point(point: bytes) -> PublicKey:
+    """Read a point of P-256, 65 bytes (4, x and y) or 33 (2 or 3, and x).
+
+    Raises:
+        ValueError: It is another length, or not on the curve.
+
+    Source: SEC 1, section 2.3.4.
+    """
+    return PublicKey.from_encoded_point(ec.SECP256R1(), point)
+
+
 def _coordinate(text: object) -> int:
     if not isinstance(text, str) or not text.isascii():
         raise ValueError("a coordinate is not text")

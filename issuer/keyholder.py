@@ -7,19 +7,19 @@ the one that signs.  If it is not there, or its module does not answer, nothing 
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import Final, Protocol, cast
 
 from sqlalchemy import select
 
 from issuer.config import key_passphrase, key_passphrase_variable
 from issuer.dated import require_aware
-from issuer.errors import KeyFileError, SigningError
-from issuer.installation import Installation
+from issuer.errors import SettingsError, SigningError
+from issuer.installation import FILE, Installation
 from issuer.jws import public_key_from_jwk
-from issuer.keys import FileSigner, KeyRecord, KeyUse, Signer
+from issuer.keys import KeyRecord, KeyUse, Signer
+from issuer.sources import KeySource, KeySources
 from issuer.store import KeyState, SigningKey, Store
 
 HEAD_START: Final = timedelta(hours=24)
@@ -54,48 +54,31 @@ def passphrase_of(economy: str) -> bytes:
     return known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyFolders:
-    """Keys in encrypted files, as the installation's settings name them.
+def open_keys(
+    installation: Installation, store: Store, *, passphrase: Passphrase = passphrase_of
+) -> "KeyHolder":
+    """Return the keys of an installation; none is opened before it is asked for.
 
-    Of a folder, an economy's keys are those whose key id begins with its code and a
-    hyphen.  They are read once, and stay in memory.
+    Args:
+        installation: Its settings name a place for each economy.
+        store: Its database.
+        passphrase: How to open key files; by default from the environment.
+
+    Raises:
+        SettingsError: A place is neither ``file:...`` nor ``pkcs11:...``.
     """
-
-    installation: Installation
-    passphrase: Passphrase = passphrase_of
-    _open: dict[str, tuple[Signer, ...]] = field(default_factory=dict, repr=False)
-    _lock: Lock = field(default_factory=Lock, repr=False)
-
-    def signers(self, economy: str) -> Sequence[Signer]:
-        """Return every key of an economy, opened once and then kept.
-
-        Raises:
-            SigningError: Nothing is configured, or there is no key.
-            KeyFileError: A file cannot be used, or others can read it.
-        """
-        with self._lock:
-            if economy not in self._open:
-                self._open[economy] = self._read(economy)
-            return self._open[economy]
-
-    def _read(self, economy: str) -> tuple[Signer, ...]:
-        configured = self.installation.keys.get(economy, "")
-        kind, _, place = configured.partition(":")
-        if kind != "file" or not place:
-            raise SigningError(f"no folder of keys is configured for {economy}")
-        folder = self.installation.path(place)
+    configured = {}
+    for economy, text in installation.keys.items():
         try:
-            names = sorted(each.name for each in folder.iterdir())
-        except OSError as error:
-            reason = (error.strerror or "it cannot be read").lower()
-            raise KeyFileError(file=str(folder), reason=reason) from error
-        found = [name for name in names if name.startswith(f"{economy}-")]
-        paths = [folder / name for name in found if name.endswith(".pem")]
-        if not paths:
-            raise SigningError(f"{folder} has no key of {economy}")
-        passphrase = self.passphrase(economy)
-        return tuple(FileSigner.load(path, passphrase=passphrase) for path in paths)
+            configured[economy] = KeySource.parse(text, folder=installation.folder)
+        except ValueError as error:
+            raise SettingsError(
+                file=str(installation.folder / FILE),
+                key=f"keys.{economy}",
+                reason=str(error),
+            ) from error
+    places = KeySources(configured, passphrase=passphrase)
+    return KeyHolder(store=store, places=places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

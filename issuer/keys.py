@@ -4,10 +4,13 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal, Protocol, Self, cast, get_args
+from typing import Final, Literal, Protocol, Self, cast, get_args, runtime_checkable
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
@@ -33,9 +36,11 @@ KeyUse = Literal["card", "status"]
 """What a key signs: cards, or status and overlay lists.  Never both."""
 
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_FILE_NAME = re.compile(r"(?P<key_id>[A-Za-z0-9._-]{1,64})\.(?P<use>card|status)\.pem")
+_NAME = re.compile(r"(?P<key_id>[A-Za-z0-9._-]{1,64})\.(?P<use>card|status)")
 _MAX_FILE: Final = 16 * 1024
 """Bytes; an encrypted P-256 key takes about 320."""
+_BATCH: Final = 32
+"""Signatures that are asked for at once; enough that the way costs little."""
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -65,6 +70,21 @@ class Signer(Protocol):
         """
 
 
+@runtime_checkable
+class BatchSigner(Signer, Protocol):
+    """A signer to which the way is long, so that many signatures share it.
+
+    Ask it through `sign_and_check_all` only.
+    """
+
+    def sign_many(self, data: Sequence[bytes]) -> list[bytes]:
+        """Sign each of ``data`` as `sign` does; as many signatures, in their order.
+
+        Raises:
+            SigningError: The key cannot be reached; no signature is released.
+        """
+
+
 def sign_and_check(signer: Signer, data: bytes) -> bytes:
     """Sign, and return the signature only if it is good.
 
@@ -83,7 +103,43 @@ def sign_and_check(signer: Signer, data: bytes) -> bytes:
 
     Source: specification, section 2.
     """
-    signature: object = signer.sign(data)
+    return _checked(signer, data, signer.sign(data))
+
+
+def sign_and_check_all(signer: Signer, data: Sequence[bytes]) -> list[bytes]:
+    """Sign many, and return the signatures only if all are good.
+
+    A hardware module signs the next ones while these are checked.
+
+    Args:
+        signer: Any signer; one that signs batches is asked for batches.
+        data: What to sign, each by itself.
+
+    Returns:
+        64 bytes for each, in their order, as from `sign_and_check`.
+
+    Raises:
+        SigningError: One of the answers was something else, or the signer failed.
+
+    Not checked: as for `sign_and_check`.
+    """
+    if not isinstance(signer, BatchSigner):
+        return [sign_and_check(signer, each) for each in data]
+    parts = [data[at : at + _BATCH] for at in range(0, len(data), _BATCH)]
+    signatures: list[bytes] = []
+    ahead = ThreadPoolExecutor(1)
+    try:
+        coming = ahead.map(signer.sign_many, parts)
+        for part, answers in zip(parts, coming, strict=True):
+            if len(answers) != len(part):
+                raise SigningError(f"key {signer.key_id} left signatures out")
+            signatures += map(partial(_checked, signer), part, answers)
+    finally:
+        ahead.shutdown(cancel_futures=True)
+    return signatures
+
+
+def _checked(signer: Signer, data: bytes, signature: object) -> bytes:
     if not isinstance(signature, bytes) or not is_signed_by(
         signer.public_key, data, signature
     ):
@@ -121,7 +177,7 @@ class FileSigner:
         Not checked: that this key id was published with this key; `issuance.sign`
         compares with the published record.
         """
-        key_id, use = _parse_name(path)
+        key_id, use = parse_key_file_name(path)
         key = read_private_key(path, passphrase=passphrase)
         return cls(
             key_id=key_id, use=use, public_key=key.public_key(), _private_key=key
@@ -175,7 +231,34 @@ def read_private_key(path: Path, *, passphrase: bytes) -> PrivateKey:
     Not checked: whose key it is.
     """
     _check_passphrase(passphrase)
-    return _parse_key(path, _read_private(path), passphrase)
+    return _parse_key(path, read_owner_only(path), passphrase)
+
+
+def read_owner_only(path: Path) -> bytes:
+    """Read a file that only this user may read.
+
+    Args:
+        path: A regular file of this user, no symbolic link, that nobody else may read
+            or write.
+
+    Returns:
+        Its first 16 KiB, and one byte more if there is more.
+
+    Raises:
+        KeyFileError: The file is missing, of another kind, open to others or another
+            user's.
+
+    Not checked: the folders that it lies in.
+    """
+    # Opened first and asked about afterwards, so that nobody can swap the file in
+    # between; without blocking, so that a pipe in its place cannot hang the start.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            _check_is_private(path, os.fstat(file.fileno()))
+            return file.read(_MAX_FILE + 1)
+    except (OSError, ValueError) as error:
+        raise KeyFileError(file=str(path), reason=_os_reason(error)) from error
 
 
 def write_private_key(path: Path, key: PrivateKey, *, passphrase: bytes) -> None:
@@ -312,32 +395,39 @@ def check_use(use: str) -> None:
         raise ValueError("a key's use is card or status")
 
 
+def parse_key_name(name: str) -> tuple[str, KeyUse]:
+    """Read key id and use from ``<key id>.<use>``.
+
+    Raises:
+        ValueError: It is another name.
+    """
+    parts = _NAME.fullmatch(name)
+    if not parts:
+        raise ValueError("a key is named <key id>.<card or status>")
+    return parts["key_id"], cast("KeyUse", parts["use"])
+
+
+def parse_key_file_name(path: Path) -> tuple[str, KeyUse]:
+    """Read key id and use from the name of a key file, ``<key id>.<use>.pem``.
+
+    Raises:
+        KeyFileError: It has another name.
+    """
+    try:
+        if path.suffix == ".pem":
+            return parse_key_name(path.stem)
+    except ValueError:
+        pass
+    raise KeyFileError(
+        file=str(path), reason="its name is not <key id>.<card or status>.pem"
+    )
+
+
 def _check_passphrase(passphrase: object) -> None:
     if not isinstance(passphrase, bytes):
         raise ValueError("the passphrase is not bytes")
     if not passphrase:
         raise ValueError("the passphrase is empty")
-
-
-def _parse_name(path: Path) -> tuple[str, KeyUse]:
-    parts = _FILE_NAME.fullmatch(path.name)
-    if not parts:
-        raise KeyFileError(
-            file=str(path), reason="its name is not <key id>.<card or status>.pem"
-        )
-    return parts["key_id"], cast("KeyUse", parts["use"])
-
-
-def _read_private(path: Path) -> bytes:
-    # Opened first and asked about afterwards, so that nobody can swap the file in
-    # between; without blocking, so that a pipe in its place cannot hang the start.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            _check_is_private(path, os.fstat(file.fileno()))
-            return file.read(_MAX_FILE + 1)
-    except (OSError, ValueError) as error:
-        raise KeyFileError(file=str(path), reason=_os_reason(error)) from error
 
 
 def _check_is_private(path: Path, status: os.stat_result) -> None:

@@ -51,6 +51,7 @@ COMPONENTS: Final = {
     "SoftHSM": Component(
         package="softhsm2", find=newest("usr/lib/**/softhsm/libsofthsm2.so")
     ),
+    "C compiler": Component(package="gcc", find=program("cc")),
     "Chromium": Component(package="chromium", find=program("chromium")),
 }
 

@@ -57,7 +57,9 @@ class FileKeys:
         return self._made[economy, use]
 
     def held(self, economy: str) -> list[Signer]:
-        return [signer for (code, _), (signer, _) in self._made.items() if code == economy]
+        return [
+            signer for (code, _), (signer, _) in self._made.items() if code == economy
+        ]
 
     def _make(self, economy: str, use: KeyUse) -> tuple[Signer, KeyRecord]:
         folder = self.folder / economy

@@ -1,4 +1,4 @@
-"""Desks that have published before, and a back office on each kind of database."""
+"""What takes long to make, made once; and a back office on each kind of database."""
 
 import shutil
 from collections.abc import Callable
@@ -9,9 +9,10 @@ import pytest
 from issuer.store import Store
 from tests.issuer.back_office import BackOffice, open_office
 from tests.issuer.repository_reader import Desk
+from tests.issuer.soft_hsm import SoftHsm, build_module
 
 OpenDesk = Callable[..., Desk]
-"""Called with a folder and economies: a desk there, opened for them at NOW."""
+"""Called with a folder and economies: a desk that has published, at NOW."""
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,16 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory) -> OpenDesk:
 def back_office(store: Store, tmp_path: Path) -> BackOffice:
     """An office with people and keys, and no applications yet; on each database."""
     return open_office(store, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def faulty_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_module(tmp_path_factory.mktemp("module"))
+
+
+@pytest.fixture
+def hsm(
+    tmp_path: Path, faulty_module: Path, monkeypatch: pytest.MonkeyPatch
+) -> SoftHsm:
+    """A token; the test needs SoftHSM and a C compiler."""
+    return SoftHsm(tmp_path, faulty_module, monkeypatch)

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from issuer import cli
+from issuer.commands import asking
 from tests.issuer.repository_reader import Desk, list_of, scheme
 from tests.simulator import NOW
 
@@ -129,7 +130,7 @@ def test_r7_without_a_passphrase_it_asks(
         return "secret"
 
     monkeypatch.setattr(click, "prompt", answer)
-    monkeypatch.setattr(cli, "_has_terminal", lambda: True)
+    monkeypatch.setattr(asking, "has_terminal", lambda: True)
     shell.run("init", "--scheme", f"{folder}/scheme.json")
     assert sorted(asked) == sorted(
         (f"Passphrase of {role}", True)
