@@ -127,6 +127,7 @@ def make_backup(
     *,
     now: datetime,
     progress: Progress | None = None,
+    is_noted: bool = True,
 ) -> Backup:
     """Write a backup of one state of the database, while others go on working.
 
@@ -135,6 +136,7 @@ def make_backup(
         target: The new file; only its owner may read it.
         now: This moment.
         progress: Told on the way.
+        is_noted: Say so in the audit log, as for every copy that leaves this place.
 
     Raises:
         BackupError: The file exists, ``pg_dump`` is missing or fails.
@@ -153,7 +155,8 @@ def make_backup(
             made = _pack(installation, manifest, copy, folder / "archive")
             os.replace(folder / "archive", target)
         sync_folder(target.parent)
-        store.write(lambda session: _note(session, made, now), now=now)
+        if is_noted:
+            store.write(lambda session: _note(session, made, now), now=now)
     finally:
         store.close()
     return Backup(path=target, size=made.size, sha256=made.sha256, manifest=manifest)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from issuer.commands import keys
+from issuer.commands import auditing, backing_up, installing, keys
 from issuer.commands.asking import ask_passphrase
 from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
@@ -92,7 +92,15 @@ def _cli() -> None:
     """Work at an economy's or the scheme's back office."""
 
 
-_cli.add_command(keys.group)
+for _each in (
+    keys.group,
+    installing.init,
+    installing.database,
+    auditing.group,
+    backing_up.group,
+    backing_up.restore,
+):
+    _cli.add_command(_each)
 
 
 @_cli.group("publish")

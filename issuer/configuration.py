@@ -13,12 +13,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from issuer.dated import Fact
-from issuer.documents import key_row
 from issuer.economy import Economy
 from issuer.errors import Conflict, Invalid, NotFound, SchemeError
 from issuer.keyholder import record_of
@@ -28,7 +27,7 @@ from issuer.operations import Answer, Request, once, operation
 from issuer.publication import KeyAge, key_age
 from issuer.publish.moments import whole_second
 from issuer.scheme import Scheme
-from issuer.setting_up import add_economy
+from issuer.setting_up import add_economy, add_signing_key
 from issuer.store import (
     Card,
     HostedEconomy,
@@ -240,6 +239,8 @@ def _fact(key: str, row: Fact) -> FactView:
 
 class ProposeScheme(Request):
     """A new version of the whole file."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
 
     text: str = Field(
         max_length=MAX_SCHEME, description="The file, TOML; see scheme.toml's head."
@@ -679,10 +680,14 @@ def add_key(desk: Desk, given: AddKey) -> KeyAge:
         raise Invalid([("signs_until", "period", str(error))]) from error
 
     def work(session: Session) -> KeyAge:
-        row = _key_row(desk, record)
-        session.add(row)
-        session.flush()
-        _log_key(session, desk, "signing_key:added", row)
+        row = add_signing_key(
+            session,
+            desk.economy,
+            record,
+            by=desk.actor.account_id,
+            now=desk.now,
+            reason=desk.reason,
+        )
         return key_age(row, desk.now)
 
     return once(desk, given, KeyAge, work)
@@ -776,21 +781,6 @@ def _held(desk: Desk, key_id: str) -> Signer:
         if signer.key_id == key_id:
             return signer
     raise NotFound(f"the keys of {desk.economy} do not include {key_id}")
-
-
-def _key_row(desk: Desk, record: KeyRecord) -> SigningKey:
-    return SigningKey(
-        economy=desk.economy,
-        key_id=record.key_id,
-        use=record.use,
-        public_key=json.dumps(key_row(record)["jwk"], sort_keys=True),
-        proof=record.proof,
-        signs_from=record.signs_from,
-        signs_until=record.signs_until,
-        state=KeyState.MADE,
-        added_by=desk.actor.account_id,
-        added_at=desk.now,
-    )
 
 
 def _log_key(session: Session, desk: Desk, tag: str, row: SigningKey) -> None:

@@ -1,5 +1,6 @@
 """Making an installation, and adding an economy to one."""
 
+import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,15 +11,19 @@ from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
 
 from issuer import audit
+from issuer.documents import key_row
 from issuer.errors import SettingsError
 from issuer.installation import FILE, Installation
+from issuer.keys import KeyRecord
 from issuer.publish.files import replace_file
 from issuer.store import (
     Account,
     AccountKind,
     AccountRole,
     HostedEconomy,
+    KeyState,
     Role,
+    SigningKey,
     Store,
 )
 
@@ -88,6 +93,53 @@ def add_economy(
         kind=AccountKind.PERSON,
     )
     return password
+
+
+def add_signing_key(
+    session: Session,
+    economy: str,
+    record: KeyRecord,
+    *,
+    by: int,
+    now: datetime,
+    reason: str = "made with the installation",
+) -> SigningKey:
+    """Keep what is to be published of a key, and log it.
+
+    Args:
+        session: The session at work.
+        economy: Whose key.
+        record: With its proof.
+        by: The account that adds it.
+        now: This moment.
+        reason: For the audit log.
+    """
+    row = SigningKey(
+        economy=economy,
+        key_id=record.key_id,
+        use=record.use,
+        public_key=json.dumps(key_row(record)["jwk"], sort_keys=True),
+        proof=record.proof,
+        signs_from=record.signs_from,
+        signs_until=record.signs_until,
+        state=KeyState.MADE,
+        added_by=by,
+        added_at=now,
+    )
+    session.add(row)
+    session.flush()
+    audit.record(
+        session,
+        economy=economy,
+        actor_id=by,
+        at=now,
+        tag="signing_key:added",
+        subject=f"signing_key:{row.id}",
+        reason=reason,
+        key_id=row.key_id,
+        use=row.use,
+    )
+    return row
 
 
 def make_installation(
