@@ -350,6 +350,7 @@ class _Copy:
         place = desk.read(lambda session: self._free(session, old.list_number))
         number = f"D{secrets.token_hex(4).upper()}"
         prepared = self._prepared(issue, place, number, desk.now)
+        requested_by = next(each for each in self.people if each != issue.approved_by)
         self._log(place, prepared, number, old.form, desk.now)
         signer, key = self.office.signers.signer(self.economy, "card", now=desk.now)
         signed = sign(prepared, signer, key=key, now=desk.now, last_issued_at=None)
@@ -382,7 +383,7 @@ class _Copy:
                         "claims_sha256": sha256(prepared.payload).hexdigest(),
                         "key_id": prepared.key_id,
                         "text": signed.text,
-                        "requested_by": desk.actor.account_id,
+                        "requested_by": requested_by,
                         "intended_at": desk.now,
                         "recorded_at": desk.now,
                     }
