@@ -26,6 +26,7 @@ from issuer.lists import (
     overlay_token,
     status_token,
 )
+from issuer.plastic import Sex
 from issuer.profile import CardData, card_expiry
 from issuer.publish import Journal, Keyring, Publication, Publisher, write_bundle
 from issuer.scheme import Scheme
@@ -45,7 +46,7 @@ class Holder:
     family_name: str
     given_name: str
     birthdate: date
-    sex: str
+    sex: Sex
     nationality: str
     passport_country: str
     passport_number: str

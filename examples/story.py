@@ -12,6 +12,7 @@ from typing import Final
 from PIL import Image
 
 import verifier
+from examples.plastic import Sides, print_card
 from examples.stage import Device, Holder, Table
 from issuer.issuance import Credential
 from issuer.jws import (
@@ -24,9 +25,10 @@ from issuer.jws import (
     sign_es256,
 )
 from issuer.lists import Overlay, Status
+from issuer.plastic import qr_image
 from issuer.publish import Publication
 from wallet_api.holder import Phone
-from wallet_api.pictures import CardFace, card_back, card_front, phone_screen, qr_image
+from wallet_api.pictures import CardFace, phone_screen
 
 _ZONE: Final = timezone(timedelta(hours=8))
 """Of Singapore; every moment of the story is in it."""
@@ -203,7 +205,7 @@ class Story:
             (YACHEN, self.lin),
         )
         for holder, credential in cards:
-            yield holder.family_name.lower(), card_front(self._face(holder, credential))
+            yield holder.family_name.lower(), self._sides(holder, credential).front
 
     def publish(self) -> Iterator[Step]:
         """Publish for the first time, and copy what the devices need onto sticks."""
@@ -431,18 +433,17 @@ class Story:
         return phone_screen(self._face(holder, credential), code, seconds_left=8)
 
     def _plastic(self, holder: Holder, credential: Credential) -> Image.Image:
-        face = self._face(holder, credential)
-        return card_back(face, verifier.pack(credential.text))
+        return self._sides(holder, credential).reverse
+
+    def _sides(self, holder: Holder, credential: Credential) -> Sides:
+        scheme = self.table.scheme
+        return print_card(holder, credential, scheme=scheme, at=credential.issued_at)
 
     def _face(self, holder: Holder, credential: Credential) -> CardFace:
         return CardFace(
             economy_name=self.table.scheme.economy(holder.issuer).name,
             family_name=holder.family_name,
             given_name=holder.given_name,
-            sex=holder.sex,
-            birthdate=holder.birthdate,
-            nationality=holder.nationality,
-            document_number=credential.document_number,
             passport_number=holder.passport_number,
             expires_on=(credential.expires_at - timedelta(seconds=1)).date(),
             economies=holder.economies,

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from issuer.dated import Fact
 from issuer.economy import Economy
-from issuer.errors import Conflict, Invalid, NotFound, SchemeError
-from issuer.keyholder import record_of
+from issuer.errors import Conflict, Invalid, NotFound, SchemeError, SigningError
+from issuer.keyholder import KeyStock, record_of
 from issuer.keys import KeyRecord, Signer
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
@@ -777,7 +777,10 @@ def _other_status_keys(session: Session, row: SigningKey, now: datetime) -> bool
 
 
 def _held(desk: Desk, key_id: str) -> Signer:
-    for signer in desk.office.signers.held(desk.economy):
+    source = desk.office.signers
+    if not isinstance(source, KeyStock):
+        raise SigningError("the keys of this installation cannot be listed")
+    for signer in source.held(desk.economy):
         if signer.key_id == key_id:
             return signer
     raise NotFound(f"the keys of {desk.economy} do not include {key_id}")

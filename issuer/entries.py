@@ -181,7 +181,9 @@ class IndexSet:
             bits.extend(bytes((index >> 3) + 1 - len(bits)))
         bits[index >> 3] |= 1 << (index & 7)
 
-    def __contains__(self, place: tuple[int, int]) -> bool:
+    def __contains__(self, place: object) -> bool:
+        if not isinstance(place, tuple):
+            return False
         number, index = place
         bits = self._lists.get(number, b"")
         return index >> 3 < len(bits) and bool(bits[index >> 3] & 1 << (index & 7))

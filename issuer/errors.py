@@ -3,33 +3,43 @@
     IssuerError
     ├── AuditError        something would be logged that its tag does not allow
     ├── BackupError       a backup cannot be made, is damaged, or has nowhere to go
+    ├── BatchError        a batch for a bureau cannot be made, or cannot be believed
     ├── Conflict          the state of things does not allow it; its code says why
-    ├── Invalid           fields of a request are wrong; all of them are named
+    ├── DesignError       a card design cannot be read or believed, or there is none
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
+    ├── IntakeError       what came in has faults: each with its field, code and words
+    ├── Invalid           fields of a request are wrong; all of them are named
     ├── KeyFileError      a file holds no secret that may be used
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
-    ├── ProfileError      a card may not contain this
     ├── NotAllowed        the actor's roles do not include this
     ├── NotFound          there is no such record, or it is another economy's
+    ├── ProfileError      a card may not contain this
     ├── PublishRefused    nothing was published, for the reason in its code
     ├── SchemeError       the scheme file cannot be read, parsed or believed
     ├── SettingsError     a file of settings cannot be read or used
+    ├── SheetError        a sheet cannot be read at all, or is not the one checked
     ├── SigningError      nothing was released: the signature or the card is no good
     │   ├── ClockError    nothing was signed: this is no moment to sign at
     │   └── SignerUnavailable  nothing was signed: the hardware module is away
     │       └── PinRefused     its PIN is not tried any more
+    ├── StatementError    a statement is not what a destination has to have signed
     ├── StoreError        the database cannot be used as it is
     │   ├── Forbidden     it refuses a change, by the name of the rule that forbids it
     │   ├── SchemaError   it has another shape than this version of the program needs
     │   └── StoreDown     it does not answer, is full, busy or read-only: try later
-    └── TransitionError   a status list entry may not change in this way
+    ├── TransitionError   a status list entry may not change in this way
+    └── WatchListError    a watch list cannot be used; nobody is clear
 
 A caller's own mistake, such as a moment without a UTC offset, is a ``ValueError``.
 No message carries a private key, a passphrase, a name or a number of a holder.
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from issuer.intake.problem import Problem
 
 
 class IssuerError(Exception):
@@ -95,6 +105,56 @@ class IllegalTransition(IssuerError):  # noqa: N818  # an answer, not a fault
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class IntakeError(IssuerError):
+    """What came in cannot be taken; nothing of it was kept.
+
+    The message names fields and codes only, never what was typed.
+
+    Attributes:
+        problems: Every fault that was found, at least one, in the order of the form.
+    """
+
+    def __init__(self, problems: "tuple[Problem, ...]") -> None:
+        super().__init__(", ".join(f"{each.field}: {each.code}" for each in problems))
+        self.problems = problems
+
+
+class BatchError(IssuerError):
+    """A batch for a personalisation bureau cannot be made, or cannot be believed.
+
+    The message reads ``place: reason``.
+
+    Attributes:
+        place: File in the batch, or card by its place in it, such as ``cards[12]``;
+            never a number or a name of a holder.
+        reason: What is wrong there, in one sentence without a full stop.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
+        self.reason = reason
+
+
+class DesignError(IssuerError):
+    """A card design cannot be used, or none is in force.
+
+    The message reads ``file: key: reason`` and reports the first fault only.
+
+    Attributes:
+        file: Name of the file; empty where none is at fault.
+        key: Key path inside the file, such as ``front.entries[2].box``; empty where
+            the fault is not in one key.
+        reason: What is wrong there, in one sentence without a full stop.
+    """
+
+    def __init__(self, *, file: str = "", key: str = "", reason: str) -> None:
+        super().__init__(": ".join(part for part in (file, key, reason) if part))
+        self.file = file
+        self.key = key
+        self.reason = reason
 
 
 class KeyFileError(IssuerError):
@@ -211,18 +271,8 @@ class ClockError(SigningError):
     """Nothing was signed: the clock went back, or the key does not sign now."""
 
 
-class SignerUnavailable(SigningError):  # noqa: N818  # a state: it may be back soon
-    """Nothing was signed: the hardware module does not answer, or not in time.
-
-    The same call may succeed later.  Nothing else signs in its place.
-    """
-
-
-class PinRefused(SignerUnavailable):
-    """Nothing was signed, and nobody may try again: the PIN was refused.
-
-    Each further attempt could lock the module; a person has to look.
-    """
+class StatementError(IssuerError):
+    """A statement is malformed, or not signed by whom it has to be."""
 
 
 class StoreError(IssuerError):
@@ -251,6 +301,20 @@ class Forbidden(StoreError):  # noqa: N818  # an answer, not a fault
         self.rule = rule
 
 
+class SignerUnavailable(SigningError):  # noqa: N818  # a state: it may be back soon
+    """Nothing was signed: the hardware module does not answer, or not in time.
+
+    The same call may succeed later.  Nothing else signs in its place.
+    """
+
+
+class PinRefused(SignerUnavailable):
+    """Nothing was signed, and nobody may try again: the PIN was refused.
+
+    Each further attempt could lock the module; a person has to look.
+    """
+
+
 class TransitionError(IssuerError):
     """A status list entry may not change in this way.
 
@@ -263,3 +327,38 @@ class TransitionError(IssuerError):
         super().__init__(f"{before} to {after}: {reason}")
         self.before = before
         self.after = after
+
+
+class SheetError(IssuerError):
+    """A sheet cannot be read at all, or is not the one that was checked.
+
+    The message reads ``file: reason``.
+
+    Attributes:
+        file: Path of the file.
+        reason: What is wrong with it, in one sentence without a full stop.
+    """
+
+    def __init__(self, *, file: str, reason: str) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file = file
+        self.reason = reason
+
+
+class WatchListError(IssuerError):
+    """A watch list cannot be used: whoever is screened against it is not clear.
+
+    The message reads ``file: line N: reason`` and holds nothing of an entry.
+
+    Attributes:
+        file: Path of the file.
+        line: Line at fault, from 1; 0 where it is the whole file.
+        reason: What is wrong with it, in one sentence without a full stop.
+    """
+
+    def __init__(self, *, file: str, line: int, reason: str) -> None:
+        place = f"{file}: line {line}" if line else file
+        super().__init__(f"{place}: {reason}")
+        self.file = file
+        self.line = line
+        self.reason = reason

@@ -448,9 +448,7 @@ class HsmKeys:
         # The lock may be held by a thread that this process does not have.
         self._turn = threading.Lock()
         self._jobs = deque()
-        worker, self._worker = self._worker, None
-        if worker:
-            worker.forget()
+        self._drop()
 
 
 _all: "weakref.WeakSet[HsmKeys]" = weakref.WeakSet()

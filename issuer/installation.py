@@ -14,6 +14,14 @@
     keys = ["keys/publish"]
     journal = "outside/journal.jsonl"
 
+    [watch_lists]                           # asked about the holders of other economies
+    NZL = "watch/nzl.csv"
+
+    [limits]                                # what one operator may do alone in an hour
+    issue = 500
+    revoke = 100
+    decide = 1000
+
     [web]
     hosts = ["localhost", "127.0.0.1"]      # names under which browsers may ask
     proxies = 0                             # reverse proxies in front
@@ -56,6 +64,14 @@ class PublishPlaces(_Table):
     """How long a list may be used; devices ask for one that is younger than that."""
 
 
+class Limits(_Table):
+    """What one operator may do alone in an hour; see `issuer.limits`."""
+
+    issue: Annotated[int, Field(ge=1)] = 500
+    revoke: Annotated[int, Field(ge=1)] = 100
+    decide: Annotated[int, Field(ge=1)] = 1_000
+
+
 class SignOn(_Table):
     """A ministry's own sign-on (OpenID Connect)."""
 
@@ -81,6 +97,9 @@ class Installation(_Table):
     database: str = "sqlite:///abtc.sqlite3"
     outside: str = "outside"
     keys: Mapping[_Code, str] = Field(default_factory=dict)
+    watch_lists: Mapping[_Code, str] = Field(default_factory=dict)
+    """By economy: a file as docs/operations/intake.md describes it."""
+    limits: Limits = Limits()
     publish: PublishPlaces = PublishPlaces()
     web: Web = Web()
 

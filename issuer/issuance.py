@@ -196,7 +196,7 @@ def prepare(
         claims["cnf"] = {"jwk": public_jwk(holder_key)}
     header = {"alg": "ES256", "kid": key_id, "typ": "dc+sd-jwt"}
     return Prepared(
-        header=canonical(header), payload=canonical({**claims, **_holder_claims(card)})
+        header=canonical(header), payload=canonical({**claims, **holder_claims(card)})
     )
 
 
@@ -475,7 +475,11 @@ def _canonical_object(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _holder_claims(card: CardData) -> dict[str, object]:
+def holder_claims(card: CardData) -> dict[str, object]:
+    """Return what a card says of its holder, in canonical order.
+
+    Source: specification, section 3.2.
+    """
     return {
         "document_number": card.document_number,
         "family_name": card.family_name,

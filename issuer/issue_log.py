@@ -7,7 +7,7 @@ a card, after a crash, does no harm.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,15 @@ class Issued:
     """As the line has it; for people."""
 
 
-def read_issue_log(path: Path, *, economy: str) -> Iterator[Issued]:
+def read_issue_log(
+    path: Path, *, economy: str, known: Container[object] = ()
+) -> Iterator[Issued]:
     """Read the lines of one economy, one after the other.
 
     Args:
         path: The file; one that does not exist is empty.
         economy: Whose lines.
+        known: Lists and indexes that are left out; they may grow on the way.
 
     Raises:
         AuditError: A line is damaged; the last one may be cut off by a crash.
@@ -46,14 +49,18 @@ def read_issue_log(path: Path, *, economy: str) -> Iterator[Issued]:
         for number, line in enumerate(file, start=1):
             # What follows the last line end was never whole: no key has seen it.
             if mark in line and line.endswith(b"\n"):
-                issued = _issued(path, number, line)
-                if issued.economy == economy:
+                issued = _issued(path, number, line, known)
+                if issued is not None and issued.economy == economy:
                     yield issued
 
 
-def _issued(path: Path, number: int, line: bytes) -> Issued:
+def _issued(
+    path: Path, number: int, line: bytes, known: Container[object]
+) -> Issued | None:
     try:
         value: Any = json.loads(line)
+        if (value["list"], value["index"]) in known:
+            return None
         return Issued(
             economy=str(value["economy"]),
             list_number=int(value["list"]),

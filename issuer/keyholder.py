@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, cast, runtime_checkable
 
 from sqlalchemy import select
 
@@ -79,6 +79,14 @@ def open_keys(
             ) from error
     places = KeySources(configured, passphrase=passphrase)
     return KeyHolder(store=store, places=places)
+
+
+@runtime_checkable
+class KeyStock(Protocol):
+    """A source of signers that also tells what else is there."""
+
+    def held(self, economy: str) -> Sequence[Signer]:
+        """Return every key of an economy, also those that are not published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

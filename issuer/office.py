@@ -4,7 +4,7 @@ An `Office` is an installation that is open.  A `Desk` is one actor at it, for o
 request: it holds the moment and the reason, and keeps others' records out of reach.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -19,6 +19,7 @@ from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.scheme import Scheme
 from issuer.store import AccountKind, Base, Role, SchemeText, Store
+from issuer.watchlist import WatchList
 
 _Result = TypeVar("_Result")
 _Row = TypeVar("_Row", bound=Base)
@@ -65,13 +66,6 @@ class SignerSource(Protocol):
                 reached.
         """
 
-    def held(self, economy: str) -> Sequence[Signer]:
-        """Return every key of an economy, also those that are not published.
-
-        Raises:
-            SigningError: It has none, or they cannot be reached.
-        """
-
 
 @dataclass(slots=True, kw_only=True)
 class Office:
@@ -84,6 +78,9 @@ class Office:
     """Opens the key of a role that publishes; asked with the name of its file."""
     packaged_scheme: Scheme = field(default_factory=Scheme.load)
     """In force until a version of it was approved here."""
+    watch_lists: Mapping[str, WatchList] = field(default_factory=dict)
+    """By economy: what is asked about the holders that others send to it.  One that has
+    none screens by other means, and nothing here waits for a list."""
     _parsed: dict[int, Scheme] = field(default_factory=dict, repr=False)
 
     def scheme(self, session: Session) -> Scheme:

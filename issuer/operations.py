@@ -27,6 +27,14 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.configuration",
     "issuer.publication",
     "issuer.reconciliation",
+    "issuer.applications",
+    "issuer.bulk",
+    "issuer.case",
+    "issuer.incoming",
+    "issuer.preclearances",
+    "issuer.queues",
+    "issuer.receiving",
+    "issuer.reports",
 )
 """Where operations are defined; `all_operations` imports them."""
 

@@ -56,14 +56,13 @@ from issuer.scheme import Scheme
 from issuer.standing import Problem, Published, problems
 from issuer.store import (
     Account,
-    Bulk,
-    BulkState,
     HostedEconomy,
     Issue,
     IssueState,
     KeyState,
     PublicationRow,
     Role,
+    ShrinkRequest,
     SigningKey,
 )
 
@@ -73,7 +72,6 @@ LIST_AGE: Final = timedelta(days=3)
 """Age at which a device no longer answers from a list, unless its policy says else."""
 _SOON: Final = timedelta(days=14)
 _KEY_ENDS_SOON: Final = timedelta(days=30)
-_SHRINK: Final = "lists.shrink"
 _MAX_PROBLEMS: Final = 20
 """Told at once; one is enough to stop."""
 _NAME: Final = re.compile(
@@ -155,7 +153,7 @@ class ShrinkApproval(Answer):
     """Leave to let something go, which needs two people."""
 
     id: int
-    state: BulkState
+    is_approved: bool
     shrinks: list[str]
 
 
@@ -265,19 +263,16 @@ def propose_shrink(desk: Desk, given: Place) -> ShrinkApproval:
         raise Conflict("shrink.nothing", "nothing that is published would go")
 
     def work(session: Session) -> ShrinkApproval:
-        row = Bulk(
+        row = ShrinkRequest(
             economy=desk.economy,
-            action=_SHRINK,
-            arguments=canonical(shrinks).decode(),
+            shrinks=canonical(shrinks).decode(),
             reason=desk.reason[: audit.MAX_REASON],
-            size=len(shrinks),
             proposed_by=desk.actor.account_id,
             proposed_at=desk.now,
-            state=BulkState.PROPOSED,
         )
         session.add(row)
         session.flush()
-        desk.log(session, "shrink:proposed", f"bulk:{row.id}", shrinks=shrinks)
+        desk.log(session, "shrink:proposed", f"shrink:{row.id}", shrinks=shrinks)
         return _approval(row)
 
     return desk.write(work)
@@ -298,13 +293,12 @@ def approve_shrink(desk: Desk, given: ApproveShrink) -> ShrinkApproval:
     """
 
     def work(session: Session) -> ShrinkApproval:
-        row = desk.find(session, Bulk, given.id)
-        if row.action != _SHRINK or row.state != BulkState.PROPOSED:
-            raise Conflict("shrink.settled", "it is no open request to let things go")
+        row = desk.find(session, ShrinkRequest, given.id)
+        if row.approved_at is not None:
+            raise Conflict("shrink.settled", "it was approved already")
         row.approved_by, row.approved_at = desk.actor.account_id, desk.now
-        row.state = BulkState.RUNNING
         desk.log(
-            session, "shrink:approved", f"bulk:{row.id}", proposed_by=row.proposed_by
+            session, "shrink:approved", f"shrink:{row.id}", proposed_by=row.proposed_by
         )
         return _approval(row)
 
@@ -698,14 +692,14 @@ def _approved(desk: Desk, number: int | None) -> _Approval:
         return _NO_APPROVAL
 
     def work(session: Session) -> _Approval:
-        row = desk.find(session, Bulk, number)
-        if row.action != _SHRINK or row.state != BulkState.RUNNING:
+        row = desk.find(session, ShrinkRequest, number)
+        if row.approved_at is None or row.used_at is not None:
             raise Conflict("shrink.settled", "it is not approved, or was used already")
         people = (row.proposed_by, row.approved_by or row.proposed_by)
         names = session.scalars(select(Account.login).where(Account.id.in_(people)))
         return _Approval(
             id=row.id,
-            shrinks=frozenset(json.loads(row.arguments)),
+            shrinks=frozenset(json.loads(row.shrinks)),
             people=people,
             logins=frozenset(names),
         )
@@ -719,8 +713,12 @@ def _check_covered(approval: _Approval, shrinks: list[str]) -> None:
         raise Conflict("shrink.more", f"more would go than was approved: {more[0]}")
 
 
-def _approval(row: Bulk) -> ShrinkApproval:
-    return ShrinkApproval(id=row.id, state=row.state, shrinks=json.loads(row.arguments))
+def _approval(row: ShrinkRequest) -> ShrinkApproval:
+    return ShrinkApproval(
+        id=row.id,
+        is_approved=row.approved_at is not None,
+        shrinks=json.loads(row.shrinks),
+    )
 
 
 # Recording
@@ -757,7 +755,7 @@ def _record(
             )
         )
         if approval.id:
-            session.get_one(Bulk, approval.id).state = BulkState.DONE
+            session.get_one(ShrinkRequest, approval.id).used_at = desk.now
         _mark_published(session, desk, seen)
         _log_publication(session, desk, done, entries, delays)
         return _head(session, desk.economy)

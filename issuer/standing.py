@@ -182,10 +182,9 @@ def unknown(
     if not path.exists():
         return
     known = known_indexes(session, economy)
-    for each in read_issue_log(path, economy=economy):
-        if (each.list_number, each.index) not in known:
-            known.add(each.list_number, each.index)
-            yield each
+    for each in read_issue_log(path, economy=economy, known=known):
+        known.add(each.list_number, each.index)
+        yield each
 
 
 def _of_heads(

@@ -52,6 +52,7 @@ COMPONENTS: Final = {
         package="softhsm2", find=newest("usr/lib/**/softhsm/libsofthsm2.so")
     ),
     "C compiler": Component(package="gcc", find=program("cc")),
+    "Poppler": Component(package="poppler-utils", find=program("pdftoppm")),
     "Chromium": Component(package="chromium", find=program("chromium")),
 }
 

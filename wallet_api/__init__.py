@@ -1,1 +1,1 @@
-"""The holder's side: a reference phone, and pictures of screens and cards."""
+"""The holder's side: a reference phone, and pictures of its screen."""

@@ -45,7 +45,7 @@ class Worker:
         self._answers, self._requests, self._come = come, go, b""
         self._arrival = select.poll()
         self._arrival.register(come, select.POLLIN)
-        self._end = weakref.finalize(self, _end, self._process, come, go, os.getpid())
+        self._end = weakref.finalize(self, _end, self._process, come, go)
         self.started_at = time.monotonic()
         self.is_open = False
         """Whether the first request has been answered."""
@@ -81,16 +81,12 @@ class Worker:
         return answer
 
     def end(self) -> None:
-        """Let it close its session and go."""
+        """Let it close its session and go; in a forked child, leave it alone."""
         self._end()
 
     def kill(self) -> None:
         """End it in the middle of a call, which is then never finished."""
         self._process.kill()
-        self._end()
-
-    def forget(self) -> None:
-        """Leave it to the process that has started it; for a forked child."""
         self._end()
 
     def _send(self, request: Mapping[str, object]) -> None:
@@ -110,14 +106,10 @@ def _start(come: int, go: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _end(
-    process: subprocess.Popen[bytes], answers: int, requests: int, parent: int
-) -> None:
+def _end(process: subprocess.Popen[bytes], answers: int, requests: int) -> None:
     os.close(requests)
     os.close(answers)
-    if os.getpid() != parent:
-        process.returncode = 0  # somebody else's child is not waited for
-        return
+    # In a forked child it is somebody else's child, and not waited for or killed.
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_PARTING)
         return

@@ -46,6 +46,7 @@ from issuer.store.office import (
     Receipt,
     Restoration,
     SchemeText,
+    ShrinkRequest,
     SigningKey,
 )
 from issuer.store.people import (
@@ -97,6 +98,7 @@ __all__ = [
     "Role",
     "SchemeText",
     "Sex",
+    "ShrinkRequest",
     "SigningKey",
     "Statement",
     "StatusList",

@@ -58,6 +58,7 @@ class Person(Base):
             "birthdate",
             "nationality",
         ),
+        Index("ix_person_born", "economy", "birthdate"),
     )
 
 
@@ -83,6 +84,8 @@ class Passport(Base):
         ),
         UniqueConstraint("economy", "issuer", "number"),
         UniqueConstraint("id", "economy"),
+        Index("ix_passport_number", "economy", "number"),
+        Index("ix_passport_end", "economy", "expires_on", "id"),
     )
 
 
@@ -146,6 +149,7 @@ class Application(Base):
             name="decided",
         ),
         Index("ix_application_queue", "economy", "state", "changed_at", "id"),
+        Index("ix_application_stage", "economy", "state", "stage"),
         Index("ix_application_person_id", "person_id"),
         Index(
             "uq_application_open",
@@ -218,6 +222,11 @@ class Document(Base):
     )
 
 
+_PENDING = sql("state = 'pending'")
+_UNSCREENED = sql("state = 'pending' AND hits IS NULL")
+_WITH_HITS = sql("hits > 0")
+
+
 class Preclearance(Base):
     """What one destination says of one card; its events say how it came to that."""
 
@@ -243,6 +252,31 @@ class Preclearance(Base):
         Index("ix_preclearance_incoming", "destination", "state", "asked_at", "id"),
         Index("ix_preclearance_outgoing", "issuer", "state", "asked_at", "id"),
         Index("ix_preclearance_answered", "destination", "answered_at", "asked_at"),
+        Index(
+            "ix_preclearance_waiting",
+            "issuer",
+            "destination",
+            "asked_at",
+            "id",
+            sqlite_where=_PENDING,
+            postgresql_where=_PENDING,
+        ),
+        Index(
+            "ix_preclearance_unscreened",
+            "destination",
+            "asked_at",
+            "id",
+            sqlite_where=_UNSCREENED,
+            postgresql_where=_UNSCREENED,
+        ),
+        Index(
+            "ix_preclearance_hits",
+            "destination",
+            "asked_at",
+            "id",
+            sqlite_where=_WITH_HITS,
+            postgresql_where=_WITH_HITS,
+        ),
         # What an overlay is made of: see `issuer.entries`.
         Index("ix_preclearance_overlay", "destination", "issuer", "state", "card_id"),
     )

@@ -162,6 +162,32 @@ class PublicationRow(Base):
     )
 
 
+class ShrinkRequest(Base):
+    """Leave to let something go that is published: asked by one, given by another."""
+
+    __tablename__ = "shrink_request"
+
+    id: Mapped[int] = identity()
+    economy: Mapped[str] = code(reference="hosted_economy.code", index=True)
+    shrinks: Mapped[str] = mapped_column(Text)
+    """What would go, as a JSON list of texts; what is not in it needs leave anew."""
+    reason: Mapped[str] = mapped_column(String(500))
+    proposed_by: Mapped[int] = refers_to("account.id")
+    proposed_at: Mapped[datetime]
+    approved_by: Mapped[int | None] = refers_to("account.id")
+    approved_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        differs("approved_by", "proposed_by", "four_eyes"),
+        CheckConstraint(
+            "(approved_by IS NULL) = (approved_at IS NULL)"
+            " AND (used_at IS NULL OR approved_at IS NOT NULL)",
+            name="approval_whole",
+        ),
+    )
+
+
 class Restoration(Base):
     """A database that was put back from a backup, or found behind what is published.
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import verifier
+from issuer.plastic import qr_image
 from tests.mrz_builder import build_td3
 from tests.simulator import NOW, World
-from wallet_api.pictures import qr_image
 
 README = Path(__file__).parents[2] / "README.md"
 MRZ = build_td3(

@@ -56,11 +56,6 @@ class FileKeys:
             self._made[economy, use] = self._make(economy, use)
         return self._made[economy, use]
 
-    def held(self, economy: str) -> list[Signer]:
-        return [
-            signer for (code, _), (signer, _) in self._made.items() if code == economy
-        ]
-
     def _make(self, economy: str, use: KeyUse) -> tuple[Signer, KeyRecord]:
         folder = self.folder / economy
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What takes long to make, made once; and a back office on each kind of database."""
+"""What takes long to make: made once, and copied for each test."""
 
 import shutil
 from collections.abc import Callable

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from issuer.plastic import qr_image
 from tests.mrz_builder import build_td3
 from tests.simulator import NOW, World
 from tests.verifier.tuf_repository import Repository
-from wallet_api.pictures import qr_image
 
 COMMAND = Path(sys.executable).with_name("abtc-verify")
 WORLD = World(economies=["AUS", "SGP"])

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -10,23 +11,32 @@ from sqlalchemy.orm import Session
 
 from issuer import audit
 from issuer.audit import Head, Heads
+from issuer.entries import overlays, state_at
 from issuer.errors import Conflict, Forbidden, PublishRefused
 from issuer.issue_log import Issued
 from issuer.lifecycle import Credential as CredentialState
 from issuer.lifecycle import Preclearance as PreclearanceState
+from issuer.publication import open_publisher
+from issuer.publish import Submission
 from issuer.publish.checks import read_list
 from issuer.publish.repository import Repository
 from issuer.store import (
     AuditRow,
+    Base,
+    Card,
     Credential,
     Issue,
+    Passport,
+    Person,
     Preclearance,
     PublicationRow,
     SigningKey,
+    StatusList,
     Store,
 )
 from tests.issuer.office.publishing import (
     HOSTED,
+    Held,
     Publishing,
     issue_log_line,
     minutes,
@@ -374,3 +384,94 @@ def test_d9_each_economy_publishes_under_its_own_name(office: Publishing) -> Non
     for code in HOSTED:
         for name in repository.targets[code].signed.targets:
             assert name.startswith(f"{code}/")
+
+
+def test_an_economy_that_publishes_elsewhere_signs_a_file(office: Publishing) -> None:
+    held = office.held()
+    installation = office.back_office.office.installation
+    office.back_office.office.installation = installation.model_copy(
+        update={
+            "publish": installation.publish.model_copy(
+                update={
+                    "submissions": "submissions",
+                    "first_root": "public/metadata/1.root.json",
+                }
+            )
+        }
+    )
+    office.set_credential(held, CredentialState.REVOKED, at=minutes(1))
+    done = office.perform("lists.publish", at=minutes(2))
+    assert done.version == 3
+    assert office.device("NZL").ask(held) == "entry.cleared"
+    submission = Submission.from_bytes(Path(done.submission).read_bytes())
+    publisher = open_publisher(office.back_office.office)
+    publisher.accept(submission, now=minutes(3))
+    at = minutes(4)
+    assert office.device("NZL", at=at).ask(held, at=at) == "status.revoked"
+    with pytest.raises(Conflict, match=r"shrink\.elsewhere"):
+        office.perform("lists.propose_shrink", at=minutes(5))
+
+
+def test_cards_of_an_issuer_elsewhere_are_answered_by_overlay(
+    office: Publishing,
+) -> None:
+    """Nobody here has read their texts: a grant is said again, and so is its end."""
+    held, other = office.held(0), office.held(1)
+    office.answer(held, "NZL", PreclearanceState.WITHDRAWN, at=minutes(1))
+
+    def received(session: Session) -> None:
+        """Cards of PER, whose issuer is not hosted here, with the same answers."""
+        for number, old in enumerate((held, other)):
+            receive(session, old, document=f"PE{number}", index=number)
+
+    office.store.write(received, now=NOW)
+    found = office.store.read(lambda s: overlays(s, "NZL"))["PER", 4]
+    assert [state_at(found, index) for index in range(3)] == [1, 3, 0]
+    office.publish("NZL", at=minutes(2))
+    assert entries(office, "NZL/overlay/PER/4.jwt") == found
+
+
+def receive(session: Session, old: Held, *, document: str, index: int) -> None:
+    if session.get(StatusList, ("PER", 4)) is None:
+        session.add(StatusList(economy="PER", number=4, capacity=64, opened_at=NOW))
+    card = session.get_one(Card, old.card_id)
+    person = session.get_one(Person, card.person_id)
+    passport = session.get_one(
+        Passport, session.get_one(Credential, old.credential_id).passport_id
+    )
+    theirs = Person(**values(person) | {"economy": "PER"})
+    session.add(theirs)
+    session.flush()
+    pass_ = Passport(**values(passport) | {"economy": "PER", "person_id": theirs.id})
+    new = Card(
+        **values(card)
+        | {
+            "economy": "PER", "person_id": theirs.id, "application_id": None,
+            "approved_by": None, "foreign_reference": document,
+        }
+    )  # fmt: skip
+    session.add_all((pass_, new))
+    session.flush()
+    credential = session.get_one(Credential, old.credential_id)
+    session.add(
+        Credential(
+            **values(credential)
+            | {
+                "economy": "PER", "card_id": new.id, "document_number": document,
+                "list_number": 4, "list_index": index, "passport_id": pass_.id,
+            }
+        )
+    )  # fmt: skip
+    query = select(Preclearance).where(
+        Preclearance.card_id == old.card_id, Preclearance.destination == "NZL"
+    )
+    answer = session.scalars(query).one()
+    session.add(Preclearance(**values(answer) | {"card_id": new.id, "issuer": "PER"}))
+
+
+def values(row: Base) -> dict[str, Any]:
+    return {
+        column.key: getattr(row, column.key)
+        for column in row.__table__.columns
+        if column.key != "id"
+    }

@@ -16,6 +16,7 @@ from issuer.audit import Break, Heads
 from issuer.backup import make_backup, restore_backup, verify_backup
 from issuer.demo.filling import fill
 from issuer.errors import BackupError, Conflict, Forbidden, NotFound
+from issuer.installation import Installation
 from issuer.issue_log import Issued
 from issuer.lifecycle import Credential as CredentialState
 from issuer.lifecycle import Preclearance as PreclearanceState
@@ -30,6 +31,8 @@ from issuer.store import (
     Store,
     StrayIndex,
 )
+from tests.components import needs
+from tests.databases import PostgreSQL
 from tests.issuer.back_office import PASSPHRASE
 from tests.issuer.office.publishing import (
     HOSTED,
@@ -409,6 +412,17 @@ def test_a_backup_of_one_kind_does_not_go_into_another(
         other = "postgresql+psycopg://nobody@localhost/x"
     with pytest.raises(BackupError, match="name another"):
         restore_backup(archive, tmp_path / "new", database=other, now=minutes(30))
+
+
+@needs("PostgreSQL")
+def test_without_pg_dump_there_is_no_backup_and_no_half_of_one(
+    postgresql_server: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    installation = Installation(folder=tmp_path, database=postgresql_server.new())
+    with pytest.raises(BackupError, match="pg_dump is not installed"):
+        make_backup(installation, tmp_path / "b.tar.gz", now=NOW)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_backup_is_of_one_state_while_others_write(
