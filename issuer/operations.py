@@ -32,13 +32,16 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.card_states",
     "issuer.cards",
     "issuer.case",
+    "issuer.configuration",
     "issuer.incoming",
     "issuer.own_account",
     "issuer.preclearances",
+    "issuer.publication",
     "issuer.queues",
     "issuer.receiving",
     "issuer.reconciliation",
     "issuer.reports",
+    "issuer.restoring",
 )
 """Where operations are defined; `all_operations` imports them."""
 
