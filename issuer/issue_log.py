@@ -34,6 +34,8 @@ class Logged:
     request_key: str
     claims_sha256: str
     """Of the payload, in hexadecimal."""
+    at: str
+    """What the card is dated with, for people."""
 
     @classmethod
     def parse(cls, line: bytes) -> Self:

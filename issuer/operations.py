@@ -33,11 +33,11 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.cards",
     "issuer.case",
     "issuer.incoming",
+    "issuer.issue_check",
     "issuer.own_account",
     "issuer.preclearances",
     "issuer.queues",
     "issuer.receiving",
-    "issuer.reconciliation",
     "issuer.reports",
 )
 """Where operations are defined; `all_operations` imports them."""
