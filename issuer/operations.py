@@ -34,12 +34,12 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.case",
     "issuer.configuration",
     "issuer.incoming",
+    "issuer.issue_check",
     "issuer.own_account",
     "issuer.preclearances",
     "issuer.publication",
     "issuer.queues",
     "issuer.receiving",
-    "issuer.reconciliation",
     "issuer.reports",
     "issuer.restoring",
 )
