@@ -15,11 +15,13 @@ import click
 
 from issuer.commands import auditing, backing_up, installing, keys
 from issuer.commands.asking import ask_passphrase
-from issuer.commands.serving import serve_command
+from issuer.commands.desks import open_desk
+from issuer.commands.operations import add_operations
+from issuer.commands.serving import serve
 from issuer.commands.users import user
 from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
-from issuer.office import NoSigners
+from issuer.operations import all_operations
 from issuer.publish import (
     Deltas,
     Journal,
@@ -97,7 +99,7 @@ def _cli() -> None:
 
 for _each in (
     user,
-    serve_command(lambda _: NoSigners()),
+    serve,
     keys.group,
     installing.init,
     installing.database,
@@ -106,6 +108,7 @@ for _each in (
     backing_up.restore,
 ):
     _cli.add_command(_each)
+add_operations(_cli, all_operations().values(), open_desk)
 
 
 @_cli.group("publish")
