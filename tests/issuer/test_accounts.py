@@ -146,11 +146,11 @@ def test_i1_nobody_holds_the_key_of_another_person(back_office: BackOffice) -> N
     )
     fields = {"label": "shell", "days": 1}
     with pytest.raises(Conflict, match=r"account\.another"):
-        perform(back_office, "api_key.make", account=bob, **fields)
-    own = perform(back_office, "api_key.make", account=ann, **fields)
+        perform(back_office, "api_key.make", account=bob, label="shell", days=1)
+    own = perform(back_office, "api_key.make", account=ann, label="shell", days=1)
     assert actor_of_key(back_office.store, own.secret, now=NOW).login == "ann-aus"
     desk = back_office.desk("AUS", who="bob", roles={Role.AUDIT})
-    his: Any = all_operations()["api_key.make_own"].perform(desk, fields)
+    his: Any = all_operations()["api_key.make_own"].perform(desk, {"label": "shell"})
     assert actor_of_key(back_office.store, his.secret, now=NOW).login == "bob-aus"
 
 
