@@ -144,7 +144,6 @@ def test_i1_nobody_holds_the_key_of_another_person(back_office: BackOffice) -> N
     ann, bob = (
         back_office.desk("AUS", who=who).actor.account_id for who in ("ann", "bob")
     )
-    fields = {"label": "shell", "days": 1}
     with pytest.raises(Conflict, match=r"account\.another"):
         perform(back_office, "api_key.make", account=bob, label="shell", days=1)
     own = perform(back_office, "api_key.make", account=ann, label="shell", days=1)
