@@ -8,7 +8,7 @@ and codes, never a traveller's name or passport.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from issuer.audit_tags import ALLOWED
@@ -32,6 +32,10 @@ MAX_REASON: Final = 500
 MAX_HEADS: Final = 64 * 2**20
 """Bytes of a file of heads; a publication each hour takes about 2 MiB a year."""
 _PAGE: Final = 2_000
+_HASHED: Final = (
+    "economy", "seq", "at", "actor_id", "tag", "subject", "reason", "fields",
+    "previous",
+)  # fmt: skip
 
 Scalar = str | int | bool | None | list[str] | list[int]
 """What a field of a row may hold."""
@@ -97,25 +101,62 @@ def record(
     Raises:
         AuditError: The tag is unknown, or does not allow a field.
     """
-    allowed = ALLOWED.get(tag)
-    if allowed is None or not fields.keys() <= allowed:
-        raise AuditError(f"{tag} does not allow {sorted(fields)}")
-    chain = lock(session, economy)
-    row = AuditRow(
+    record_many(
+        session,
+        (Entry(tag=tag, subject=subject, fields=fields),),
         economy=economy,
-        seq=chain.seq + 1,
-        at=require_aware(at).astimezone(UTC),
         actor_id=actor_id,
-        tag=tag,
-        subject=subject,
-        reason=reason[:MAX_REASON],
-        fields=canonical(fields).decode(),
-        previous=chain.hash,
-        hash="",
+        at=at,
+        reason=reason,
     )
-    row.hash = _hash(row)
-    session.add(row)
-    chain.seq, chain.hash = row.seq, row.hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One of the rows that `record_many` adds."""
+
+    tag: str
+    subject: str
+    fields: Mapping[str, Scalar]
+
+
+def record_many(
+    session: Session,
+    entries: Sequence[Entry],
+    *,
+    economy: str,
+    actor_id: int,
+    at: datetime,
+    reason: str,
+) -> None:
+    """Add rows in the order given; as `record` for each, but much faster for many.
+
+    Raises:
+        AuditError: A tag is unknown, or does not allow a field; nothing was added.
+    """
+    for entry in entries:
+        allowed = ALLOWED.get(entry.tag)
+        if allowed is None or not entry.fields.keys() <= allowed:
+            raise AuditError(f"{entry.tag} does not allow {sorted(entry.fields)}")
+    chain = lock(session, economy)
+    moment = require_aware(at).astimezone(UTC)
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        row = {
+            "economy": economy,
+            "seq": chain.seq + 1,
+            "at": moment,
+            "actor_id": actor_id,
+            "tag": entry.tag,
+            "subject": entry.subject,
+            "reason": reason[:MAX_REASON],
+            "fields": canonical(entry.fields).decode(),
+            "previous": chain.hash,
+        }
+        chain.seq, chain.hash = chain.seq + 1, _hash(row)
+        rows.append({**row, "hash": chain.hash})
+    if rows:
+        session.execute(insert(AuditRow), rows)
 
 
 def heads(session: Session) -> Mapping[str, Head]:
@@ -235,7 +276,7 @@ def _problem(
 
     if row.seq != seq:
         return broken("missing", f"the next row is {row.seq}")
-    if row.hash != _hash(row):
+    if row.hash != _hash({name: getattr(row, name) for name in _HASHED}):
         return broken("changed", "its hash is not that of its content")
     if row.previous != previous:
         return broken("unlinked", "it does not follow the row before it")
@@ -262,16 +303,16 @@ def _end(
     return None
 
 
-def _hash(row: AuditRow) -> str:
+def _hash(row: Mapping[str, Any]) -> str:
     content = {
-        "economy": row.economy,
-        "seq": row.seq,
-        "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "actor": row.actor_id,
-        "tag": row.tag,
-        "subject": row.subject,
-        "reason": row.reason,
-        "fields": row.fields,
-        "previous": row.previous,
+        "economy": row["economy"],
+        "seq": row["seq"],
+        "at": row["at"].astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": row["actor_id"],
+        "tag": row["tag"],
+        "subject": row["subject"],
+        "reason": row["reason"],
+        "fields": row["fields"],
+        "previous": row["previous"],
     }
     return sha256(canonical(content)).hexdigest()

@@ -4,7 +4,7 @@ An `Office` is an installation that is open.  A `Desk` is one actor at it, for o
 request: it holds the moment and the reason, and keeps others' records out of reach.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -17,7 +17,7 @@ from issuer.errors import NotAllowed, NotFound
 from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.scheme import Scheme
-from issuer.store import AccountKind, Base, Role, SchemeText, Store
+from issuer.store import Account, AccountKind, Base, Role, SchemeText, Store
 from issuer.watchlist import WatchList
 
 _Result = TypeVar("_Result")
@@ -78,6 +78,31 @@ class Office:
             self._parsed[newest] = Scheme.from_toml(row.text, file=f"version {newest}")
         return self._parsed[newest]
 
+    def system_desk(self, economy: str, *, now: datetime, reason: str) -> "Desk":
+        """Return the desk of the installation itself, for what no person asked for.
+
+        Raises:
+            NotFound: The economy is not hosted here, or has no such account.
+        """
+        account = self.store.read(
+            lambda session: session.scalars(
+                select(Account)
+                .where(Account.economy == economy, Account.kind == AccountKind.SYSTEM)
+                .order_by(Account.id)
+                .limit(1)
+            ).one_or_none()
+        )
+        if account is None:
+            raise NotFound(f"{economy} has no account of the installation's own")
+        actor = Actor(
+            account_id=account.id,
+            economy=economy,
+            login=account.login,
+            roles=frozenset(Role),
+            kind=account.kind,
+        )
+        return Desk(office=self, actor=actor, now=now, reason=reason)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -133,6 +158,17 @@ class Desk:
             subject=subject,
             reason=self.reason,
             **fields,
+        )
+
+    def log_many(self, session: Session, entries: Sequence[audit.Entry]) -> None:
+        """Add rows to this economy's audit log; see `issuer.audit.record_many`."""
+        audit.record_many(
+            session,
+            entries,
+            economy=self.economy,
+            actor_id=self.actor.account_id,
+            at=self.now,
+            reason=self.reason,
         )
 
     def find(self, session: Session, table: type[_Row], key: int) -> _Row:

@@ -24,9 +24,12 @@ from issuer.office import Desk
 from issuer.store import Receipt, Role
 
 _MODULES: Final[tuple[str, ...]] = (
+    "issuer.answers",
     "issuer.applications",
     "issuer.bulk",
     "issuer.case",
+    "issuer.exporting",
+    "issuer.importing",
     "issuer.incoming",
     "issuer.preclearances",
     "issuer.queues",

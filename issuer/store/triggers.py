@@ -108,6 +108,15 @@ TRIGGERS: Final = (
         on="UPDATE",
         when="NEW.used < OLD.used OR NEW.capacity <> OLD.capacity",
     ),
+    # A row of a sheet is saved once: its import never goes back.
+    Trigger(
+        name="tr_import_run_goes_on",
+        table="import_run",
+        on="UPDATE",
+        when="NEW.last_line < OLD.last_line OR NEW.fingerprint <> OLD.fingerprint"
+        " OR NEW.at <> OLD.at",
+    ),
+    Trigger(name="tr_import_run_kept", table="import_run", on="DELETE"),
 )
 
 
