@@ -15,7 +15,14 @@ from issuer.incoming import Event
 from issuer.lifecycle import PRECLEARANCE, Side
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
-from issuer.preclearances import State, card_reference, locked, move, own_lane
+from issuer.preclearances import (
+    State,
+    card_reference,
+    locked,
+    move,
+    next_seqs,
+    own_lane,
+)
 from issuer.store import Card, HostedEconomy, Preclearance, Role
 
 
@@ -110,12 +117,14 @@ def record_all(
     asked = read_questions(session, desk, answers)
     numbers = [lane.id for lane in asked.lanes.values()]
     locked(session, Preclearance.id.in_(numbers))  # as they are now
+    seqs = next_seqs(session, asked.lanes.values())
     for each in answers:
         refused = refusal(each, asked)
         if refused is not None:
             raise refused
         lane = asked.lanes[each.destination, each.reference]
-        move(session, desk, lane, each.event, by=Side.DESTINATION, note=note)
+        move(session, desk, lane, each.event, by=Side.DESTINATION, note=note,
+             seq=seqs[lane.id])  # fmt: skip
 
 
 class Record(Request):

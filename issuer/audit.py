@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from issuer.audit_tags import ALLOWED
@@ -67,11 +68,18 @@ def lock(session: Session, economy: str) -> AuditChain:
     Whatever changes an economy's records begins with this: its transactions then
     happen one after the other, and none can deadlock with another.
     """
+    held: AuditChain | None = session.info.get((AuditChain, economy))
+    if held is not None and held in session:
+        return held  # a session is one transaction: it has the row until the end
     chain = session.get(AuditChain, economy, with_for_update=True)
     if chain is None:
-        chain = AuditChain(economy=economy, seq=0, hash=START)
-        session.add(chain)
-        session.flush()
+        # Two may come first at once; the second waits here, and then has the row.
+        is_sqlite = session.get_bind().dialect.name == "sqlite"
+        insert = sqlite.insert if is_sqlite else postgresql.insert
+        first = insert(AuditChain).values(economy=economy, seq=0, hash=START)
+        session.execute(first.on_conflict_do_nothing())
+        chain = session.get_one(AuditChain, economy, with_for_update=True)
+    session.info[AuditChain, economy] = chain
     return chain
 
 

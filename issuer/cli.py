@@ -15,8 +15,11 @@ import click
 
 from issuer.commands import keys
 from issuer.commands.asking import ask_passphrase
+from issuer.commands.serving import serve_command
+from issuer.commands.users import user
 from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
+from issuer.office import NoSigners
 from issuer.publish import (
     Deltas,
     Journal,
@@ -93,6 +96,8 @@ def _cli() -> None:
 
 
 _cli.add_command(keys.group)
+_cli.add_command(user)
+_cli.add_command(serve_command(lambda _: NoSigners()))
 
 
 @_cli.group("publish")

@@ -38,3 +38,11 @@ def key_passphrase(economy: str) -> bytes | None:
 def _first(*names: str) -> bytes | None:
     text = next((os.environ[name] for name in names if os.environ.get(name)), None)
     return text.encode() if text else None
+
+
+def sign_on_secret() -> str | None:
+    """Return what shows the ministry's sign-on that it is this back office.
+
+    ``ABTC_SIGN_ON_SECRET``; without one, PKCE alone protects the code.
+    """
+    return os.environ.get("ABTC_SIGN_ON_SECRET") or None

@@ -16,10 +16,12 @@
     ├── ProfileError      a card may not contain this
     ├── NotAllowed        the actor's roles do not include this
     ├── NotFound          there is no such record, or it is another economy's
+    ├── NotProven         nobody has shown who they are; nothing says what was wrong
     ├── PublishRefused    nothing was published, for the reason in its code
     ├── SchemeError       the scheme file cannot be read, parsed or believed
     ├── SettingsError     a file of settings cannot be read or used
     ├── SheetError        a sheet cannot be read at all, or is not the one checked
+    ├── SignOnDown        the ministry's own sign-on does not answer as it must
     ├── SigningError      nothing was released: the signature or the card is no good
     │   └── ClockError    nothing was signed: this is no moment to sign at
     ├── StatementError    a statement is not what a destination has to have signed
@@ -88,6 +90,10 @@ class NotAllowed(IssuerError):  # noqa: N818  # an answer, not a fault
 
 class NotFound(IssuerError):  # noqa: N818  # an answer, not a fault
     """There is no such record, or it is another economy's: both look alike."""
+
+
+class NotProven(IssuerError):  # noqa: N818  # an answer, not a fault
+    """Who asks has not shown who they are; the message tells nobody what was wrong."""
 
 
 class IllegalTransition(IssuerError):  # noqa: N818  # an answer, not a fault
@@ -260,6 +266,10 @@ class SettingsError(IssuerError):
         self.file = file
         self.key = key
         self.reason = reason
+
+
+class SignOnDown(IssuerError):  # noqa: N818  # a condition to act on: try later
+    """The ministry's own sign-on does not answer, or not as it must."""
 
 
 class SigningError(IssuerError):

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import audit
-from issuer.errors import NotAllowed, NotFound
+from issuer.errors import NotAllowed, NotFound, SigningError
 from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.scheme import Scheme
@@ -47,6 +47,16 @@ class SignerSource(Protocol):
             SigningError: The economy has none that signs at ``now``, or it cannot be
                 reached.
         """
+
+
+class NoSigners:
+    """For work at an office that never signs: no key is opened."""
+
+    def signer(
+        self, economy: str, use: KeyUse, *, now: datetime
+    ) -> tuple[Signer, KeyRecord]:
+        """Refuse; see `SignerSource`."""
+        raise SigningError(f"the {use} keys of {economy} are not opened here")
 
 
 @dataclass(slots=True, kw_only=True)

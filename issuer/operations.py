@@ -25,12 +25,14 @@ from issuer.store import Receipt, Role
 
 _MODULES: Final[tuple[str, ...]] = (
     "issuer.answers",
+    "issuer.accounts",
     "issuer.applications",
     "issuer.bulk",
     "issuer.case",
     "issuer.exporting",
     "issuer.importing",
     "issuer.incoming",
+    "issuer.own_account",
     "issuer.preclearances",
     "issuer.queues",
     "issuer.receiving",

@@ -72,14 +72,15 @@ def locked(session: Session, *conditions: ColumnElement[bool]) -> list[Precleara
     )
 
 
-def next_seq(session: Session, lane: Preclearance) -> int:
-    """Return the number of the next step of a lane."""
-    last = session.scalar(
-        select(func.max(PreclearanceEvent.seq)).where(
-            PreclearanceEvent.preclearance_id == lane.id
-        )
+def next_seqs(session: Session, lanes: Iterable[Preclearance]) -> Mapping[int, int]:
+    """Return the number of the next step of each lane."""
+    keys = [lane.id for lane in lanes]
+    rows = session.execute(
+        select(PreclearanceEvent.preclearance_id, func.max(PreclearanceEvent.seq))
+        .where(PreclearanceEvent.preclearance_id.in_(keys))
+        .group_by(PreclearanceEvent.preclearance_id)
     )
-    return (last or 0) + 1
+    return {**dict.fromkeys(keys, 1), **{row[0]: row[1] + 1 for row in rows}}
 
 
 def move(
@@ -92,6 +93,7 @@ def move(
     note: str = "",
     statement: int | None = None,
     bulk: int | None = None,
+    seq: int | None = None,
 ) -> None:
     """Take one step: the state, its event and its row in the audit log.
 
@@ -104,13 +106,14 @@ def move(
         note: Internal to that side.
         statement: Where a destination signed it.
         bulk: The bulk change that it is part of.
+        seq: The number of the step, where the caller knows it.
 
     Raises:
         IllegalTransition: It may not happen now, or not by that side.
     """
     row, entry = _step(
-        desk, lane, event, next_seq(session, lane), by=by, note=note,
-        statement=statement, bulk=bulk,
+        desk, lane, event, seq or next_seqs(session, [lane])[lane.id], by=by,
+        note=note, statement=statement, bulk=bulk,
     )  # fmt: skip
     session.add(row)
     desk.log_many(session, [entry])

@@ -40,6 +40,12 @@ class Window(Request):
     days: int = Field(365, ge=1, le=3660, description="Back from now.")
 
 
+class AnswerWindow(Request):
+    """Which answers are measured; a year of all economies takes some seconds."""
+
+    days: int = Field(90, ge=1, le=3660, description="Back from now.")
+
+
 class AnswerTimes(Answer):
     """How long one destination takes."""
 
@@ -68,7 +74,7 @@ class AnswerTimesReport(Answer):
     *READERS,
     changes=False,
 )
-def answer_times(desk: Desk, given: Window) -> AnswerTimesReport:
+def answer_times(desk: Desk, given: AnswerWindow) -> AnswerTimesReport:
     """Report answer times of every full member but this one."""
 
     def work(session: Session) -> AnswerTimesReport:

@@ -21,7 +21,7 @@ from issuer.store import Preclearance
 
 WINDOW: Final = timedelta(days=365)
 """Older answers say nothing about today."""
-SAMPLE: Final = 201
+SAMPLE: Final = 101
 """The last answers of a destination, from which its median is taken."""
 
 
@@ -32,7 +32,7 @@ class Wait:
     median: timedelta | None
     """Of its last answers to whomever; None if it has not answered in a year."""
     answers: int
-    """How many the median is taken from; at most 201."""
+    """How many the median is taken from; at most 101."""
     target_days: int | None
     """None if no target is known."""
 
