@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from issuer.commands import keys
+from issuer.commands import importing, keys
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.serving import serve_command
 from issuer.commands.users import user
@@ -97,6 +97,7 @@ def _cli() -> None:
 
 _cli.add_command(keys.group)
 _cli.add_command(user)
+_cli.add_command(importing.group)
 _cli.add_command(serve_command(lambda _: NoSigners()))
 
 

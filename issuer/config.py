@@ -1,6 +1,7 @@
 """What the issuer's programs take from their environment; nothing else reads it."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 _PUBLISH: Final = "ABTC_PUBLISH_PASSPHRASE"
@@ -33,6 +34,12 @@ def key_passphrase(economy: str) -> bytes | None:
     before ``ABTC_KEY_PASSPHRASE``.  Empty counts as absent.
     """
     return _first(key_passphrase_variable(economy), _KEY)
+
+
+def home() -> Path | None:
+    """Return the folder of the installation, ``ABTC_HOME``; None if it is not set."""
+    text = os.environ.get("ABTC_HOME")
+    return Path(text) if text else None
 
 
 def _first(*names: str) -> bytes | None:

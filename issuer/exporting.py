@@ -247,7 +247,7 @@ _Table = tuple[Sequence[str], list[Sequence[Any]]]
 
 
 def _answer_times(desk: Desk, days: int) -> _Table:
-    found = reports.answer_times(desk, reports.Window(days=days))
+    found = reports.answer_times(desk, reports.AnswerWindow(days=days))
     return _table(reports.AnswerTimes, found.rows)
 
 

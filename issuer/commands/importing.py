@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from issuer import importing
-from issuer.commands.operations import OpenDesk
+from issuer.commands.desks import at_home, desk_at
 from issuer.importing import ImportView, SheetKind
 from issuer.intake.sheet import Report
 from issuer.office import Desk
@@ -23,27 +23,14 @@ _HELP: Final = {
 }
 
 
-def import_group(open_desk: OpenDesk) -> click.Group:
-    """Make the group, with a command for each kind of sheet.
-
-    Args:
-        open_desk: Called when a command runs.
-    """
-    group = click.Group("import", help="Sheets (CSV) of many records.")
-    for kind, text in _HELP.items():
-        group.add_command(_command(kind, text, open_desk))
-    return group
-
-
-def _command(kind: SheetKind, text: str, open_desk: OpenDesk) -> click.Command:
+def _command(kind: SheetKind, text: str) -> click.Command:
     @click.command(kind.value, help=f"{text}\n\nAll rows, or none: what is wrong is"
                    " listed by line. Interrupted, the same command goes on.",
                    short_help=text)  # fmt: skip
     @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+    @at_home
     @click.option(
-        "--home",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Folder of the installation.  [default: $ABTC_HOME]",
+        "--as", "login", required=True, metavar="LOGIN", help="Who imports it."
     )
     @click.option("--reason", required=True, help="Why, for the audit log.")
     @click.option(
@@ -54,13 +41,14 @@ def _command(kind: SheetKind, text: str, open_desk: OpenDesk) -> click.Command:
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
     def run(
         file: Path,
-        home: Path | None,
+        folder: Path,
+        login: str,
         reason: str,
         *,
         confirm_lookalikes: bool,
         as_json: bool,
     ) -> int:
-        desk = open_desk(home, reason, None)
+        desk = desk_at(folder, login=login, reason=reason)
         try:
             return _run(
                 desk, kind, file, confirm_lookalikes=confirm_lookalikes, as_json=as_json
@@ -124,6 +112,11 @@ def _refuse(file: Path, report: Report, *, as_json: bool) -> None:
         click.echo(f"and {found.more:,} more", err=True)
     hint = " --confirm-lookalikes lets it pass." if found.may_be_confirmed else ""
     click.echo(f"Nothing is saved.{hint}", err=True)
+
+
+group = click.Group("import", help="Sheets (CSV) of many records.")
+for _kind, _text in _HELP.items():
+    group.add_command(_command(_kind, _text))
 
 
 class _progress:  # noqa: N801  # used as a function is
