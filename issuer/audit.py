@@ -75,8 +75,8 @@ def lock(session: Session, economy: str) -> AuditChain:
     if chain is None:
         # Two may come first at once; the second waits here, and then has the row.
         is_sqlite = session.get_bind().dialect.name == "sqlite"
-        insert = sqlite.insert if is_sqlite else postgresql.insert
-        first = insert(AuditChain).values(economy=economy, seq=0, hash=START)
+        adding = sqlite.insert if is_sqlite else postgresql.insert
+        first = adding(AuditChain).values(economy=economy, seq=0, hash=START)
         session.execute(first.on_conflict_do_nothing())
         chain = session.get_one(AuditChain, economy, with_for_update=True)
     session.info[AuditChain, economy] = chain

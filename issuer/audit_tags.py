@@ -96,7 +96,10 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "card:created": _tag("application", "person", "continues"),
         "card:imported": _tag("document_number"),
         "card:changed_by_issuer": _STATES,
-        "card:passport_linked": _tag("passport", "before", "keep", "repend", "drop"),
+        "card:loss_counted": _tag("what", "losses", "police_report"),
+        "card:passport_linked": _tag(
+            "passport", "before", "keep", "repend", "drop", "expires"
+        ),
         "card:passport_reported": _STATES | {"passport"},
         **{
             f"credential:{event}": _STATES
@@ -115,7 +118,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         },
         "issue:intended": _tag("credential", "key_id", "claims_sha256", "form"),
         "issue:signed": _tag("credential", "key_id", "claims_sha256"),
-        "issue:void": _tag("credential"),
+        "issue:void": _tag("credential", "why"),
         "status_list:opened": _tag("number", "capacity"),
         "plastic:made": _tag("credential", "design"),
         "plastic:batched": _tag("batch", "count"),
@@ -134,6 +137,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "publication:refused": _tag("code"),
         "backup:made": _tag("sha256", "rows"),
         "backup:restored": _tag("sha256", "revoked", "unknown"),
-        "reconciliation:done": _tag("unknown", "unlogged", "revoked"),
+        "reconciliation:done": _tag(
+            "unknown", "unlogged", "revoked", "differing", "unfounded"
+        ),
     }
 )

@@ -28,6 +28,10 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.accounts",
     "issuer.applications",
     "issuer.bulk",
+    "issuer.card_issuing",
+    "issuer.card_passports",
+    "issuer.card_states",
+    "issuer.cards",
     "issuer.case",
     "issuer.exporting",
     "issuer.importing",
@@ -36,6 +40,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.preclearances",
     "issuer.queues",
     "issuer.receiving",
+    "issuer.reconciliation",
     "issuer.reports",
 )
 """Where operations are defined; `all_operations` imports them."""

@@ -14,6 +14,7 @@ from issuer.store.cards import (
     Plastic,
     PlasticState,
     StatusList,
+    StrayIndex,
     Suspension,
 )
 from issuer.store.cases import (
@@ -102,6 +103,7 @@ __all__ = [
     "Statement",
     "StatusList",
     "Store",
+    "StrayIndex",
     "Suspension",
     "WatchHit",
 ]

@@ -22,7 +22,8 @@ from issuer.store.base import Base, code, differs, identity, refers_to, word
 
 _LIVE = sql("state IN ('valid', 'suspended')")
 _LINKED = sql("state IN ('linked', 'reported')")
-_CURRENT = sql("state IN ('pending_home', 'active', 'suspended')")
+_PREPARED = sql("state = 'prepared'")
+_INTENDED = sql("state = 'intended'")
 
 
 class Card(Base):
@@ -103,12 +104,14 @@ class PassportLink(Base):
 
 
 class Suspension(Base):
-    """A card's suspension: who began it, and the other person who lifted it."""
+    """A suspension: who began it, and the other person who lifted it."""
 
     __tablename__ = "suspension"
 
     id: Mapped[int] = identity()
     card_id: Mapped[int] = refers_to("card.id", index=True)
+    credential_id: Mapped[int | None] = refers_to("credential.id")
+    """Of one credential; None for the whole card."""
     suspended_by: Mapped[int] = refers_to("account.id")
     suspended_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(String(500))
@@ -156,6 +159,8 @@ class Credential(Base):
     holder_key: Mapped[str | None] = mapped_column(String(200))
     """The phone's public JWK, as canonical JSON; app form only."""
     is_interim: Mapped[bool] = mapped_column(default=False)
+    design: Mapped[str] = mapped_column(String(64), default="")
+    """Of the plastic; empty lets the day of printing decide."""
     passport_id: Mapped[int] = refers_to("passport.id")
     replaces_id: Mapped[int | None] = refers_to("credential.id")
     state_reason: Mapped[str | None] = mapped_column(String(500))
@@ -179,7 +184,7 @@ class Credential(Base):
         CheckConstraint("form IN ('app', 'physical')", name="form"),
         CheckConstraint("(form = 'app') = (holder_key IS NOT NULL)", name="bound"),
         Index("ix_credential_card_id", "card_id"),
-        Index("ix_credential_document", "economy", "document_number"),
+        UniqueConstraint("economy", "document_number"),
         # One that lives for each form: a second phone has to end the first.
         Index(
             "uq_credential_live",
@@ -188,6 +193,14 @@ class Credential(Base):
             unique=True,
             sqlite_where=_LIVE,
             postgresql_where=_LIVE,
+        ),
+        Index(
+            "uq_credential_prepared",
+            "card_id",
+            "form",
+            unique=True,
+            sqlite_where=_PREPARED,
+            postgresql_where=_PREPARED,
         ),
         Index(
             "ix_credential_ended",
@@ -219,6 +232,8 @@ class Issue(Base):
     economy: Mapped[str] = code()
     request_key: Mapped[str] = mapped_column(String(100))
     """The same request gives the same card."""
+    request_digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the request; another one under the same key is refused."""
     card_id: Mapped[int]
     credential_id: Mapped[int]
     state: Mapped[IssueState] = word(IssueState, "state")
@@ -251,15 +266,44 @@ class Issue(Base):
         CheckConstraint("approved_by IS NOT NULL", name="approved"),
         CheckConstraint("(state = 'signed') = (text IS NOT NULL)", name="signed_whole"),
         Index("ix_issue_credential_id", "credential_id"),
+        # The clock must not be before the last of these.
+        Index("ix_issue_latest", "economy", "intended_at"),
         Index(
             "ix_issue_open",
             "economy",
-            "intended_at",
-            sqlite_where=sql("state = 'intended'"),
-            postgresql_where=sql("state = 'intended'"),
+            "id",
+            sqlite_where=_INTENDED,
+            postgresql_where=_INTENDED,
+        ),
+        Index(
+            "uq_issue_open",
+            "credential_id",
+            unique=True,
+            sqlite_where=_INTENDED,
+            postgresql_where=_INTENDED,
         ),
         Index("ix_issue_requested_by", "requested_by", "intended_at"),
     )
+
+
+class StrayIndex(Base):
+    """An index that a signer was given, and whose card the database does not know.
+
+    So it is after an older database was put back: what the issue log says of such a
+    card is all that is known of it.  The index is never given again, and a published
+    list says that it is revoked.
+    """
+
+    __tablename__ = "stray_index"
+
+    economy: Mapped[str] = mapped_column(String(3), primary_key=True)
+    list_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    list_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    document_number: Mapped[str] = mapped_column(String(22))
+    form: Mapped[str] = mapped_column(String(8))
+    request_key: Mapped[str] = mapped_column(String(100))
+    claims_sha256: Mapped[str] = mapped_column(String(64))
+    found_at: Mapped[datetime]
 
 
 class PlasticState(StrEnum):

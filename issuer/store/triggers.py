@@ -51,7 +51,7 @@ def _grows_only(table: str) -> tuple[Trigger, Trigger]:
     )
 
 
-GROWING: Final = ("audit", "preclearance_event", "statement")
+GROWING: Final = ("audit", "preclearance_event", "statement", "stray_index")
 """Tables that only grow."""
 
 TRIGGERS: Final = (

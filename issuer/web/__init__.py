@@ -6,8 +6,8 @@ How a page is added:
 
        pages = Pages("cards")
 
-       @pages.at("/cards/<int:card>", Needs("card.show"), title="Card")
-       def show(card: int) -> Shown:
+       @pages.at("/cards/<int:card>", Needs("card.show"))
+       def show(card: int) -> Response:
            return render("cards/show.html", card=perform("card.show", {"card": card}))
 
    ``Needs`` names the operation whose roles may; ``SIGNED_IN`` is for everybody's own
@@ -21,7 +21,8 @@ How a page is added:
 
 Forms: ``form = Form.read()``, then ``done = submit("card.cancel", form, ...)``.  It
 returns the answer, or None with the problems beside their fields; then render the page
-again with ``form.status``.  After a change answer with ``go_to(...)`` and a ``note``.
+again with ``form.status``.  After a change ``flash`` one sentence, which must hold
+nothing of a record, and answer with ``go_to(...)``.
 """
 
 from issuer.web.app import create_app
