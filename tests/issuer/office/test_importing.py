@@ -349,9 +349,10 @@ def test_requests_of_other_economies(back_office: BackOffice, tmp_path: Path) ->
     ]
     found = codes(desk, write(tmp_path / "more.csv", bad), SheetKind.REQUESTS)
     assert found == [
-        (3, ProblemCode.SHEET_SAME_REFERENCE),
         (3, ProblemCode.REQUEST_REFERENCE),
+        (3, ProblemCode.SHEET_SAME_REFERENCE),
         (4, ProblemCode.REQUEST_PASSPORT),
+        (4, ProblemCode.SHEET_SAME_PASSPORT),
         (5, ProblemCode.REQUEST_HOSTED),
         (6, ProblemCode.DATE),
         (7, ProblemCode.REQUEST_HOSTED),
