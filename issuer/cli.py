@@ -13,7 +13,14 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from issuer.commands import importing, keys
+from issuer.commands import (
+    auditing,
+    backing_up,
+    demo,
+    importing,
+    installing,
+    keys,
+)
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.serving import serve_command
 from issuer.commands.users import user
@@ -95,10 +102,19 @@ def _cli() -> None:
     """Work at an economy's or the scheme's back office."""
 
 
-_cli.add_command(keys.group)
-_cli.add_command(user)
-_cli.add_command(importing.group)
-_cli.add_command(serve_command(lambda _: NoSigners()))
+for _each in (
+    user,
+    serve_command(lambda _: NoSigners()),
+    keys.group,
+    installing.init,
+    installing.database,
+    auditing.group,
+    backing_up.group,
+    backing_up.restore,
+    importing.group,
+    demo.demo_data,
+):
+    _cli.add_command(_each)
 
 
 @_cli.group("publish")

@@ -42,6 +42,12 @@ def home() -> Path | None:
     return Path(text) if text else None
 
 
+def environment_with(**more: str) -> dict[str, str]:
+    """Return the environment for a program that is started, less our secrets."""
+    own = {k: v for k, v in os.environ.items() if not k.startswith("ABTC_")}
+    return {**own, **more}
+
+
 def _first(*names: str) -> bytes | None:
     text = next((os.environ[name] for name in names if os.environ.get(name)), None)
     return text.encode() if text else None

@@ -35,13 +35,16 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.case",
     "issuer.exporting",
     "issuer.importing",
+    "issuer.configuration",
     "issuer.incoming",
     "issuer.own_account",
     "issuer.preclearances",
+    "issuer.publication",
     "issuer.queues",
     "issuer.receiving",
     "issuer.reconciliation",
     "issuer.reports",
+    "issuer.restoring",
 )
 """Where operations are defined; `all_operations` imports them."""
 

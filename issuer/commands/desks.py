@@ -5,40 +5,16 @@ The log names the account, and in the reason the user of the machine.
 """
 
 import getpass
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
-import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from issuer.config import home
+from issuer.commands.opening import now
 from issuer.errors import NotFound
 from issuer.installation import Installation
 from issuer.office import Actor, Desk, NoSigners, Office
 from issuer.store import Account, AccountKind, AccountRole, Store
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def at_home(command: _Command) -> _Command:
-    """Add ``--home``, which is ``ABTC_HOME`` if it is not given."""
-    return click.option(
-        "--home",
-        "folder",
-        type=click.Path(file_okay=False, path_type=Path),
-        callback=_home,
-        help="Folder of the installation.  [default: $ABTC_HOME]",
-    )(command)
-
-
-def _home(_: object, __: object, folder: Path | None) -> Path:
-    found = folder or home()
-    if found is None:
-        raise click.UsageError("give --home, or set ABTC_HOME")
-    return found
 
 
 def desk_at(folder: Path, *, login: str, reason: str) -> Desk:
@@ -58,7 +34,7 @@ def desk_at(folder: Path, *, login: str, reason: str) -> Desk:
     return Desk(
         office=Office(installation=installation, store=store, signers=NoSigners()),
         actor=actor,
-        now=datetime.now(UTC),
+        now=now(),
         reason=f"{reason} (at the machine, by {getpass.getuser()})",
     )
 

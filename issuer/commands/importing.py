@@ -1,15 +1,14 @@
 """``abtc-issuer import``: sheets into the database, whole or not at all."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from issuer import importing
-from issuer.commands.desks import at_home, desk_at
+from issuer.commands.desks import desk_at
+from issuer.commands.opening import Progress, as_json, at_home
 from issuer.importing import ImportView, SheetKind
 from issuer.intake.sheet import Report
 from issuer.office import Desk
@@ -38,7 +37,7 @@ def _command(kind: SheetKind, text: str) -> click.Command:
         is_flag=True,
         help="Who is alike was compared: they are other people.",
     )
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    @as_json
     def run(
         file: Path,
         folder: Path,
@@ -67,8 +66,9 @@ def _run(
         click.echo(f"going on behind line {known.last_line}", err=True)
         number = known.id
     else:
-        with _progress("checked") as show:
-            report = importing.check_sheet(desk, kind, file, on_progress=show)
+        progress = Progress("rows checked")
+        report = importing.check_sheet(desk, kind, file, on_progress=progress)
+        progress.end()
         if not importing.may_be_saved(report, confirm_lookalikes=confirm_lookalikes):
             _refuse(file, report, as_json=as_json)
             return _FAILED
@@ -79,16 +79,18 @@ def _run(
 
 
 def _save(desk: Desk, number: int, file: Path, *, as_json: bool) -> int:
+    progress = Progress("rows saved")
     try:
-        with _progress("saved") as show:
-            view = importing.go_on(desk, number, file, on_progress=show)
+        view = importing.go_on(desk, number, file, on_progress=progress)
     except KeyboardInterrupt:
+        progress.end()
         line = (
             f"interrupted; what is saved stays. The same command goes on with import"
             f" {number}."
         )
         click.echo(line, err=True)
         raise
+    progress.end()
     _tell(view, as_json=as_json)
     return 0
 
@@ -117,23 +119,3 @@ def _refuse(file: Path, report: Report, *, as_json: bool) -> None:
 group = click.Group("import", help="Sheets (CSV) of many records.")
 for _kind, _text in _HELP.items():
     group.add_command(_command(_kind, _text))
-
-
-class _progress:  # noqa: N801  # used as a function is
-    """One line on a terminal's standard error that says how far it is."""
-
-    def __init__(self, what: str) -> None:
-        self._what, self._is_shown = what, False
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        return self._show
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_shown:
-            click.echo(err=True)
-
-    def _show(self, done: int, of: int) -> None:
-        if sys.stderr.isatty():
-            self._is_shown = True
-            share = f" of {of:,}" if of else ""
-            click.echo(f"\r{self._what} {done:,}{share} rows ", err=True, nl=False)

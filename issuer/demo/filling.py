@@ -8,7 +8,7 @@ it was: what was interrupted goes on where it was when it is started again.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -55,6 +55,7 @@ from issuer.statements import MAX_DECISIONS, Decision, sign_statement
 from issuer.store import (
     Account,
     AccountKind,
+    AccountRole,
     Application,
     ApplicationKind,
     Base,
@@ -113,6 +114,16 @@ class Progress:
     of: int
 
 
+def shares(travellers: int, economies: Collection[str]) -> dict[str, int]:
+    """Spread travellers over economies: as many for each, as good as it goes.
+
+    How many cards each economy has in truth is not known for all of them, and a
+    demonstration claims nothing about it.
+    """
+    each, more = divmod(travellers, len(economies))
+    return {code: each + (place < more) for place, code in enumerate(economies)}
+
+
 def fill(
     office: Office, wanted: Mapping[str, int], *, seed: int, now: datetime
 ) -> Iterator[Progress]:
@@ -128,8 +139,8 @@ def fill(
         How far it is, after each portion, which is then on disk.
 
     Raises:
-        Conflict: ``demo.people``: an economy has fewer than two accounts of persons, so
-            that nobody could have approved what another entered; ``demo.busy``: others
+        Conflict: ``demo.people``: an economy has fewer than two people who vet, so that
+            nobody could have approved what another entered; ``demo.busy``: others
             write all the time.
         SigningError, LintError: A card could not be signed; its portion is not there.
         StoreDown, Forbidden: As for `Store.write`.
@@ -256,7 +267,9 @@ class _Here:
         )
         mine = people.get(economy, [])
         if len(mine) < 2:
-            raise Conflict("demo.people", f"{economy} has fewer than two persons")
+            raise Conflict(
+                "demo.people", f"{economy} has fewer than two persons who vet"
+            )
         return cls(
             office=office,
             economy=economy,
@@ -860,7 +873,12 @@ def _people(session: Session) -> dict[str, list[int]]:
     people: defaultdict[str, list[int]] = defaultdict(list)
     for economy, number in session.execute(
         select(Account.economy, Account.id)
-        .where(Account.kind == AccountKind.PERSON, Account.closed_at.is_(None))
+        .join(AccountRole, AccountRole.account_id == Account.id)
+        .where(
+            Account.kind == AccountKind.PERSON,
+            Account.closed_at.is_(None),
+            AccountRole.role == Role.VETTING,
+        )
         .order_by(Account.id)
     ):
         people[economy].append(number)
@@ -895,14 +913,15 @@ def _newest(session: Session, here: _Here) -> _Places:
     )
 
 
-def check_is_test(session: Session) -> None:
-    """Refuse an installation on which anything is real.
+def check_is_test(session: Session) -> tuple[str, ...]:
+    """Return the economies that are hosted, if nothing here is real.
 
     Raises:
         Conflict: ``demo.real``: an economy is hosted that is none for tests, or none.
     """
-    hosted = session.scalars(select(HostedEconomy)).all()
-    real = sorted(each.code for each in hosted if not each.is_test)
+    hosted = session.scalars(select(HostedEconomy).order_by(HostedEconomy.code)).all()
+    real = [each.code for each in hosted if not each.is_test]
     if real or not hosted:
         text = f"{', '.join(real)} is not for tests" if real else "none is hosted"
         raise Conflict("demo.real", f"demonstration data is refused here: {text}")
+    return tuple(each.code for each in hosted)

@@ -55,8 +55,8 @@ def person(number: int, **changes: str) -> dict[str, str]:
         "nationality": "AUS",
         "passport_country": "AUS",
         "passport_number": word(number).upper(),
-        "passport_issued_on": "2028-01-01",
-        "passport_expires_on": "2038-01-01",
+        "passport_issued_on": "2024-01-01",
+        "passport_expires_on": "2060-01-01",
     }
     return {**row, **changes}
 
