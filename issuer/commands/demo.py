@@ -7,8 +7,6 @@ from typing import Final
 import click
 
 from issuer.commands.opening import Progress, as_json, at_home, now, open_office
-from issuer.demo.filling import check_is_test, fill, shares
-from issuer.demo.setting import make_ready
 from issuer.office import Office
 
 _MOST: Final = 5_000_000
@@ -44,6 +42,8 @@ def demo_data(
 
     Only where every economy is for tests.  Interrupted, the same command goes on.
     """
+    from issuer.demo.filling import check_is_test, shares  # noqa: PLC0415  # as below
+
     office = open_office(folder)
     try:
         hosted = office.store.read(check_is_test)
@@ -61,6 +61,10 @@ def demo_data(
 
 
 def _fill(office: Office, wanted: dict[str, int], seed: int) -> None:
+    # Every other command starts sooner without the libraries that draw.
+    from issuer.demo.filling import fill  # noqa: PLC0415
+    from issuer.demo.setting import make_ready  # noqa: PLC0415
+
     progress, done = Progress("travellers"), dict.fromkeys(wanted, 0)
     moment = now()
     try:

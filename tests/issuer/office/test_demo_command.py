@@ -57,7 +57,7 @@ def test_a_new_installation_is_filled_and_goes_on(
     assert logins.count("demo-clerk-sgp") == 1
 
 
-def test_i_nothing_invented_reaches_a_real_register(
+def test_i2_nothing_invented_reaches_a_real_register(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One real economy beside others for tests is enough to refuse."""

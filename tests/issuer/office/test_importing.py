@@ -197,7 +197,7 @@ def die_after(batches: int) -> Any:
 
 
 @pytest.mark.parametrize("kind", [APPLICATIONS, SheetKind.REQUESTS])
-def test_l_a_killed_import_goes_on_and_saves_each_row_once(
+def test_l1_a_killed_import_goes_on_and_saves_each_row_once(
     back_office: BackOffice, database: str, tmp_path: Path, kind: SheetKind
 ) -> None:
     make = person if kind == APPLICATIONS else request
@@ -299,7 +299,7 @@ def test_the_operations_take_sheets_in_base64(desk: Desk, tmp_path: Path) -> Non
     assert (done.state, done.saved) == (ImportState.DONE, 3)
 
 
-def test_c_a_sheet_needs_the_role_of_its_records(
+def test_c4_a_sheet_needs_the_role_of_its_records(
     back_office: BackOffice, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "new.csv", [person(1)])
@@ -391,7 +391,7 @@ def test_answers_of_economies_that_are_elsewhere(flow: Flow, tmp_path: Path) -> 
     ]
 
 
-def test_i_what_is_hosted_here_is_not_recorded_for_it(flow: Flow) -> None:
+def test_what_is_hosted_here_is_not_recorded_for_it(flow: Flow) -> None:
     """A home economy cannot answer in the name of a destination that signs."""
     case = flow.circulated()
     lane = flow.lane(case, "JPN").id
