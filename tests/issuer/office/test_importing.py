@@ -448,7 +448,7 @@ def home(
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / "office.toml").write_text(f'database = "{database}"\n')
-    now = datetime.now(UTC)  # the command reads the clock as well
+    now = datetime.now(UTC)  # noqa: TID251  # the command reads the clock as well
     desk = back_office.desk("AUS", now=now)
     fields = {"label": "shell"}
     key: Any = all_operations()["api_key.make_own"].perform(desk, fields)
@@ -495,10 +495,10 @@ def test_an_interrupted_command_says_how_to_go_on(
         saving(*given, **{**more, "at_most": 2})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing, "go_on", interrupted)
-    assert command(home, path) == INTERRUPTED
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "go_on", interrupted)
+        assert command(home, path) == INTERRUPTED
     assert "The same command goes on" in capsys.readouterr().err
-    monkeypatch.undo()
     assert command(home, path, "--json") == OK
     said = capsys.readouterr()
     assert "going on behind line 3" in said.err
