@@ -22,11 +22,13 @@ from issuer.commands import (
     keys,
 )
 from issuer.commands.asking import ask_passphrase
-from issuer.commands.serving import serve_command
+from issuer.commands.desks import open_desk
+from issuer.commands.operations import add_operations
+from issuer.commands.serving import serve
 from issuer.commands.users import user
 from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
-from issuer.office import NoSigners
+from issuer.operations import all_operations
 from issuer.publish import (
     Deltas,
     Journal,
@@ -104,7 +106,7 @@ def _cli() -> None:
 
 for _each in (
     user,
-    serve_command(lambda _: NoSigners()),
+    serve,
     keys.group,
     installing.init,
     installing.database,
@@ -115,6 +117,7 @@ for _each in (
     demo.demo_data,
 ):
     _cli.add_command(_each)
+add_operations(_cli, all_operations().values(), open_desk)
 
 
 @_cli.group("publish")

@@ -42,6 +42,11 @@ def home() -> Path | None:
     return Path(text) if text else None
 
 
+def api_key() -> str | None:
+    """Return the key of the account that runs a command, ``ABTC_API_KEY``."""
+    return os.environ.get("ABTC_API_KEY") or None
+
+
 def environment_with(**more: str) -> dict[str, str]:
     """Return the environment for a program that is started, less our secrets."""
     own = {k: v for k, v in os.environ.items() if not k.startswith("ABTC_")}

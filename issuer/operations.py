@@ -37,12 +37,12 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.importing",
     "issuer.configuration",
     "issuer.incoming",
+    "issuer.issue_check",
     "issuer.own_account",
     "issuer.preclearances",
     "issuer.publication",
     "issuer.queues",
     "issuer.receiving",
-    "issuer.reconciliation",
     "issuer.reports",
     "issuer.restoring",
 )

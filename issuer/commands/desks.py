@@ -1,59 +1,50 @@
-"""Working at the machine itself, under an account of one's own.
+"""The desk of whoever runs a command: shown by an API key, as for any other program."""
 
-Who may read the installation's folder may do what is in it: no password is asked for.
-The log names the account, and in the reason the user of the machine.
-"""
-
-import getpass
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+import click
 
-from issuer.commands.opening import now
-from issuer.errors import NotFound
-from issuer.installation import Installation
-from issuer.office import Actor, Desk, NoSigners, Office
-from issuer.store import Account, AccountKind, AccountRole, Store
+from issuer.accounts import actor_of_key
+from issuer.commands.opening import now, open_office
+from issuer.config import api_key, home
+from issuer.office import Desk
+from issuer.signing import recover
 
 
-def desk_at(folder: Path, *, login: str, reason: str) -> Desk:
-    """Open the desk of a person of this installation; nothing is signed there.
+def open_desk(folder: Path | None, reason: str, request_key: str | None) -> Desk:
+    """Open an installation, and there the desk of the account whose API key is set.
+
+    What an interruption left half signed is completed first.
+
+    Args:
+        folder: The installation; None takes ``ABTC_HOME``.
+        reason: Goes to the audit log.
+        request_key: The same request under the same key is done once.
 
     Raises:
-        NotFound: There is no such person.
+        click.UsageError: There is no folder, or no API key.
+        NotProven: The key is nobody's, or has ended.
         SettingsError, StoreError: The installation cannot be used.
     """
-    installation = Installation.load(folder)
-    store = Store.open(installation.database_url)
+    found = folder or home()
+    if found is None:
+        raise click.UsageError("give --home, or set ABTC_HOME")
+    secret = api_key()
+    if secret is None:
+        raise click.UsageError(
+            "set ABTC_API_KEY to a key of yours: `abtc-issuer user api-key` makes one"
+        )
+    office, moment = open_office(found), now()
     try:
-        actor = store.read(lambda session: _actor(session, login))
+        actor = actor_of_key(office.store, secret, now=moment)
+        recover(office, moment)
     except BaseException:
-        store.close()
+        office.store.close()
         raise
     return Desk(
-        office=Office(installation=installation, store=store, signers=NoSigners()),
+        office=office,
         actor=actor,
-        now=now(),
-        reason=f"{reason} (at the machine, by {getpass.getuser()})",
-    )
-
-
-def _actor(session: Session, login: str) -> Actor:
-    account = session.scalars(
-        select(Account).where(
-            Account.login == login,
-            Account.kind == AccountKind.PERSON,
-            Account.closed_at.is_(None),
-        )
-    ).one_or_none()
-    if account is None:
-        raise NotFound(f"there is no person {login}")
-    roles = select(AccountRole.role).where(AccountRole.account_id == account.id)
-    return Actor(
-        account_id=account.id,
-        economy=account.economy,
-        login=account.login,
-        roles=frozenset(session.scalars(roles)),
-        kind=account.kind,
+        now=moment,
+        reason=reason,
+        request_key=request_key,
     )

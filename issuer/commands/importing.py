@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from issuer import importing
-from issuer.commands.desks import desk_at
+from issuer.commands.desks import open_desk
 from issuer.commands.opening import Progress, as_json, at_home
 from issuer.importing import ImportView, SheetKind
 from issuer.intake.sheet import Report
@@ -28,9 +28,6 @@ def _command(kind: SheetKind, text: str) -> click.Command:
                    short_help=text)  # fmt: skip
     @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
     @at_home
-    @click.option(
-        "--as", "login", required=True, metavar="LOGIN", help="Who imports it."
-    )
     @click.option("--reason", required=True, help="Why, for the audit log.")
     @click.option(
         "--confirm-lookalikes",
@@ -41,13 +38,12 @@ def _command(kind: SheetKind, text: str) -> click.Command:
     def run(
         file: Path,
         folder: Path,
-        login: str,
         reason: str,
         *,
         confirm_lookalikes: bool,
         as_json: bool,
     ) -> int:
-        desk = desk_at(folder, login=login, reason=reason)
+        desk = open_desk(folder, reason, None)
         try:
             return _run(
                 desk, kind, file, confirm_lookalikes=confirm_lookalikes, as_json=as_json

@@ -22,6 +22,7 @@ from issuer.installation import Installation
 from issuer.keyholder import open_keys
 from issuer.office import Office
 from issuer.store import Store
+from issuer.watchlist import FileWatchList
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -82,6 +83,10 @@ def open_office(folder: Path) -> Office:
         store=store,
         signers=open_keys(installation, store, passphrase=_key_passphrase),
         publish_passphrase=_publish_passphrase,
+        watch_lists={
+            economy: FileWatchList(installation.path(path))
+            for economy, path in installation.watch_lists.items()
+        },
     )
 
 

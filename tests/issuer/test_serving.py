@@ -15,7 +15,6 @@ from issuer import cli
 from issuer.commands.serving import open_app
 from issuer.errors import KeyFileError, SchemaError, SettingsError
 from issuer.installation import Installation
-from issuer.office import NoSigners
 from issuer.store import Store
 from tests.issuer.back_office import open_office
 
@@ -97,7 +96,7 @@ def test_people_read_lines(home: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def start(home: Path, host: str = "127.0.0.1") -> None:
-    app = open_app(home, host=host, port=8321, signers=lambda _: NoSigners())
+    app = open_app(home, host=host, port=8321)
     app.extensions["abtc"].office.store.close()
 
 

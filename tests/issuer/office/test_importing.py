@@ -437,7 +437,11 @@ def test_answers_and_reports_are_exported_too(flow: Flow) -> None:
 
 
 @pytest.fixture
-def home(back_office: BackOffice, database: str, tmp_path: Path) -> Path:
+def home(
+    desk: Desk, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    made = perform(desk, "api_key.make_own", label="tests", days=1)
+    monkeypatch.setenv("ABTC_API_KEY", made.secret)
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / "office.toml").write_text(f'database = "{database}"\n')
@@ -446,8 +450,8 @@ def home(back_office: BackOffice, database: str, tmp_path: Path) -> Path:
 
 def command(home: Path, path: Path, *more: str) -> int:
     return main(
-        ["import", "applications", str(path), "--home", str(home), "--as", "ann-aus",
-         "--reason", "a test", *more]
+        ["import", "applications", str(path), "--home", str(home), "--reason", "a test",
+         *more]
     )  # fmt: skip
 
 
@@ -483,22 +487,24 @@ def test_an_interrupted_command_says_how_to_go_on(
         saving(*given, **{**more, "at_most": 2})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing, "go_on", interrupted)
-    assert command(home, path) == INTERRUPTED
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "go_on", interrupted)
+        assert command(home, path) == INTERRUPTED
     assert "The same command goes on" in capsys.readouterr().err
-    monkeypatch.undo()
     assert command(home, path, "--json") == OK
     said = capsys.readouterr()
     assert "going on behind line 3" in said.err
     assert json.loads(said.out)["saved"] == count(desk.office.store, Person) == 5
 
 
-def test_wrong_usage_of_the_command(home: Path, tmp_path: Path) -> None:
+def test_wrong_usage_of_the_command(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "new.csv", [person(1)])
     assert main(["import", "applications", str(path), "--home", str(home)]) == USAGE
     assert main(["import", "everything", str(path)]) == USAGE
-    nobody = ["--home", str(home), "--as", "nobody", "--reason", "x"]
-    assert main(["import", "applications", str(path), *nobody]) == FAILED
     assert command(home, tmp_path / "nowhere.csv") == FAILED
+    monkeypatch.setenv("ABTC_API_KEY", "abtc_of_nobody")
+    assert command(home, path) == FAILED
     for kind in SheetKind:
         assert main(["import", kind, "--help"]) == OK
