@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from sqlalchemy import select
 
 from issuer.accounts import actor_of_key
 from issuer.commands.opening import at_home, open_office
 from issuer.config import sign_on_secret
-from issuer.errors import NotProven
+from issuer.errors import Conflict, NotProven
 from issuer.installation import Installation
 from issuer.installation_key import check_owner_only
 from issuer.office import Actor, Office
 from issuer.operations import all_operations
 from issuer.signing import recover
+from issuer.store import HostedEconomy
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -30,16 +32,24 @@ _MAX_HEADERS: Final = 64 * 1024
 @at_home
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8321)
-def serve(folder: Path, host: str, port: int) -> None:
+@click.option(
+    "--demonstration",
+    "is_demonstration",
+    is_flag=True,
+    help="Let anybody at this machine be anybody; for test economies only.",
+)
+def serve(folder: Path, host: str, port: int, *, is_demonstration: bool) -> None:
     """Serve the back office, for browsers and programs, until interrupted.
 
     Listens to other machines only where the settings say that https protects it.
     """
-    app = open_app(folder, host=host, port=port)
+    app = open_app(folder, host=host, port=port, is_demonstration=is_demonstration)
     _run(app, host=host, port=port)
 
 
-def open_app(home: Path, *, host: str, port: int) -> "Flask":
+def open_app(
+    home: Path, *, host: str, port: int, is_demonstration: bool = False
+) -> "Flask":
     """Open an installation, and make its pages.
 
     Raises:
@@ -58,10 +68,13 @@ def open_app(home: Path, *, host: str, port: int) -> "Flask":
         port=port,
         clock=lambda: datetime.now(UTC),
         sign_on_secret=sign_on_secret(),
+        is_demonstration=is_demonstration,
     )
     for path in sorted((home / "keys").rglob("*.pem")):
         check_owner_only(path)
     office = open_office(home)
+    if is_demonstration:
+        _check_is_test(office)
     recover(office, settings.clock())
     programs = blueprint(
         office,
@@ -70,6 +83,17 @@ def open_app(home: Path, *, host: str, port: int) -> "Flask":
         clock=settings.clock,
     )
     return create_app(office, settings, programs=programs)
+
+
+def _check_is_test(office: Office) -> None:
+    real = office.store.read(
+        lambda session: session.scalars(
+            select(HostedEconomy.code).where(HostedEconomy.is_test.is_(False))
+        ).first()
+    )
+    if real is not None:
+        office.store.close()
+        raise Conflict("demonstration.real", f"{real} is no test economy")
 
 
 def _actor(office: Office, secret: str, moment: datetime) -> Actor | None:

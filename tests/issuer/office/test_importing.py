@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from issuer.errors import Conflict, Invalid, NotAllowed, NotFound, SheetError
 from issuer.importing import BATCH, SheetKind
 from issuer.intake.problem import ProblemCode
 from issuer.office import Desk
+from issuer.operations import all_operations
 from issuer.store import (
     Application,
     AuditRow,
@@ -438,13 +440,19 @@ def test_answers_and_reports_are_exported_too(flow: Flow) -> None:
 
 @pytest.fixture
 def home(
-    desk: Desk, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    back_office: BackOffice,
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    made = perform(desk, "api_key.make_own", label="tests", days=1)
-    monkeypatch.setenv("ABTC_API_KEY", made.secret)
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / "office.toml").write_text(f'database = "{database}"\n')
+    now = datetime.now(UTC)  # noqa: TID251  # the command reads the clock as well
+    desk = back_office.desk("AUS", now=now)
+    fields = {"label": "shell"}
+    key: Any = all_operations()["api_key.make_own"].perform(desk, fields)
+    monkeypatch.setenv("ABTC_API_KEY", key.secret)
     return folder
 
 
@@ -487,8 +495,8 @@ def test_an_interrupted_command_says_how_to_go_on(
         saving(*given, **{**more, "at_most": 2})
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(importing, "go_on", interrupted)
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "go_on", interrupted)
         assert command(home, path) == INTERRUPTED
     assert "The same command goes on" in capsys.readouterr().err
     assert command(home, path, "--json") == OK
@@ -504,7 +512,9 @@ def test_wrong_usage_of_the_command(
     assert main(["import", "applications", str(path), "--home", str(home)]) == USAGE
     assert main(["import", "everything", str(path)]) == USAGE
     assert command(home, tmp_path / "nowhere.csv") == FAILED
-    monkeypatch.setenv("ABTC_API_KEY", "abtc_of_nobody")
+    monkeypatch.setenv("ABTC_API_KEY", "nobody's")
     assert command(home, path) == FAILED
+    monkeypatch.delenv("ABTC_API_KEY")
+    assert command(home, path) == USAGE
     for kind in SheetKind:
         assert main(["import", kind, "--help"]) == OK
