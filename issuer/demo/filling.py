@@ -15,7 +15,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from issuer import audit
@@ -23,7 +23,7 @@ from issuer.bulk import Propose, propose
 from issuer.demo import pictures
 from issuer.demo.lives import Lane, Life, Step, invent_life, moment_of
 from issuer.demo.rows import add_rows, count_on, next_id
-from issuer.errors import Conflict, Forbidden
+from issuer.errors import Conflict, Forbidden, SigningError
 from issuer.indexes import draw_document_numbers
 from issuer.issuance import Credential as Signed
 from issuer.issuance import Prepared, prepare, sign_many
@@ -139,7 +139,7 @@ def fill(
         How far it is, after each portion, which is then on disk.
 
     Raises:
-        Conflict: ``demo.people``: an economy has fewer than two people who vet, so that
+        Conflict: ``demo.people``: an economy has fewer than two accounts of persons, so
             nobody could have approved what another entered; ``demo.busy``: others
             write all the time.
         SigningError, LintError: A card could not be signed; its portion is not there.
@@ -246,7 +246,9 @@ class _Here:
     clerk: int
     officer: int
     actors: Mapping[str, int]
-    """Somebody at each destination that is hosted here."""
+    """Somebody at each destination that is hosted here and can sign."""
+    silent: frozenset[str]
+    """Destinations that are hosted here without a key: they have answered nothing."""
     designs: DesignRegistry = field(default_factory=DesignRegistry.load)
     places: _Places | None = None
     """Kept in memory, as reading a full list takes a second."""
@@ -266,6 +268,7 @@ class _Here:
             lambda session: (office.scheme(session), _people(session))
         )
         mine = people.get(economy, [])
+        silent = frozenset(code for code in people if not _can_sign(office, code, now))
         if len(mine) < 2:
             raise Conflict(
                 "demo.people", f"{economy} has fewer than two persons who vet"
@@ -282,6 +285,7 @@ class _Here:
             clerk=mine[0],
             officer=mine[1],
             actors={code: ids[0] for code, ids in people.items()},
+            silent=silent,
         )
 
 
@@ -345,6 +349,9 @@ class _Portion:
         )
         portion.next_ids = dict(portion.first_ids)
         for life in lives:
+            for code in here.silent & life.lanes.keys():
+                first = life.lanes[code].steps[:1]
+                life.lanes[code] = Lane(steps=first, hits=None)
             portion._add_life(life)
         return portion
 
@@ -754,24 +761,33 @@ class _Portion:
         )
 
     def _sign_decisions(self) -> None:
+        signers = self.here.office.signers
+        keys = {
+            code: signers.signer(code, "status", now=self.here.now)
+            for code in {code for code, _ in self.decisions}
+        }
         for (code, at), found in self.decisions.items():
             for start in range(0, len(found), MAX_DECISIONS):
                 some = found[start : start + MAX_DECISIONS]
-                number = self._sign_statement(code, at, [each for each, _ in some])
+                decisions = [each for each, _ in some]
+                number = self._sign_statement(code, at, decisions, *keys[code])
                 for _, row in some:
                     row["statement_id"] = number
 
     def _sign_statement(
-        self, code: str, at: datetime, decisions: list[Decision]
+        self,
+        code: str,
+        at: datetime,
+        decisions: list[Decision],
+        signer: Signer,
+        record: KeyRecord,
     ) -> int:
-        here = self.here
-        signer, record = here.office.signers.signer(code, "status", now=here.now)
         if not record.signs_at(at):
             # The key is as young as the demonstration, whose past is invented too.
             record = replace(record, signs_from=at)
         text = sign_statement(
             decisions,
-            iss=here.scheme.economy(code).issuer_url,
+            iss=self.here.scheme.economy(code).issuer_url,
             iat=at,
             signer=signer,
             record=record,
@@ -870,19 +886,25 @@ def _digits(number: int) -> list[int]:
 
 
 def _people(session: Session) -> dict[str, list[int]]:
+    """Return the persons of each economy, those who vet before others."""
     people: defaultdict[str, list[int]] = defaultdict(list)
+    vets = and_(AccountRole.account_id == Account.id, AccountRole.role == Role.VETTING)
     for economy, number in session.execute(
         select(Account.economy, Account.id)
-        .join(AccountRole, AccountRole.account_id == Account.id)
-        .where(
-            Account.kind == AccountKind.PERSON,
-            Account.closed_at.is_(None),
-            AccountRole.role == Role.VETTING,
-        )
-        .order_by(Account.id)
+        .outerjoin(AccountRole, vets)
+        .where(Account.kind == AccountKind.PERSON, Account.closed_at.is_(None))
+        .order_by(AccountRole.role.is_(None), Account.id)
     ):
         people[economy].append(number)
     return people
+
+
+def _can_sign(office: Office, economy: str, now: datetime) -> bool:
+    try:
+        office.signers.signer(economy, "status", now=now)
+    except SigningError:
+        return False
+    return True
 
 
 def _newest(session: Session, here: _Here) -> _Places:

@@ -1,5 +1,6 @@
 """Demonstration data: invented, but as sound as what staff enter."""
 
+from collections import Counter
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 import verifier
 from issuer import audit
 from issuer.demo.filling import Progress, fill
-from issuer.errors import Conflict
+from issuer.errors import Conflict, SigningError
 from issuer.keys import KeyUse
 from issuer.lifecycle import PRECLEARANCE, Preclearance, Side
 from issuer.plastic import prepare_portrait, prepare_signature
@@ -213,10 +214,13 @@ def test_nothing_is_signed_while_the_database_is_locked(
     """Another writer is let in while the signer works, and the portion is done anew."""
     signers = back_office.office.signers
     written: list[KeyUse] = []
+    asked: Counter[tuple[str, KeyUse]] = Counter()
 
     class Slow:
         def signer(self, economy: str, use: KeyUse, *, now: datetime) -> Any:
-            if use == "status" and not written:
+            asked[economy, use] += 1
+            # Once to see who can sign at all, then to sign.
+            if asked[economy, use] == 2 and not written:
                 written.append(use)
                 flow = Flow(back_office)
                 flow.enter(economy="AUS")
@@ -229,6 +233,30 @@ def test_nothing_is_signed_while_the_database_is_locked(
     list(fill(back_office.office, {"AUS": 30}, seed=1, now=NOW))
     assert written
     assert count(back_office, Person) == 31
+
+
+def test_who_cannot_sign_has_not_answered(back_office: BackOffice) -> None:
+    signers = back_office.office.signers
+
+    class Few:
+        def signer(self, economy: str, use: KeyUse, *, now: datetime) -> Any:
+            if economy == "JPN":
+                raise SigningError("no key")
+            return signers.signer(economy, use, now=now)
+
+        def held(self, economy: str) -> Any:
+            raise NotImplementedError
+
+    back_office.office.signers = Few()
+    list(fill(back_office.office, {"AUS": 30}, seed=1, now=NOW))
+    said = count(
+        back_office,
+        PreclearanceRow,
+        PreclearanceRow.destination == "JPN",
+        PreclearanceRow.answered_at.is_not(None),
+    )
+    assert said == 0
+    assert count(back_office, Statement, Statement.economy == "NZL")
 
 
 def test_one_person_alone_cannot_have_approved(back_office: BackOffice) -> None:
