@@ -97,9 +97,7 @@ def record(
     Raises:
         AuditError: The tag is unknown, or does not allow a field.
     """
-    allowed = ALLOWED.get(tag)
-    if allowed is None or not fields.keys() <= allowed:
-        raise AuditError(f"{tag} does not allow {sorted(fields)}")
+    check_fields(tag, fields)
     chain = lock(session, economy)
     row = AuditRow(
         economy=economy,
@@ -116,6 +114,17 @@ def record(
     row.hash = _hash(row)
     session.add(row)
     chain.seq, chain.hash = row.seq, row.hash
+
+
+def check_fields(tag: str, fields: Mapping[str, Scalar]) -> None:
+    """Demand that a tag is known and allows some fields.
+
+    Raises:
+        AuditError: It is not, or does not.
+    """
+    allowed = ALLOWED.get(tag)
+    if allowed is None or not fields.keys() <= allowed:
+        raise AuditError(f"{tag} does not allow {sorted(fields)}")
 
 
 def heads(session: Session) -> Mapping[str, Head]:

@@ -380,7 +380,7 @@ def list_incoming(desk: Desk, given: ListIncoming) -> RequestLines:
         )
         return RequestLines(requests=lines, after=after)
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _wanted(given: ListIncoming) -> list[ColumnElement[bool]]:
@@ -482,7 +482,7 @@ def show_incoming(desk: Desk, given: ShowIncoming) -> IncomingCase:
         desk.log(session, "preclearance:read", f"preclearance:{lane.id}")
         return _case(session, desk, lane)
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _case(session: Session, desk: Desk, lane: Preclearance) -> IncomingCase:

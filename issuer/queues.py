@@ -144,19 +144,17 @@ def _incoming_overdue(session: Session, desk: Desk, own: Wait) -> int:
 
 
 def _overdue(session: Session, desk: Desk, known: Mapping[str, Wait]) -> int:
-    return sum(
-        _count(
-            session,
-            select(Preclearance.id).where(
+    count = 0
+    for code, wait in known.items():
+        if wait.limit is not None and code != desk.economy and count < MOST:
+            late = select(Preclearance.id).where(
                 Preclearance.issuer == desk.economy,
                 Preclearance.destination == code,
                 PENDING,
                 Preclearance.asked_at < desk.now - wait.limit,
-            ),
-        )
-        for code, wait in known.items()
-        if wait.limit is not None and code != desk.economy
-    )
+            )
+            count += _count(session, late)
+    return min(count, MOST)
 
 
 def _short(desk: Desk) -> Select[int]:
@@ -251,7 +249,7 @@ def passports_short(desk: Desk, given: ListShort) -> ShortPassports:
             passports=tuple(shown), after=shown[-1].passport if more else None
         )
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _behind(begun: Passport | None) -> ColumnElement[bool]:
