@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -81,6 +81,8 @@ _ANSWERS: Final = (
     (Answer.WITHDRAWN, 1),
     (Answer.SUSPENDED, 1),
 )
+_PACES: Final = (0.2, 1, 1, 5)
+"""Some destinations answer within days and some take months: who, is invented too."""
 _CREDENTIAL_OF: Final = {
     CardState.ACTIVE: CredentialState.VALID,
     CardState.SUSPENDED: CredentialState.SUSPENDED,
@@ -243,7 +245,7 @@ class _Filler:
         for code in self.scheme.destinations(
             self.economy, case.traveller.nationality, self.now
         ):
-            answer = _weighted(_ANSWERS, case.dice)
+            answer = _weighted(_answers(_pace(code)), case.dice)
             case.answers[code] = answer if case.state in _LIVE else Answer.LAPSED
 
     def write(self, session: Session) -> None:
@@ -385,7 +387,9 @@ class _Filler:
     def _add_answers(self, case: _Case, card: int) -> None:
         for code, answer in case.answers.items():
             asked = self._at(case.issued_on or case.applied_on, hour=4)
-            waited = timedelta(hours=24 + case.dice.expovariate(1 / 900))
+            waited = timedelta(
+                hours=24 + case.dice.expovariate(1 / (600 * _pace(code)))
+            )
             answered = min(asked + waited, self.now)
             has_answer = answer not in (Answer.PENDING, Answer.LAPSED)
             number = self._add(
@@ -622,6 +626,19 @@ def _application_state(case: _Case) -> ApplicationState:
     return ApplicationState.CIRCULATED if is_open else ApplicationState.CLOSED
 
 
-def _weighted(choices: tuple[tuple[Any, int], ...], dice: random.Random) -> Any:
+@cache
+def _pace(destination: str) -> float:
+    return chance(0, destination, 0).choice(_PACES)
+
+
+@cache
+def _answers(pace: float) -> tuple[tuple[Answer, float], ...]:
+    return tuple(
+        (answer, weight * pace if answer == Answer.PENDING else weight)
+        for answer, weight in _ANSWERS
+    )
+
+
+def _weighted(choices: tuple[tuple[Any, float], ...], dice: random.Random) -> Any:
     values, weights = zip(*choices, strict=True)
     return dice.choices(values, weights)[0]
