@@ -43,7 +43,8 @@ bench: $(READY)
 
 soak: $(READY)
 	ABTC_SOAK=1 $(BIN)/python -m pytest -n 2 -rA \
-	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py
+	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py \
+	  tests/issuer/office/test_issuing_faults.py
 
 serve:
 	@echo "make serve comes with the servers: there is nothing to serve yet."

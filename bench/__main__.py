@@ -4,7 +4,16 @@ import argparse
 import time
 from functools import partial
 
-from bench import issuing, office, scan, signing, size, updates, verification
+from bench import (
+    issuing,
+    office,
+    publishing,
+    scan,
+    signing,
+    size,
+    updates,
+    verification,
+)
 
 _SECTIONS = {
     "verify": verification.run,
@@ -14,6 +23,7 @@ _SECTIONS = {
     "issuing": issuing.run,
     "signing": signing.run,
     "office": office.run,
+    "publishing": publishing.run,
 }
 
 

@@ -20,6 +20,7 @@ from issuer.store import (
     Application,
     Base,
     Card,
+    Credential,
     Passport,
     PassportLink,
     Person,
@@ -61,6 +62,7 @@ class Places:
     """The most frequent one."""
     card: int
     passport: str
+    document: str
 
 
 def find_places(session: Session) -> Places:
@@ -84,6 +86,11 @@ def find_places(session: Session) -> Places:
             select(Card.id).where(Card.application_id == application.id)
         ).one(),
         passport=session.get_one(Passport, application.passport_id).number,
+        document=session.scalars(
+            select(Credential.document_number)
+            .where(Credential.economy == home)
+            .limit(1)
+        ).one(),
     )
 
 
@@ -191,6 +198,17 @@ def _fronts(places: Places, now: datetime) -> Iterator[Page]:
                given={"application": places.application.id})  # fmt: skip
     yield Page(name="incoming.show", economy=places.busy, operation="incoming.show",
                given={"preclearance": places.lane.id})  # fmt: skip
+    yield Page(name="card.show", economy=places.home, operation="card.show",
+               given={"card": places.card})  # fmt: skip
+    for name, given in {
+        "everybody's name": {"family_name": places.family_name},
+        "two letters": {"family_name": places.family_name[:2]},
+        "no hit": {"family_name": "ZQX"},
+        "document": {"document_number": places.document},
+        "passport": {"passport_number": places.passport},
+    }.items():
+        yield Page(name=f"card.find {name}", economy=places.home,
+                   operation="card.find", given=given)  # fmt: skip
     yield Page(name="preclearance.check", economy=places.home,
                operation="preclearance.check", given={"card": places.card})  # fmt: skip
     yield Page(name="bulk.list", economy=places.home, operation="bulk.list")

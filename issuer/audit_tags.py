@@ -35,6 +35,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "scheme:proposed": _tag("sha256"),
         "scheme:approved": _tag("sha256", "proposed_by"),
         "scheme:rejected": _tag("sha256", "proposed_by"),
+        "signing_key:published": _tag("key_id", "use"),
         "signing_key:added": _tag("key_id", "use"),
         "signing_key:retired": _tag("key_id", "use"),
         # Reading.
@@ -96,7 +97,10 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "card:created": _tag("application", "person", "continues"),
         "card:imported": _tag("document_number"),
         "card:changed_by_issuer": _STATES,
-        "card:passport_linked": _tag("passport", "before", "keep", "repend", "drop"),
+        "card:loss_counted": _tag("what", "losses", "police_report"),
+        "card:passport_linked": _tag(
+            "passport", "before", "keep", "repend", "drop", "expires"
+        ),
         "card:passport_reported": _STATES | {"passport"},
         **{
             f"credential:{event}": _STATES
@@ -115,8 +119,9 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         },
         "issue:intended": _tag("credential", "key_id", "claims_sha256", "form"),
         "issue:signed": _tag("credential", "key_id", "claims_sha256"),
-        "issue:void": _tag("credential"),
+        "issue:void": _tag("credential", "why"),
         "status_list:opened": _tag("number", "capacity"),
+        "status_list:closed": _tag("number", "ends_unknown"),
         "plastic:made": _tag("credential", "design"),
         "plastic:batched": _tag("batch", "count"),
         "plastic:handed_over": _tag("credential"),
@@ -126,12 +131,23 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "bulk:approved": _tag("action", "size", "proposed_by"),
         "bulk:rejected": _tag("action", "proposed_by"),
         "bulk:done": _tag("action", "done", "refused"),
+        "import:started": _tag("kind", "rows", "sha256", "confirmed"),
         "import:done": _tag("kind", "rows", "sha256"),
+        "import:abandoned": _tag("kind", "rows", "saved", "sha256"),
         # Outside.
-        "publication:published": _tag("versions", "entries", "approved_by"),
+        "publication:published": _tag("version", "lists", "ended"),
+        "publication:submitted": _tag("version", "lists"),
         "publication:refused": _tag("code"),
+        "shrink:proposed": _tag("shrinks"),
+        "shrink:approved": _tag("proposed_by"),
         "backup:made": _tag("sha256", "rows"),
-        "backup:restored": _tag("sha256", "revoked", "unknown"),
-        "reconciliation:done": _tag("unknown", "unlogged", "revoked"),
+        "backup:restored": _tag("sha256"),
+        "backup:reconcile_proposed": _tag("digest"),
+        "backup:reconciled": _tag(
+            "digest", "proposed_by", "revoked", "unknown", "burnt", "lost_seq"
+        ),
+        "reconciliation:done": _tag(
+            "unknown", "unlogged", "revoked", "differing", "unfounded"
+        ),
     }
 )

@@ -28,7 +28,7 @@ from issuer.errors import (
     NotAllowed,
     NotFound,
 )
-from issuer.incoming import Event, Plan, Screening, plan, sign_plans, store_signed
+from issuer.incoming import Event, Plan, Screening, plan_many, sign_plans, store_signed
 from issuer.jws import canonical
 from issuer.lifecycle import APPLICATION, PRECLEARANCE, Side
 from issuer.office import Desk
@@ -52,10 +52,13 @@ CHUNK: Final = 200
 """Records in one transaction, where an action says nothing else."""
 DONE: Final = "done"
 _ATTEMPTS: Final = 5
+_PREVIEWED: Final = 1_000
+"""Records that are looked at together in a dry run."""
 _WORKERS: Final = (Role.VETTING, Role.ISSUING, Role.PRECLEARANCE)
 
 Change = Callable[[Session, Desk, int, Any, int], None]
 """Session, desk, record, arguments, number of the bulk change; raises what refuses."""
+Preview = Callable[[Session, Desk, Sequence[int], Any], Mapping[int, str]]
 Prepare = Callable[[Desk, Sequence[int], Any], Any]
 
 
@@ -90,8 +93,8 @@ class BulkAction:
     """Who proposes and releases it needs one of them."""
     select: Callable[[Desk, Any], Any]
     """Desk and filter to a query of record numbers, of this economy only."""
-    preview: Callable[[Session, Desk, int, Any], None]
-    """Raises what a change would raise; changes nothing."""
+    preview: Preview
+    """Says what would become of some records; changes nothing; see `look_at_each`."""
     change: Chunk
     """Changes a chunk and returns each outcome; see `one_by_one`."""
     prepare: Prepare | None = None
@@ -113,6 +116,24 @@ def add_action(action: BulkAction) -> None:
     if action.name in BULK_ACTIONS:
         raise ValueError(f"{action.name} is listed twice")
     BULK_ACTIONS[action.name] = action
+
+
+def look_at_each(look: Callable[[Session, Desk, int, Any], None]) -> Preview:
+    """Make a preview of a function that raises what a change would raise."""
+
+    def preview(
+        session: Session, desk: Desk, records: Sequence[int], arguments: Any
+    ) -> Mapping[int, str]:
+        return {record: seen(session, desk, record, arguments) for record in records}
+
+    def seen(session: Session, desk: Desk, record: int, arguments: Any) -> str:
+        try:
+            look(session, desk, record, arguments)
+        except (Conflict, IllegalTransition, NotFound) as error:
+            return outcome_of(error)
+        return DONE
+
+    return preview
 
 
 def one_by_one(change: Change) -> Chunk:
@@ -314,14 +335,16 @@ def _dry_run(
     arguments: Any,
 ) -> tuple[Outcome, ...]:
     counted: Counter[str] = Counter()
-    for each in records:
-        try:
-            action.preview(session, desk, each, arguments)
-        except (Conflict, IllegalTransition, NotFound) as error:
-            counted[outcome_of(error)] += 1
-        else:
-            counted[DONE] += 1
+    for part in _parts(records, _PREVIEWED):
+        counted.update(action.preview(session, desk, part, arguments).values())
+        session.flush()
+        session.expunge_all()  # 50,000 records need not stay in memory
     return _outcomes(counted)
+
+
+def _parts(records: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(records), size):
+        yield records[start : start + size]
 
 
 def _outcomes(counted: Mapping[str, int]) -> tuple[Outcome, ...]:
@@ -558,8 +581,7 @@ def run(
     wanted = at_most or row.size
     todo = desk.read(lambda session: list(_waiting(session, row, wanted)))
     done = 0
-    for start in range(0, len(todo), action.chunk):
-        records = todo[start : start + action.chunk]
+    for records in _parts(todo, action.chunk):
         _run_chunk(desk, row, action, arguments, records)
         done += len(records)
         progress(done, len(todo))
@@ -601,10 +623,11 @@ def _try_chunk(
 
 def _record(session: Session, row: Bulk, outcomes: Mapping[int, str]) -> None:
     session.flush()
-    for record, outcome in outcomes.items():
+    for outcome in sorted(set(outcomes.values())):
+        records = [key for key, each in outcomes.items() if each == outcome]
         session.execute(
             update(BulkItem)
-            .where(BulkItem.bulk_id == row.id, BulkItem.record_id == record)
+            .where(BulkItem.bulk_id == row.id, BulkItem.record_id.in_(records))
             .values(outcome=outcome[:80])
         )
 
@@ -751,23 +774,17 @@ class _Prepared:
 def _prepare_decisions(
     desk: Desk, records: Sequence[int], arguments: IncomingArguments
 ) -> _Prepared:
-    plans, refused = desk.read(
-        lambda session: _plans(session, desk, records, arguments)
+    found = desk.read(
+        lambda session: plan_many(session, desk, records, arguments.event)
     )
+    plans = {key: each for key, each in found.items() if isinstance(each, Plan)}
+    refused = {
+        key: outcome_of(each)
+        for key, each in found.items()
+        if not isinstance(each, Plan)
+    }
     signed = sign_plans(desk, list(plans.values())) if plans else None
     return _Prepared(signed=signed, plans=plans, refused=refused)
-
-
-def _plans(
-    session: Session, desk: Desk, records: Sequence[int], arguments: IncomingArguments
-) -> tuple[dict[int, Plan], dict[int, str]]:
-    plans, refused = {}, {}
-    for record in records:
-        try:
-            plans[record] = plan(session, desk, record, arguments.event)
-        except (Conflict, IllegalTransition, NotFound) as error:
-            refused[record] = outcome_of(error)
-    return plans, refused
 
 
 def _decide_chunk(batch: Batch) -> Mapping[int, str]:
@@ -786,10 +803,14 @@ def _decide_chunk(batch: Batch) -> Mapping[int, str]:
     return {record: prepared.refused.get(record, DONE) for record in batch.records}
 
 
-def _preview_decision(
-    session: Session, desk: Desk, record: int, arguments: IncomingArguments
-) -> None:
-    plan(session, desk, record, arguments.event)
+def _preview_decisions(
+    session: Session, desk: Desk, records: Sequence[int], arguments: IncomingArguments
+) -> Mapping[int, str]:
+    found = plan_many(session, desk, records, arguments.event)
+    return {
+        key: DONE if isinstance(each, Plan) else outcome_of(each)
+        for key, each in found.items()
+    }
 
 
 class RemindFilter(Request):
@@ -881,7 +902,7 @@ add_action(
         summary="Decide about requests of other economies",
         roles=frozenset({Role.PRECLEARANCE}),
         select=_incoming,
-        preview=_preview_decision,
+        preview=_preview_decisions,
         prepare=_prepare_decisions,
         change=_decide_chunk,
         filter=IncomingFilter,
@@ -895,7 +916,7 @@ add_action(
         summary="Remind destinations that have not answered",
         roles=frozenset({Role.VETTING, Role.ISSUING}),
         select=_open_answers,
-        preview=_preview_reminder,
+        preview=look_at_each(_preview_reminder),
         change=one_by_one(_remind),
         filter=RemindFilter,
     )
@@ -906,7 +927,7 @@ add_action(
         summary="Circulate applications that are approved at home",
         roles=frozenset({Role.VETTING, Role.ISSUING}),
         select=_to_circulate,
-        preview=_preview_circulation,
+        preview=look_at_each(_preview_circulation),
         change=one_by_one(_circulate),
     )
 )

@@ -13,10 +13,22 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from issuer.commands import keys
+from issuer.commands import (
+    auditing,
+    backing_up,
+    demo,
+    importing,
+    installing,
+    keys,
+)
 from issuer.commands.asking import ask_passphrase
+from issuer.commands.desks import open_desk
+from issuer.commands.operations import add_operations
+from issuer.commands.serving import serve
+from issuer.commands.users import user
 from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
+from issuer.operations import all_operations
 from issuer.publish import (
     Deltas,
     Journal,
@@ -92,7 +104,20 @@ def _cli() -> None:
     """Work at an economy's or the scheme's back office."""
 
 
-_cli.add_command(keys.group)
+for _each in (
+    user,
+    serve,
+    keys.group,
+    installing.init,
+    installing.database,
+    auditing.group,
+    backing_up.group,
+    backing_up.restore,
+    importing.group,
+    demo.demo_data,
+):
+    _cli.add_command(_each)
+add_operations(_cli, all_operations().values(), open_desk)
 
 
 @_cli.group("publish")

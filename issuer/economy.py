@@ -115,6 +115,13 @@ class Fee(Fact):
         return self.kind
 
 
+class LossBar(Fact):
+    """How many losses may bar new applications, and for how many years."""
+
+    losses: _Count
+    years: _Count
+
+
 class Facts(Model):
     """The dated keys; an empty key is unknown, never a "no"."""
 
@@ -133,6 +140,9 @@ class Facts(Model):
     fees: Rows[Fee] = ()
     home_review_stages: Rows[Valued[Annotated[Rows[_Slug], Field(min_length=1)]]] = ()
     disclose_refusal: Rows[Valued[bool]] = ()
+    police_report_on_loss: Rows[Valued[bool]] = ()
+    loss_bar: Rows[LossBar] = ()
+    extends_with_passport: Rows[Valued[_Count]] = ()
     mrz_document_code: Rows[
         Valued[Annotated[str, Field(pattern=r"^[A-Z][A-Z<]?$")]]
     ] = ()

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
-from issuer.errors import Conflict, NotFound
+from issuer.errors import Conflict, IllegalTransition, NotFound
 from issuer.lifecycle import PRECLEARANCE, Side
 from issuer.limits import check_limit
 from issuer.office import Desk
@@ -27,7 +27,7 @@ from issuer.preclearances import (
     lane_line,
     locked,
     move,
-    next_seq,
+    next_seqs,
     page,
     read_statement,
 )
@@ -110,20 +110,70 @@ def plan(session: Session, desk: Desk, key: int, event: str) -> Plan:
         Conflict: ``incoming.unscreened`` or ``incoming.open_hits``: it is an approval,
             and the watch list has not said that it is clear.
     """
-    lane = found(session, desk, key)
-    after = PRECLEARANCE.after(lane.state, event, by=Side.DESTINATION)
-    _check_screened(desk, lane, event)
-    return Plan(
-        lane=lane.id,
-        before=lane.state,
-        decision=Decision(
-            issuer=lane.issuer,
-            card=card_reference(session.get_one(Card, lane.card_id)),
-            seq=next_seq(session, lane),
-            event=event,
-            after=after,
-        ),
+    result = plan_many(session, desk, [key], event)[key]
+    if isinstance(result, Plan):
+        return result
+    raise result
+
+
+Refused = Conflict | IllegalTransition | NotFound
+
+
+def plan_many(
+    session: Session, desk: Desk, keys: Sequence[int], event: str
+) -> Mapping[int, Plan | Refused]:
+    """Check many requests as `plan` does; what refuses one takes its place.
+
+    Args:
+        session: At work.
+        desk: The destination's.
+        keys: At most 1,000.
+        event: What is to be decided.
+    """
+    lanes = {
+        lane.id: lane
+        for lane in session.scalars(
+            select(Preclearance).where(
+                Preclearance.id.in_(keys),
+                Preclearance.destination == desk.economy,
+                Preclearance.asked_at.is_not(None),
+            )
+        )
+    }
+    seqs = next_seqs(session, lanes.values())
+    cards = _cards(session, lanes.values())
+    plans: dict[int, Plan | Refused] = {}
+    for key in keys:
+        lane = lanes.get(key)
+        if lane is None:
+            plans[key] = NotFound(f"there is no preclearance {key}")
+            continue
+        plans[key] = _plan(desk, lane, cards[lane.card_id], seqs[key], event)
+    return plans
+
+
+def _plan(
+    desk: Desk, lane: Preclearance, card: Card, seq: int, event: str
+) -> Plan | Refused:
+    try:
+        after = PRECLEARANCE.after(lane.state, event, by=Side.DESTINATION)
+        _check_screened(desk, lane, event)
+    except (Conflict, IllegalTransition) as error:
+        return error
+    decision = Decision(
+        issuer=lane.issuer,
+        card=card_reference(card),
+        seq=seq,
+        event=event,
+        after=after,
     )
+    return Plan(lane=lane.id, before=lane.state, decision=decision)
+
+
+def _cards(session: Session, lanes: Iterable[Preclearance]) -> Mapping[int, Card]:
+    keys = {lane.card_id for lane in lanes}
+    cards = session.scalars(select(Card).where(Card.id.in_(keys)))
+    return {card.id: card for card in cards}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +230,9 @@ def store_signed(
         Preclearance.id.in_(sorted(wanted)),
         Preclearance.destination == desk.economy,
     )
+    seqs = next_seqs(session, lanes)
     for lane in lanes:
-        if _has_changed(session, lane, wanted[lane.id]):
+        if _has_changed(lane, seqs[lane.id], wanted[lane.id]):
             raise Conflict(
                 "preclearance.changed", "somebody else has just changed this request"
             )
@@ -196,12 +247,11 @@ def store_signed(
     for lane in lanes:
         event = wanted[lane.id].decision.event
         move(session, desk, lane, event, by=Side.DESTINATION, note=note,
-             statement=statement.id, bulk=bulk)  # fmt: skip
+             statement=statement.id, bulk=bulk, seq=seqs[lane.id])  # fmt: skip
     return {lane.id: lane.state for lane in lanes}
 
 
-def _has_changed(session: Session, lane: Preclearance, wanted: Plan) -> bool:
-    seq = next_seq(session, lane)
+def _has_changed(lane: Preclearance, seq: int, wanted: Plan) -> bool:
     return (lane.state, seq) != (wanted.before, wanted.decision.seq)
 
 

@@ -25,6 +25,12 @@
     [web]
     hosts = ["localhost", "127.0.0.1"]      # names under which browsers may ask
     proxies = 0                             # reverse proxies in front
+    secure = false                          # true: https only; then with an origin
+    # origin = "https://abtc.example"       # what browsers show
+    # [web.sign_on]                         # the ministry's own, OpenID Connect
+    # issuer = "https://sso.example"
+    # client_id = "abtc"
+    # economy = "AUS"
 
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
@@ -56,6 +62,12 @@ class PublishPlaces(_Table):
     keys: tuple[str, ...] = ("keys/publish",)
     journal: str = "outside/journal.jsonl"
     lifetimes: str | None = None
+    submissions: str | None = None
+    """Folder for what an economy that publishes elsewhere signs here; ``out`` is then
+    a copy of what is published, and ``first_root`` the root that was handed out."""
+    first_root: str = "1.root.json"
+    list_days: Annotated[int, Field(ge=1, le=60)] = 7
+    """How long a list may be used; devices ask for one that is younger than that."""
 
 
 class Limits(_Table):
@@ -81,6 +93,9 @@ class Web(_Table):
     proxies: Annotated[int, Field(ge=0, le=4)] = 0
     secure: bool = False
     """Cookies go over https only; must be on where anybody but this machine asks."""
+    origin: str | None = None
+    """Where browsers see it, such as ``https://abtc.example``; passkeys and the
+    ministry's sign-on hold to it.  Needed with ``secure``."""
     sign_on: SignOn | None = None
 
 
@@ -143,6 +158,11 @@ class Installation(_Table):
     def path(self, relative: str) -> Path:
         """Return a path of the settings, from the folder on."""
         return self.folder / relative
+
+    @property
+    def web_key(self) -> Path:
+        """Where the key is that seals what the web pages must keep secret."""
+        return self.path("web.key")
 
     @property
     def audit_heads(self) -> Path:

@@ -4,7 +4,7 @@ An `Office` is an installation that is open.  A `Desk` is one actor at it, for o
 request: it holds the moment and the reason, and keeps others' records out of reach.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -13,12 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import audit
-from issuer.errors import NotAllowed, NotFound
+from issuer.config import passphrase_variable, publish_passphrase
+from issuer.errors import NotAllowed, NotFound, SigningError
 from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.reading_log import ReadingLog
 from issuer.scheme import Scheme
-from issuer.store import AccountKind, Base, Role, SchemeText, Store
+from issuer.store import Account, AccountKind, Base, Role, SchemeText, Store
 from issuer.watchlist import WatchList
 
 _Result = TypeVar("_Result")
@@ -38,6 +39,23 @@ class Actor:
     kind: AccountKind
 
 
+def publish_passphrase_of(stem: str) -> bytes:
+    """Return the passphrase of a key that publishes from the environment.
+
+    Args:
+        stem: ``<role>.<beginning of the key id>``, as its file is named.
+
+    Raises:
+        SigningError: It is not there; the message names the variable.
+    """
+    role = stem.partition(".")[0]
+    known = publish_passphrase(role)
+    if known is None:
+        variable = passphrase_variable(role)
+        raise SigningError(f"no passphrase of the key {stem}: set {variable}")
+    return known
+
+
 class SignerSource(Protocol):
     """Where the keys of the hosted economies are."""
 
@@ -52,6 +70,16 @@ class SignerSource(Protocol):
         """
 
 
+class NoSigners:
+    """For work at an office that never signs: no key is opened."""
+
+    def signer(
+        self, economy: str, use: KeyUse, *, now: datetime
+    ) -> tuple[Signer, KeyRecord]:
+        """Refuse; see `SignerSource`."""
+        raise SigningError(f"the {use} keys of {economy} are not opened here")
+
+
 @dataclass(slots=True, kw_only=True)
 class Office:
     """An open installation; share one between threads, make one a process."""
@@ -59,6 +87,8 @@ class Office:
     installation: Installation
     store: Store
     signers: SignerSource
+    publish_passphrase: Callable[[str], bytes] = publish_passphrase_of
+    """Opens the key of a role that publishes; asked with the name of its file."""
     packaged_scheme: Scheme = field(default_factory=Scheme.load)
     """In force until a version of it was approved here."""
     watch_lists: Mapping[str, WatchList] = field(default_factory=dict)
@@ -81,6 +111,31 @@ class Office:
             row = session.get_one(SchemeText, newest)
             self._parsed[newest] = Scheme.from_toml(row.text, file=f"version {newest}")
         return self._parsed[newest]
+
+    def system_desk(self, economy: str, *, now: datetime, reason: str) -> "Desk":
+        """Return the desk of the installation itself, for what no person asked for.
+
+        Raises:
+            NotFound: The economy is not hosted here, or has no such account.
+        """
+        account = self.store.read(
+            lambda session: session.scalars(
+                select(Account)
+                .where(Account.economy == economy, Account.kind == AccountKind.SYSTEM)
+                .order_by(Account.id)
+                .limit(1)
+            ).one_or_none()
+        )
+        if account is None:
+            raise NotFound(f"{economy} has no account of the installation's own")
+        actor = Actor(
+            account_id=account.id,
+            economy=economy,
+            login=account.login,
+            roles=frozenset(Role),
+            kind=account.kind,
+        )
+        return Desk(office=self, actor=actor, now=now, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +220,17 @@ class Desk:
             session.info[_NOTED].append(row)
         else:
             audit.record(session, **row)
+
+    def log_many(self, session: Session, entries: Sequence[audit.Entry]) -> None:
+        """Add rows to this economy's audit log; see `issuer.audit.record_many`."""
+        audit.record_many(
+            session,
+            entries,
+            economy=self.economy,
+            actor_id=self.actor.account_id,
+            at=self.now,
+            reason=self.reason,
+        )
 
     def find(self, session: Session, table: type[_Row], key: int) -> _Row:
         """Return a record of this economy.

@@ -24,14 +24,27 @@ from issuer.office import Desk
 from issuer.store import Receipt, Role
 
 _MODULES: Final[tuple[str, ...]] = (
+    "issuer.answers",
+    "issuer.accounts",
     "issuer.applications",
     "issuer.bulk",
+    "issuer.card_issuing",
+    "issuer.card_passports",
+    "issuer.card_states",
+    "issuer.cards",
     "issuer.case",
+    "issuer.exporting",
+    "issuer.importing",
+    "issuer.configuration",
     "issuer.incoming",
+    "issuer.issue_check",
+    "issuer.own_account",
     "issuer.preclearances",
+    "issuer.publication",
     "issuer.queues",
     "issuer.receiving",
     "issuer.reports",
+    "issuer.restoring",
 )
 """Where operations are defined; `all_operations` imports them."""
 

@@ -96,8 +96,8 @@ _UNSCREENED: Final = sql("preclearance.state = 'pending' AND preclearance.hits I
 _WITH_HITS: Final = sql("preclearance.state = 'pending' AND preclearance.hits > 0")
 
 
-def _count(session: Session, query: Select[Any]) -> int:
-    few = query.limit(MOST).subquery()
+def _count(session: Session, query: Select[Any], most: int = MOST) -> int:
+    few = query.limit(most).subquery()
     return session.scalar(select(func.count()).select_from(few)) or 0
 
 
@@ -144,17 +144,18 @@ def _incoming_overdue(session: Session, desk: Desk, own: Wait) -> int:
 
 
 def _overdue(session: Session, desk: Desk, known: Mapping[str, Wait]) -> int:
-    count = 0
+    total = 0
     for code, wait in known.items():
-        if wait.limit is not None and code != desk.economy and count < MOST:
-            late = select(Preclearance.id).where(
-                Preclearance.issuer == desk.economy,
-                Preclearance.destination == code,
-                PENDING,
-                Preclearance.asked_at < desk.now - wait.limit,
-            )
-            count += _count(session, late)
-    return min(count, MOST)
+        if wait.limit is None or total >= MOST:
+            continue
+        query = select(Preclearance.id).where(
+            Preclearance.issuer == desk.economy,
+            Preclearance.destination == code,
+            PENDING,
+            Preclearance.asked_at < desk.now - wait.limit,
+        )
+        total += _count(session, query, MOST - total)
+    return total
 
 
 def _short(desk: Desk) -> Select[int]:

@@ -21,7 +21,7 @@ from issuer.store.base import Moment
 
 WINDOW: Final = timedelta(days=365)
 """Older answers say nothing about today."""
-SAMPLE: Final = 201
+SAMPLE: Final = 101
 """The last answers of a destination, from which its median is taken."""
 
 

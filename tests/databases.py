@@ -23,7 +23,7 @@ import psycopg
 from issuer.store import Store
 from tests.components import path_of
 
-_QUICK = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+_QUICK = "-c fsync=off -c full_page_writes=off"
 """A power cut is none of these tests' business; a killed server loses nothing."""
 _TEMPLATE = "abtc_template"
 _NUMBERS = count(1)

@@ -14,6 +14,7 @@ from issuer.store.cards import (
     Plastic,
     PlasticState,
     StatusList,
+    StrayIndex,
     Suspension,
 )
 from issuer.store.cases import (
@@ -26,6 +27,8 @@ from issuer.store.cases import (
     Document,
     DocumentKind,
     HitState,
+    ImportRun,
+    ImportState,
     Passport,
     Person,
     Preclearance,
@@ -43,7 +46,9 @@ from issuer.store.office import (
     KeyState,
     PublicationRow,
     Receipt,
+    Restoration,
     SchemeText,
+    ShrinkRequest,
     SigningKey,
 )
 from issuer.store.people import (
@@ -77,6 +82,8 @@ __all__ = [
     "DocumentKind",
     "HitState",
     "HostedEconomy",
+    "ImportRun",
+    "ImportState",
     "Issue",
     "IssueState",
     "KeyState",
@@ -90,14 +97,17 @@ __all__ = [
     "PreclearanceEvent",
     "PublicationRow",
     "Receipt",
+    "Restoration",
     "ReviewStep",
     "Role",
     "SchemeText",
     "Sex",
+    "ShrinkRequest",
     "SigningKey",
     "Statement",
     "StatusList",
     "Store",
+    "StrayIndex",
     "Suspension",
     "WatchHit",
 ]

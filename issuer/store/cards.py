@@ -22,7 +22,8 @@ from issuer.store.base import Base, code, differs, identity, refers_to, word
 
 _LIVE = sql("state IN ('valid', 'suspended')")
 _LINKED = sql("state IN ('linked', 'reported')")
-_CURRENT = sql("state IN ('pending_home', 'active', 'suspended')")
+_PREPARED = sql("state = 'prepared'")
+_INTENDED = sql("state = 'intended'")
 
 
 class Card(Base):
@@ -103,12 +104,14 @@ class PassportLink(Base):
 
 
 class Suspension(Base):
-    """A card's suspension: who began it, and the other person who lifted it."""
+    """A suspension: who began it, and the other person who lifted it."""
 
     __tablename__ = "suspension"
 
     id: Mapped[int] = identity()
     card_id: Mapped[int] = refers_to("card.id", index=True)
+    credential_id: Mapped[int | None] = refers_to("credential.id")
+    """Of one credential; None for the whole card."""
     suspended_by: Mapped[int] = refers_to("account.id")
     suspended_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(String(500))
@@ -136,8 +139,39 @@ class StatusList(Base):
     capacity: Mapped[int]
     used: Mapped[int] = mapped_column(default=0)
     opened_at: Mapped[datetime]
+    is_closed: Mapped[bool] = mapped_column(default=False)
+    """No index of it is given out any more: what was given out is not surely known."""
+    ends_unknown: Mapped[bool] = mapped_column(default=False)
+    """Every index that no credential here has is revoked."""
 
-    __table_args__ = (CheckConstraint("used <= capacity", name="not_over"),)
+    __table_args__ = (
+        CheckConstraint("used <= capacity", name="not_over"),
+        CheckConstraint("is_closed OR NOT ends_unknown", name="closed_first"),
+    )
+
+
+class StrayIndex(Base):
+    """An index that has ended for ever, whatever a credential says of it.
+
+    A signer was given it, or it was published as ended, and the database forgot that
+    when an older one was put back: what the issue log says of such a card is all that
+    is known of it.  The index is never given again.
+    """
+
+    __tablename__ = "stray_index"
+
+    economy: Mapped[str] = mapped_column(String(3), primary_key=True)
+    list_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    list_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    status: Mapped[int] = mapped_column(default=1)
+    """What the list says: 1 revoked, or 3 superseded where it was published so."""
+    document_number: Mapped[str] = mapped_column(String(22), default="")
+    form: Mapped[str] = mapped_column(String(8), default="")
+    request_key: Mapped[str] = mapped_column(String(100), default="")
+    claims_sha256: Mapped[str] = mapped_column(String(64), default="")
+    found_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("status IN (1, 3)", name="ended"),)
 
 
 class Credential(Base):
@@ -156,6 +190,8 @@ class Credential(Base):
     holder_key: Mapped[str | None] = mapped_column(String(200))
     """The phone's public JWK, as canonical JSON; app form only."""
     is_interim: Mapped[bool] = mapped_column(default=False)
+    design: Mapped[str] = mapped_column(String(64), default="")
+    """Of the plastic; empty lets the day of printing decide."""
     passport_id: Mapped[int] = refers_to("passport.id")
     replaces_id: Mapped[int | None] = refers_to("credential.id")
     state_reason: Mapped[str | None] = mapped_column(String(500))
@@ -179,7 +215,7 @@ class Credential(Base):
         CheckConstraint("form IN ('app', 'physical')", name="form"),
         CheckConstraint("(form = 'app') = (holder_key IS NOT NULL)", name="bound"),
         Index("ix_credential_card_id", "card_id"),
-        Index("ix_credential_document", "economy", "document_number"),
+        UniqueConstraint("economy", "document_number"),
         # One that lives for each form: a second phone has to end the first.
         Index(
             "uq_credential_live",
@@ -188,6 +224,14 @@ class Credential(Base):
             unique=True,
             sqlite_where=_LIVE,
             postgresql_where=_LIVE,
+        ),
+        Index(
+            "uq_credential_prepared",
+            "card_id",
+            "form",
+            unique=True,
+            sqlite_where=_PREPARED,
+            postgresql_where=_PREPARED,
         ),
         Index(
             "ix_credential_ended",
@@ -219,6 +263,8 @@ class Issue(Base):
     economy: Mapped[str] = code()
     request_key: Mapped[str] = mapped_column(String(100))
     """The same request gives the same card."""
+    request_digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the request; another one under the same key is refused."""
     card_id: Mapped[int]
     credential_id: Mapped[int]
     state: Mapped[IssueState] = word(IssueState, "state")
@@ -251,12 +297,21 @@ class Issue(Base):
         CheckConstraint("approved_by IS NOT NULL", name="approved"),
         CheckConstraint("(state = 'signed') = (text IS NOT NULL)", name="signed_whole"),
         Index("ix_issue_credential_id", "credential_id"),
+        # The clock must not be before the last of these.
+        Index("ix_issue_latest", "economy", "intended_at"),
         Index(
             "ix_issue_open",
             "economy",
-            "intended_at",
-            sqlite_where=sql("state = 'intended'"),
-            postgresql_where=sql("state = 'intended'"),
+            "id",
+            sqlite_where=_INTENDED,
+            postgresql_where=_INTENDED,
+        ),
+        Index(
+            "uq_issue_open",
+            "credential_id",
+            unique=True,
+            sqlite_where=_INTENDED,
+            postgresql_where=_INTENDED,
         ),
         Index("ix_issue_requested_by", "requested_by", "intended_at"),
     )

@@ -57,6 +57,9 @@ class Account(Base):
     kind: Mapped[AccountKind] = word(AccountKind, "kind")
     password_hash: Mapped[str | None] = mapped_column(String(200))
     """Argon2id, in its standard text."""
+    first_code_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """SHA-256 of the one-time code that sets a password; gone once it was used."""
+    first_code_ends_at: Mapped[datetime | None]
     totp_secret: Mapped[str | None] = mapped_column(String(200))
     """Sealed with the installation's own key."""
     totp_last_step: Mapped[int | None]
@@ -132,9 +135,13 @@ class BrowserSession(Base):
     id: Mapped[int] = identity()
     token_hash: Mapped[bytes] = mapped_column(LargeBinary)
     account_id: Mapped[int | None] = refers_to("account.id", index=True)
-    """None while somebody is signing in."""
+    """None while somebody is at the ministry's own sign-on."""
     state: Mapped[str] = mapped_column(Text, default="{}")
     """What signing in still needs, as JSON: challenges, where to go next."""
+    browser: Mapped[str] = mapped_column(String(200), default="")
+    """As it called itself; for its owner to tell sessions apart."""
+    signed_in_at: Mapped[datetime | None]
+    """None until every factor was shown; a new token keeps it."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

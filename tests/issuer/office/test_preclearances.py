@@ -557,6 +557,27 @@ def test_a_new_passport_is_applied_to_every_lane(flow: Flow) -> None:
     assert flow.check(case.card).problems == ()
 
 
+def test_who_is_asked_again_is_screened_again(flow: Flow) -> None:
+    """What the list said of the old passport says nothing of the new one."""
+    flow.office.office.watch_lists = {"JPN": ToyList()}
+    case = flow.circulated()
+    lane = flow.lane(case, "JPN").id
+    flow.do("incoming.screen", economy="JPN")
+    flow.decide(lane, "approve")
+    desk = flow.desk()
+    desk.write(
+        lambda session: apply_passport_change(
+            session,
+            desk,
+            session.get_one(Card, case.card),
+            nationality_before="AUS",
+            nationality_after="AUS",
+        )
+    )
+    with refused("incoming.unscreened"):
+        flow.decide(lane, "approve")
+
+
 def test_a_replacement_takes_the_answers_over(flow: Flow) -> None:
     """What was withdrawn stays withdrawn, and what is signed stays covered."""
     case = flow.circulated()

@@ -1,0 +1,645 @@
+"""Sign cards so that a crash loses nothing and doubles nothing.
+
+Three steps, and the database is never held while a key works:
+
+1. One transaction checks that each card may be signed, draws its index and its document
+   number, and stores the exact bytes as an intent (`issuer.intents`).
+2. The issue log, which is outside the database, gets its line; then the key signs those
+   bytes, and the signature is verified.
+3. One transaction checks again, records the text, lets the credential live, and ends
+   what it replaces.
+
+The same request gets the same card, whenever it comes.  What a crash left between two
+steps is completed or voided by `recover`: a text that was never recorded was never
+released, so its bytes may be signed again.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, Protocol
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from issuer import audit, lifecycle
+from issuer.endings import LIVE
+from issuer.errors import (
+    ClockError,
+    Conflict,
+    IllegalTransition,
+    Invalid,
+    SigningError,
+    StoreDown,
+)
+from issuer.intents import (
+    Asked,
+    Basis,
+    Declined,
+    Intent,
+    Order,
+    bases,
+    check_card,
+    check_claims,
+    check_log,
+    intend,
+    known_intents,
+    moment_of,
+    open_intents,
+    overlapping,
+)
+from issuer.issuance import Credential as SignedCard
+from issuer.issuance import Laboratory, Prepared, Refusal, sign_many
+from issuer.issue_log import IssueLog, Logged
+from issuer.jws import public_jwk
+from issuer.keys import KeyRecord, Signer
+from issuer.lifecycle import CREDENTIAL, Side
+from issuer.office import Desk, Office
+from issuer.renewals import finish_renewals
+from issuer.store import (
+    Card,
+    Credential,
+    Issue,
+    IssueState,
+    Plastic,
+    PlasticState,
+)
+
+BATCH: Final = 500
+"""Cards of one transaction."""
+MAX_KEY: Final = 80
+"""Characters of a caller's request key."""
+
+_laboratory = Laboratory()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A credential that was signed and recorded."""
+
+    issue_id: int
+    credential_id: int
+    card_id: int
+    document_number: str
+    form: str
+    list_number: int
+    list_index: int
+    economies: tuple[str, ...]
+    text: str
+    """Issuer JWT and ``~``."""
+
+    @classmethod
+    def of(cls, intent: Intent, text: str) -> "Issued":
+        """Say what became of an intent."""
+        return cls(
+            issue_id=intent.issue_id,
+            credential_id=intent.credential_id,
+            card_id=intent.card_id,
+            document_number=intent.document_number,
+            form=intent.form,
+            list_number=intent.list_number,
+            list_index=intent.list_index,
+            economies=intent.economies,
+            text=text,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What became of the intents that a crash left open."""
+
+    completed: int = 0
+    voided: int = 0
+    waiting: int = 0
+    """Their signer does not answer, or the clock is wrong: try again."""
+
+    def __add__(self, other: "Recovered") -> "Recovered":
+        return Recovered(
+            completed=self.completed + other.completed,
+            voided=self.voided + other.voided,
+            waiting=self.waiting + other.waiting,
+        )
+
+
+class BatchSigner(Protocol):
+    """Signs many prepared cards; `SigningPool.sign_many` does it in processes."""
+
+    def __call__(
+        self,
+        prepared: Sequence[Prepared],
+        *,
+        key: KeyRecord,
+        now: datetime,
+        last_issued_at: datetime | None,
+    ) -> list[SignedCard | Refusal]:
+        """See `issuance.sign_many`."""
+
+
+# What callers use
+
+
+def issue(
+    desk: Desk, request: Mapping[str, object], plan: Callable[[Session], Order]
+) -> Issued:
+    """Issue one credential.
+
+    Args:
+        desk: Who asks; its request key tells a request that is repeated.
+        request: What was asked, as JSON has it: the same key with another request is
+            refused.
+        plan: Says what to sign; called inside the transaction that stores the intent,
+            and not at all if the request was made before.
+
+    Returns:
+        The credential; the one that the request got when it was first made.
+
+    Raises:
+        Conflict: The card may not be issued now; its code says why.
+        IllegalTransition, NotFound: ``plan`` raises them.
+        Invalid: The request key is too long.
+        ClockError: The clock was set back, or the key was published too recently.
+        LintError: The verifier would not accept the card; nothing was signed.
+        SigningError: The signer does not answer, or wrongly.  Nothing was released, and
+            the same request completes it later.
+        StoreDown: The database does not answer, a list is full, or the issue log cannot
+            be written: then the signer was not asked.
+    """
+    key = _request_key(desk)
+    hand = _Hand.of(desk)
+    digest = sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+
+    def work(session: Session) -> Intent:
+        known = known_intents(session, desk.economy, {key: digest}).get(key)
+        if known is None:
+            check_log(session, hand.last_line)
+            asked = Asked(key=key, digest=digest, order=plan(session))
+            (known,) = intend(session, desk, hand.key, [asked])
+            if isinstance(known, Intent):
+                _laboratory.lint(known.prepared, now=known.prepared.issued_at)
+        if isinstance(known, Declined):
+            raise Conflict(known.code, known.detail)
+        return known
+
+    intent = desk.write(work)
+    if intent.text is not None:
+        return Issued.of(intent, intent.text)
+    (result,) = hand.complete([intent])
+    if isinstance(result, Declined):
+        raise _as_error(result)
+    return result
+
+
+def issue_many(
+    desk: Desk,
+    orders: Sequence[tuple[str, Order]],
+    *,
+    sign: BatchSigner | None = None,
+) -> list[Issued | Declined]:
+    """Issue many credentials, `BATCH` of them in a transaction.
+
+    Args:
+        desk: Who asks.
+        orders: What to sign, each under a request key of its own, which tells what was
+            done already where an interrupted batch is begun again.
+        sign: Who signs; by default this process.
+
+    Returns:
+        For each order, in the same sequence, its credential or why there is none.  One
+        that is declined stops no other.
+
+    Raises:
+        ClockError, Conflict, StoreDown: As for `issue`, where it is about all;
+            what was recorded before stays.
+    """
+    results: list[Issued | Declined] = []
+    for start in range(0, len(orders), BATCH):
+        results += _issue_batch(desk, orders[start : start + BATCH], sign)
+    return results
+
+
+def recover(office: Office, now: datetime) -> Recovered:
+    """Complete or void what a crash left open, in every hosted economy.
+
+    To be called when a program starts, and safe at any time: an intent that another
+    process is about to sign has the same bytes here, and the first text recorded is the
+    one that is released.
+
+    Raises:
+        StoreDown: The database does not answer, or the issue log cannot be written.
+    """
+    economies = office.store.read(
+        lambda session: session.scalars(
+            select(Issue.economy).where(Issue.state == IssueState.INTENDED).distinct()
+        ).all()
+    )
+    total = Recovered()
+    for economy in economies:
+        desk = office.system_desk(economy, now=now, reason="after an interruption")
+        total += recover_economy(desk)
+    return total
+
+
+def recover_economy(desk: Desk) -> Recovered:
+    """Complete or void what a crash left open in the economy of a desk.
+
+    As `recover`.
+    """
+    total, after = Recovered(), 0
+    while intents := desk.read(
+        lambda session, behind=after: open_intents(  # type: ignore[misc]
+            session, desk.economy, after=behind, limit=BATCH
+        )
+    ):
+        after = intents[-1].issue_id
+        total += _recover_some(desk, intents)
+    return total
+
+
+# Step 2: the log, and the key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hand:
+    """A desk, the key that signs for it, and where the log's end was."""
+
+    desk: Desk
+    signer: Signer
+    key: KeyRecord
+    log: IssueLog
+    last_line: Logged | None
+
+    @classmethod
+    def of(cls, desk: Desk) -> "_Hand":
+        # Asked for before the transaction: a key may be in a hardware module.
+        signer, key = desk.office.signers.signer(desk.economy, "card", now=desk.now)
+        log = IssueLog(path=desk.office.installation.issue_log)
+        with _needing_the_log():
+            last = log.last()
+        return cls(desk=desk, signer=signer, key=key, log=log, last_line=last)
+
+    def complete(
+        self, intents: Sequence[Intent], sign: BatchSigner | None = None
+    ) -> list[Issued | Declined]:
+        """Sign what was intended, and record it."""
+        if not intents:
+            return []
+        with _needing_the_log():
+            self.log.append([each.logged(self.desk.economy) for each in intents])
+        signed = self._sign([each.prepared for each in intents], sign)
+        return self.desk.write(
+            lambda session: _record(session, self.desk, intents, signed)
+        )
+
+    def _sign(
+        self, prepared: Sequence[Prepared], sign: BatchSigner | None
+    ) -> list[SignedCard | Refusal]:
+        now = overlapping(self.desk.now, max(each.issued_at for each in prepared))
+        if sign is not None:
+            return sign(prepared, key=self.key, now=now, last_issued_at=None)
+        return sign_many(
+            prepared,
+            self.signer,
+            key=self.key,
+            now=now,
+            last_issued_at=None,
+            laboratory=_laboratory,
+        )
+
+
+@contextmanager
+def _needing_the_log() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreDown("the log of what is signed cannot be used") from error
+
+
+def _issue_batch(
+    desk: Desk, orders: Sequence[tuple[str, Order]], sign: BatchSigner | None
+) -> list[Issued | Declined]:
+    hand = _Hand.of(desk)
+    asked = [
+        Asked(key=_checked_key(key), digest=_digest_of(order), order=order)
+        for key, order in orders
+    ]
+
+    def work(session: Session) -> dict[str, Intent | Declined]:
+        check_log(session, hand.last_line)
+        digests = {each.key: each.digest for each in asked}
+        known = known_intents(session, desk.economy, digests)
+        new = [each for each in asked if each.key not in known]
+        made = intend(session, desk, hand.key, new) if new else []
+        return known | {each.key: one for each, one in zip(new, made, strict=True)}
+
+    intents = desk.write(work)
+    waiting = [
+        each
+        for each in intents.values()
+        if isinstance(each, Intent) and each.text is None
+    ]
+    results = hand.complete(waiting, sign)
+    done = {
+        intent.request_key: result
+        for intent, result in zip(waiting, results, strict=True)
+    }
+    return [done.get(each.key) or _told(intents[each.key]) for each in asked]
+
+
+def _told(intent: Intent | Declined) -> Issued | Declined:
+    if isinstance(intent, Declined):
+        return intent
+    assert intent.text is not None  # noqa: S101  # what waits is among the results
+    return Issued.of(intent, intent.text)
+
+
+# Step 3: the record
+
+
+def _record(
+    session: Session,
+    desk: Desk,
+    intents: Sequence[Intent],
+    signed: Sequence[SignedCard | Refusal],
+) -> list[Issued | Declined]:
+    rows = _rows(session, intents)
+    known = bases(session, desk.economy, (each.card_id for each in intents))
+    record = _Record(session=session, desk=desk)
+    results = [
+        record.add(intent, *rows[intent.issue_id], known[intent.card_id], result)
+        for intent, result in zip(intents, signed, strict=True)
+    ]
+    record.write()
+    return results
+
+
+def _rows(
+    session: Session, intents: Iterable[Intent]
+) -> dict[int, tuple[Issue, Credential]]:
+    found = session.execute(
+        select(Issue, Credential)
+        .join(Credential, Credential.id == Issue.credential_id)
+        .where(Issue.id.in_([each.issue_id for each in intents]))
+    )
+    return {issue.id: (issue, credential) for issue, credential in found}
+
+
+class _Record:
+    """What one transaction writes about texts that were signed, or were not."""
+
+    def __init__(self, session: Session, desk: Desk) -> None:
+        self._session = session
+        self._desk = desk
+        self._ended: list[dict[str, Any]] = []
+        self._issues: list[dict[str, Any]] = []
+        self._credentials: list[dict[str, Any]] = []
+        self._plastics: list[dict[str, Any]] = []
+        self._entries: list[audit.Entry] = []
+        self._begun: list[Card] = []
+
+    def add(
+        self,
+        intent: Intent,
+        issue: Issue,
+        credential: Credential,
+        basis: Basis,
+        result: SignedCard | Refusal,
+    ) -> Issued | Declined:
+        if issue.state == IssueState.SIGNED and issue.text:
+            return Issued.of(intent, issue.text)  # another process was first
+        if issue.state == IssueState.VOID:
+            return _declined(intent, "issue.void", "it came to nothing meanwhile")
+        if isinstance(result, Refusal):
+            if result.reason.startswith("sign."):
+                return _declined(intent, result.reason, result.detail)  # stays open
+            return self._void(intent, credential, result.reason, result.detail)
+        try:
+            check_card(basis, self._desk.now)
+            self._sign(intent, credential, basis, result.text)
+        except (Conflict, IllegalTransition) as error:
+            code = error.code if isinstance(error, Conflict) else error.reason
+            return self._void(intent, credential, code, error.detail)
+        return Issued.of(intent, result.text)
+
+    def write(self) -> None:
+        """Write it all; what ends comes first, so that one lives at a time."""
+        for table, changes in (
+            (Credential, self._ended),
+            (Issue, self._issues),
+            (Credential, self._credentials),
+        ):
+            if changes:
+                self._session.execute(update(table), changes)
+        if self._plastics:
+            self._session.execute(insert(Plastic), self._plastics)
+        self._desk.log_many(self._session, self._entries)
+        finish_renewals(self._session, self._desk, self._begun)
+
+    def _sign(
+        self, intent: Intent, credential: Credential, basis: Basis, text: str
+    ) -> None:
+        event = "sign" if credential.state == CREDENTIAL.start else "refresh"
+        after = CREDENTIAL.after(credential.state, event, by=Side.HOME)
+        if credential.replaces_id is not None and event == "sign":
+            self._supersede(basis.credential(credential.replaces_id))
+        if event == "sign":
+            self._begun.append(basis.card)
+            self._credentials.append(self._change(credential.id, after))
+            if credential.form == "physical":
+                self._plastics.append(_plastic_row(credential, self._desk.now))
+        self._note(event, credential, after, issue=intent.issue_id)
+        self._settle(intent, IssueState.SIGNED, text=text)
+
+    def _supersede(self, old: Credential | None) -> None:
+        # One that ended meanwhile stays as it is.
+        if old is None or old.state not in LIVE:
+            return
+        after = CREDENTIAL.after(old.state, "supersede", by=Side.SYSTEM)
+        change = self._change(old.id, after)
+        self._ended.append({**change, "state_reason": "replaced by a newer one"})
+        self._note("supersede", old, after)
+
+    def _void(
+        self, intent: Intent, credential: Credential, code: str, detail: str
+    ) -> Declined:
+        self._settle(intent, IssueState.VOID, why=code)
+        if credential.state == CREDENTIAL.start:
+            after = CREDENTIAL.after(credential.state, "void", by=Side.SYSTEM)
+            self._credentials.append(self._change(credential.id, after))
+            self._note("void", credential, after)
+        return _declined(intent, code, detail)
+
+    def _settle(
+        self,
+        intent: Intent,
+        state: IssueState,
+        *,
+        text: str | None = None,
+        why: str | None = None,
+    ) -> None:
+        self._issues.append(
+            {
+                "id": intent.issue_id,
+                "state": state,
+                "text": text,
+                "recorded_at": self._desk.now,
+            }
+        )
+        fields: dict[str, audit.Scalar] = {"credential": intent.credential_id}
+        if why is None:
+            fields |= {
+                "key_id": intent.prepared.key_id,
+                "claims_sha256": intent.claims_sha256,
+            }
+        else:
+            fields["why"] = why
+        self._entries.append(
+            audit.Entry(
+                tag=f"issue:{state}", subject=f"issue:{intent.issue_id}", fields=fields
+            )
+        )
+
+    def _change(
+        self, credential_id: int, state: lifecycle.Credential
+    ) -> dict[str, Any]:
+        return {"id": credential_id, "state": state, "changed_at": self._desk.now}
+
+    def _note(
+        self,
+        event: str,
+        credential: Credential,
+        after: lifecycle.Credential,
+        **fields: audit.Scalar,
+    ) -> None:
+        self._entries.append(
+            audit.Entry(
+                tag=f"credential:{event}",
+                subject=f"credential:{credential.id}",
+                fields={
+                    "before": credential.state,
+                    "after": after,
+                    "card": credential.card_id,
+                    "form": credential.form,
+                    "list": credential.list_number,
+                    "index": credential.list_index,
+                    **fields,
+                },
+            )
+        )
+
+
+def _plastic_row(credential: Credential, now: datetime) -> dict[str, Any]:
+    return {
+        "credential_id": credential.id,
+        "economy": credential.economy,
+        "design": credential.design,
+        "state": PlasticState.TO_PRINT,
+        "batch": None,
+        "changed_at": now,
+    }
+
+
+# After a crash
+
+
+def _recover_some(desk: Desk, intents: Sequence[Intent]) -> Recovered:
+    try:
+        desk.read(lambda session: moment_of(session, desk))
+        hand = _Hand.of(desk)
+    except SigningError:  # the clock is wrong, or the key cannot be reached
+        return Recovered(waiting=len(intents))
+    refusals = desk.read(lambda session: _unfit(session, hand, intents))
+    fit = [each for each in intents if each.issue_id not in refusals]
+    unfit = [each for each in intents if each.issue_id in refusals]
+    if unfit:
+        desk.write(
+            lambda session: _record(
+                session, desk, unfit, [refusals[each.issue_id] for each in unfit]
+            )
+        )
+    results = hand.complete(fit)
+    waiting = [each for each in results if _is_waiting(each)]
+    completed = [each for each in results if isinstance(each, Issued)]
+    return Recovered(
+        completed=len(completed),
+        voided=len(intents) - len(completed) - len(waiting),
+        waiting=len(waiting),
+    )
+
+
+def _unfit(
+    session: Session, hand: _Hand, intents: Sequence[Intent]
+) -> dict[int, Refusal]:
+    """Find intents that nothing will be signed for: their card has changed since.
+
+    Only what the database still founds is signed: an intent that somebody put there by
+    hand, for a card that says something else, is not.
+    """
+    rows = _rows(session, intents)
+    known = bases(session, hand.desk.economy, (each.card_id for each in intents))
+    scheme = hand.desk.office.scheme(session)
+    found: dict[int, Refusal] = {}
+    for intent in intents:
+        _, credential = rows[intent.issue_id]
+        basis = known.get(intent.card_id)
+        try:
+            check_claims(intent, credential, check_card(basis, hand.desk.now), scheme)
+        except Conflict as error:
+            found[intent.issue_id] = Refusal(reason=error.code, detail=error.detail)
+        else:
+            if intent.prepared.key_id != hand.key.key_id:
+                found[intent.issue_id] = Refusal(
+                    reason="key.replaced", detail="another key signs now"
+                )
+    return found
+
+
+def _is_waiting(result: Issued | Declined) -> bool:
+    return isinstance(result, Declined) and result.code.startswith("sign.")
+
+
+# Requests
+
+
+def _request_key(desk: Desk) -> str:
+    if desk.request_key is None:
+        return secrets.token_hex(16)
+    # Somebody else's request under the same key is another request.
+    return f"{desk.actor.account_id}:{_checked_key(desk.request_key)}"
+
+
+def _checked_key(key: str) -> str:
+    if not 0 < len(key) <= MAX_KEY:
+        problem = ("request_key", "too_long", f"has 1 to {MAX_KEY} characters")
+        raise Invalid((problem,))
+    return key
+
+
+def _digest_of(order: Order) -> str:
+    key = order.holder_key
+    content = {
+        "card": order.card_id,
+        "form": order.form,
+        "holder_key": public_jwk(key) if key else None,
+        "is_interim": order.is_interim,
+        "replaces": order.replaces_id,
+        "refreshes": order.refreshes_id,
+    }
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _declined(intent: Intent, code: str, detail: str) -> Declined:
+    return Declined(card_id=intent.card_id, code=code, detail=detail)
+
+
+def _as_error(declined: Declined) -> Exception:
+    match declined.code:
+        case "sign.clock":
+            return ClockError(declined.detail)
+        case "sign.failed":
+            return SigningError(declined.detail)
+        case code:
+            return Conflict(code, declined.detail)

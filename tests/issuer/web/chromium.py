@@ -1,0 +1,123 @@
+"""A real browser in front of a real server on loopback."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from socket import AF_INET, SOCK_STREAM, socket
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from issuer.installation_key import InstallationKey
+from issuer.web import Settings, create_app
+from tests.components import path_of
+from tests.issuer.web.front import Front
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+AXE = Path(__file__).parents[2] / "vendor/axe/axe.min.js"
+
+
+def clock() -> datetime:
+    """Browsers have no other clock than the machine's."""
+    return datetime.now(UTC)  # noqa: TID251  # a real browser asks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A server and a page in front of it."""
+
+    page: Page
+    front: Front
+    origin: str
+    refused: list[str]
+    """What the browser's console complained about."""
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.origin + path)
+
+    def passkeys(self, *, verifies: bool = True) -> Any:
+        """Give the browser an authenticator of its own."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("WebAuthn.enable")
+        session.send(
+            "WebAuthn.addVirtualAuthenticator",
+            {
+                "options": {
+                    "protocol": "ctap2",
+                    "transport": "internal",
+                    "hasResidentKey": True,
+                    "hasUserVerification": True,
+                    "isUserVerified": verifies,
+                    "automaticPresenceSimulation": True,
+                }
+            },
+        )
+        return session
+
+    def accessibility(self) -> list[str]:
+        """Return what axe finds, on the page as it is."""
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        return [
+            f"{each['id']}: {[node['html'][:90] for node in each['nodes']]}"
+            for each in found["violations"]
+        ]
+
+
+@contextmanager
+def served(front: Front) -> Iterator[tuple[str, Front]]:
+    """Serve an office on a free port, with the machine's clock."""
+    with socket(AF_INET, SOCK_STREAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        origin = f"http://localhost:{listener.getsockname()[1]}"
+        settings = Settings(
+            web=front.settings.web,
+            origin=origin,
+            key=InstallationKey(b"k" * 32),
+            clock=clock,
+        )
+        app = create_app(front.back.office, settings)
+        server = make_server(
+            "127.0.0.1", 0, app, threaded=True, fd=listener.fileno(),
+            request_handler=_Quiet,
+        )  # fmt: skip
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield origin, front
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def opened(front: Front, **look: Any) -> Iterator[Place]:
+    """Open a browser; ``look`` is Playwright's: viewport, color_scheme and others."""
+    with served(front) as (origin, served_front), sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path_of("Chromium"), args=list(FLAGS)
+        )
+        context = chromium.new_context(**look)
+        page = context.new_page()
+        refused: list[str] = []
+        page.on(
+            "console",
+            lambda said: refused.append(said.text) if "Content Security" in said.text
+            else None,
+        )  # fmt: skip
+        yield Place(page=page, front=served_front, origin=origin, refused=refused)
+        chromium.close()

@@ -1,0 +1,61 @@
+"""Who may see what, written by hand: not what the pages say of themselves.
+
+Every route of the application has a row; see `tests.issuer.web.test_c4_access_matrix`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from issuer.store import Role
+
+ANYBODY: Final = None
+"""Also who has not signed in."""
+WHOEVER_SIGNED_IN: Final = frozenset(Role) | {"no role"}
+ALL_ROLES: Final = frozenset(Role)
+ADMIN: Final = frozenset({Role.ADMIN})
+ADMIN_AND_AUDIT: Final = frozenset({Role.ADMIN, Role.AUDIT})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Who may; with what in the address; and whose record that is."""
+
+    who: frozenset[str] | None
+    of_economy: bool = False
+    """The address names a record: another economy's must look as if it were not."""
+
+
+MATRIX: Final = {
+    ("static", "GET"): Row(ANYBODY),
+    ("sign_in.password", "GET"): Row(ANYBODY),
+    ("sign_in.password", "POST"): Row(ANYBODY),
+    ("sign_in.first", "GET"): Row(ANYBODY),
+    ("sign_in.first", "POST"): Row(ANYBODY),
+    ("sign_in.ministry", "POST"): Row(ANYBODY),
+    ("sign_in.ministry_back", "GET"): Row(ANYBODY),
+    ("sign_in.factor", "GET"): Row(ANYBODY),
+    ("sign_in.factor", "POST"): Row(ANYBODY),
+    ("sign_in.enrol", "GET"): Row(ANYBODY),
+    ("sign_in.enrol", "POST"): Row(ANYBODY),
+    ("sign_in.sign_out", "POST"): Row(WHOEVER_SIGNED_IN),
+    ("start.index", "GET"): Row(WHOEVER_SIGNED_IN),
+    ("start.keyboard", "GET"): Row(WHOEVER_SIGNED_IN),
+    ("account.index", "GET"): Row(WHOEVER_SIGNED_IN),
+    ("account.factors", "GET"): Row(WHOEVER_SIGNED_IN),
+    ("account.factors", "POST"): Row(WHOEVER_SIGNED_IN),
+    ("account.remove_passkey", "POST"): Row(WHOEVER_SIGNED_IN),
+    ("account.password", "GET"): Row(ALL_ROLES),
+    ("account.password", "POST"): Row(ALL_ROLES),
+    ("account.end_session", "POST"): Row(ALL_ROLES),
+    ("accounts.index", "GET"): Row(ADMIN_AND_AUDIT),
+    ("accounts.new", "GET"): Row(ADMIN),
+    ("accounts.new", "POST"): Row(ADMIN),
+    ("accounts.show", "GET"): Row(ADMIN_AND_AUDIT, of_economy=True),
+    ("accounts.give_role", "POST"): Row(ADMIN, of_economy=True),
+    ("accounts.take_role", "POST"): Row(ADMIN, of_economy=True),
+    ("accounts.close", "POST"): Row(ADMIN, of_economy=True),
+    ("accounts.link", "POST"): Row(ADMIN, of_economy=True),
+    ("accounts.reset", "POST"): Row(ADMIN, of_economy=True),
+    ("accounts.make_key", "POST"): Row(ADMIN, of_economy=True),
+    ("accounts.close_key", "POST"): Row(ADMIN, of_economy=True),
+}
