@@ -2,8 +2,18 @@
 
 import argparse
 import time
+from functools import partial
 
-from bench import issuing, publishing, scan, signing, size, updates, verification
+from bench import (
+    issuing,
+    office,
+    publishing,
+    scan,
+    signing,
+    size,
+    updates,
+    verification,
+)
 
 _SECTIONS = {
     "verify": verification.run,
@@ -12,6 +22,7 @@ _SECTIONS = {
     "updates": updates.run,
     "issuing": issuing.run,
     "signing": signing.run,
+    "office": office.run,
     "publishing": publishing.run,
 }
 
@@ -21,7 +32,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("section", nargs="?", choices=_SECTIONS)
     parser.add_argument("--quick", action="store_true", help="fewer rounds and points")
+    parser.add_argument(
+        "--travellers",
+        type=int,
+        metavar="N",
+        help="how many the back office knows; 528000 have half a million cards",
+    )
     chosen = parser.parse_args()
+    _SECTIONS["office"] = partial(office.run, travellers=chosen.travellers)
     for name, run in _SECTIONS.items():
         if chosen.section in {None, name}:
             started = time.perf_counter()

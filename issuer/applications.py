@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
 from pydantic import Base64Bytes, ConfigDict, Field
-from sqlalchemy import ColumnElement, or_, select, true, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, or_, select, true, tuple_, union
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from issuer import audit, lifecycle
 from issuer.dated import in_force
@@ -53,6 +53,8 @@ _VETTING: Final = (Role.VETTING,)
 READERS: Final = (Role.INTAKE, Role.VETTING, Role.ISSUING)
 _NUMBERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _LIVE: Final = ("prepared", "valid", "suspended")
+MOST_PEOPLE: Final = 1_000
+"""A name that fits more of them is no search."""
 
 
 # What is typed
@@ -1043,14 +1045,13 @@ def review_stages(scheme: Scheme, row: Application) -> tuple[str, ...]:
 
 
 def own_card(session: Session, row: Application) -> Card | None:
-    """Return the card that began with an application; a draft has none."""
-    return session.scalars(
-        select(Card)
-        .where(Card.application_id == row.id)
-        .order_by(Card.id)
-        .limit(1)
-        .with_for_update()
-    ).one_or_none()
+    """Lock the card that began with an application; a draft has none."""
+    return session.scalars(first_card(row).with_for_update()).one_or_none()
+
+
+def first_card(row: Application) -> Select[Card]:
+    """Ask for the card that began with an application."""
+    return select(Card).where(Card.application_id == row.id).order_by(Card.id).limit(1)
 
 
 def _expiry(session: Session, desk: Desk, card: Card, row: Application) -> datetime:
@@ -1102,13 +1103,17 @@ class ListApplications(Request):
 
     state: State | None = Field(None, description="Only those in this state.")
     stage: int | None = Field(
-        None, ge=0, description="Only with so many stages passed."
+        None,
+        ge=0,
+        description="Only with so many stages passed; of those under review, where no"
+        " state is given.",
     )
     search: str = Field(
         "",
-        max_length=39,
+        max_length=80,
         description="Application number, passport number, or the beginning of a family"
-        " name as passports write it.",
+        " name as passports write it; or the whole family name, a comma and the"
+        " beginning of the given name.",
     )
     after: int | None = Field(None, description="Go on behind this one.")
     limit: Limit = Field(50, description="How many at most, up to 200.")
@@ -1136,6 +1141,9 @@ class ApplicationLines(Answer):
     applications: tuple[ApplicationLine, ...]
     after: int | None
     """Where the next page begins; None at the end."""
+    too_many: bool
+    """The name that was searched for fits more than 1,000 people: these are of the
+    first 1,000 by name, and only more of the name finds the others."""
 
 
 @operation(
@@ -1148,7 +1156,7 @@ def list_applications(desk: Desk, given: ListApplications) -> ApplicationLines:
     """List applications of this economy."""
 
     def work(session: Session) -> ApplicationLines:
-        rows = _page(session, desk, given)
+        rows, too_many = _page(session, desk, given)
         more = len(rows) > given.limit
         shown = rows[: given.limit]
         desk.log(
@@ -1161,10 +1169,12 @@ def list_applications(desk: Desk, given: ListApplications) -> ApplicationLines:
         )
         lines = tuple(_line(desk, row, person) for row, person in shown)
         return ApplicationLines(
-            applications=lines, after=shown[-1][0].id if more else None
+            applications=lines,
+            after=shown[-1][0].id if more else None,
+            too_many=too_many,
         )
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _line(desk: Desk, row: Application, person: Person) -> ApplicationLine:
@@ -1184,41 +1194,79 @@ def _line(desk: Desk, row: Application, person: Person) -> ApplicationLine:
 
 def _page(
     session: Session, desk: Desk, given: ListApplications
-) -> list[tuple[Application, Person]]:
+) -> tuple[list[tuple[Application, Person]], bool]:
     order = (Application.changed_at, Application.id)
     begun = session.get(Application, given.after) if given.after is not None else None
+    found, too_many = _found(session, desk.economy, given.search)
     query = (
         select(Application, Person)
         .join(Person, Person.id == Application.person_id)
         .where(
             Application.economy == desk.economy,
-            Application.state == given.state if given.state else true(),
-            Application.stage == given.stage if given.stage is not None else true(),
-            _found(session, desk.economy, given.search) if given.search else true(),
+            *_wanted(given),
+            *found,
             tuple_(*order) > (begun.changed_at, begun.id) if begun else true(),
         )
         .order_by(*order)
         .limit(given.limit + 1)
     )
-    return [(row, person) for row, person in session.execute(query)]
+    return [(row, person) for row, person in session.execute(query)], too_many
 
 
-def _found(session: Session, economy: str, text: str) -> ColumnElement[bool]:
+def _wanted(given: ListApplications) -> list[ColumnElement[bool]]:
+    state = given.state
+    if given.stage is None:
+        return [Application.state == state] if state else []
+    # An index serves this; of what has left the review nobody asks for the stage.
+    return [
+        Application.state == (state or State.HOME_REVIEW),
+        Application.stage == given.stage,
+    ]
+
+
+def _found(
+    session: Session, economy: str, text: str
+) -> tuple[list[ColumnElement[bool]], bool]:
     """Find few persons first, so that no list of applications is read through."""
-    wanted = text.upper()
+    if not text:
+        return [], False
+    mine, wanted = aliased(Application), text.upper()
+    named = _named(economy, wanted)
+    by_name = named.limit(MOST_PEOPLE).subquery()
     by_passport = select(Passport.person_id).where(
         Passport.economy == economy, Passport.number == wanted
     )
-    by_name = (
-        select(Person.id)
-        .where(
-            Person.economy == economy,
-            Person.machine_family_name >= wanted,
-            # In every collation nothing that begins so comes behind this.
-            Person.machine_family_name <= wanted + "Z" * 39,
-            Person.machine_family_name.startswith(wanted, autoescape=True),
-        )
-        .limit(1000)
+    found = union(
+        select(mine.id).where(mine.person_id.in_(select(by_name.c.id))),
+        select(mine.id).where(mine.person_id.in_(by_passport)),
+        select(mine.id).where(mine.economy == economy, mine.number == wanted),
     )
-    people = {*session.scalars(by_passport.limit(1000)), *session.scalars(by_name)}
-    return or_(Application.person_id.in_(sorted(people)), Application.number == wanted)
+    beyond = session.scalars(named.offset(MOST_PEOPLE).limit(1)).first()
+    return [Application.id.in_(found)], beyond is not None
+
+
+def _named(economy: str, text: str) -> Select[int]:
+    family, comma, given = (part.strip() for part in text.partition(","))
+    if comma:
+        names = [
+            Person.machine_family_name == family,
+            *_begins(Person.machine_given_name, given),
+        ]
+    else:
+        names = _begins(Person.machine_family_name, family)
+    return (
+        select(Person.id)
+        .where(Person.economy == economy, *names)
+        .order_by(Person.machine_family_name, Person.machine_given_name)
+    )
+
+
+def _begins(
+    column: InstrumentedAttribute[str], beginning: str
+) -> list[ColumnElement[bool]]:
+    # In every collation nothing that begins so comes behind the second of these.
+    return [
+        column >= beginning,
+        column <= beginning + "Z" * 39,
+        column.startswith(beginning, autoescape=True),
+    ]

@@ -143,9 +143,7 @@ def record_many(
         AuditError: A tag is unknown, or does not allow a field; nothing was added.
     """
     for entry in entries:
-        allowed = ALLOWED.get(entry.tag)
-        if allowed is None or not entry.fields.keys() <= allowed:
-            raise AuditError(f"{entry.tag} does not allow {sorted(entry.fields)}")
+        check_fields(entry.tag, entry.fields)
     chain = lock(session, economy)
     moment = require_aware(at).astimezone(UTC)
     rows: list[dict[str, Any]] = []
@@ -165,6 +163,17 @@ def record_many(
         rows.append({**row, "hash": chain.hash})
     if rows:
         session.execute(insert(AuditRow), rows)
+
+
+def check_fields(tag: str, fields: Mapping[str, Scalar]) -> None:
+    """Demand that a tag is known and allows some fields.
+
+    Raises:
+        AuditError: It is not, or does not.
+    """
+    allowed = ALLOWED.get(tag)
+    if allowed is None or not fields.keys() <= allowed:
+        raise AuditError(f"{tag} does not allow {sorted(fields)}")
 
 
 def heads(session: Session) -> Mapping[str, Head]:

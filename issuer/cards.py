@@ -154,7 +154,7 @@ def show(desk: Desk, given: ShowCard) -> CardView:
         desk.log(session, "card:read", f"card:{card.id}")
         return _view(session, desk, card)
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 class FindCards(Request):
@@ -230,7 +230,7 @@ def find(desk: Desk, given: FindCards) -> CardLines:
             after=page[-1][0].id if len(rows) > given.limit else None,
         )
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _matching(economy: str, given: FindCards) -> Select[Card, Person]:

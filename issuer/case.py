@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
-from issuer.applications import READERS, One, own_card, review_stages
+from issuer.applications import READERS, One, first_card, review_stages
 from issuer.errors import NotFound
 from issuer.lifecycle import APPLICATION, PRECLEARANCE, Side
 from issuer.office import Desk
@@ -19,7 +19,7 @@ from issuer.pairs import PairEffect
 from issuer.preclearances import (
     DECISIONS,
     LaneLine,
-    events_of,
+    events_by_lane,
     lane_line,
     lanes_of,
 )
@@ -203,13 +203,13 @@ def show(desk: Desk, given: One) -> Case:
         desk.log(session, "application:read", f"application:{row.id}")
         return case
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _case(session: Session, desk: Desk, row: Application) -> Case:
     scheme = desk.office.scheme(session)
     person = session.get_one(Person, row.person_id)
-    card = own_card(session, row)
+    card = session.scalars(first_card(row)).one_or_none()
     lanes = lanes_of(session, card.id) if card else []
     return Case(
         id=row.id,
@@ -416,10 +416,9 @@ def _timeline(
         )
         if not each.tag.endswith(":read")
     ]
-    for lane in lanes:
-        events += [
-            _lane_event(session, lane, event) for event in events_of(session, lane)
-        ]
+    known = {lane.id: lane for lane in lanes}
+    for key, steps in events_by_lane(session, lanes).items():
+        events += [_lane_event(session, known[key], step) for step in steps]
     return tuple(sorted(events, key=lambda each: each.at))
 
 
@@ -437,7 +436,11 @@ def _lane_event(
 
 
 def _who(session: Session, account: int) -> str:
-    return session.get_one(Account, account).display_name
+    # Few people have a hand in one case, and each in many of its events.
+    names: dict[int, str] = session.info.setdefault("names", {})
+    if account not in names:
+        names[account] = session.get_one(Account, account).display_name
+    return names[account]
 
 
 class ShowDocument(Request):
@@ -489,4 +492,4 @@ def document(desk: Desk, given: ShowDocument) -> DocumentBytes:
             content=b64encode(content.data).decode(),
         )
 
-    return desk.write(work)
+    return desk.look(work)

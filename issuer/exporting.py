@@ -115,7 +115,7 @@ def applications(desk: Desk, given: ApplicationPage) -> SheetText:
             given=given,
         )
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 _PRECLEARANCE_COLUMNS: Final = (
@@ -166,7 +166,7 @@ def preclearances(desk: Desk, given: PreclearancePage) -> SheetText:
             given=given,
         )
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _page(
@@ -240,7 +240,7 @@ def report(desk: Desk, given: WhichReport) -> SheetText:
         page = Page(after=None, limit=MAX_ROWS)
         return _page(session, desk, given.report, columns, cells=rows, given=page)
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 _Table = tuple[Sequence[str], list[Sequence[Any]]]

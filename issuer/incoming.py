@@ -430,7 +430,7 @@ def list_incoming(desk: Desk, given: ListIncoming) -> RequestLines:
         )
         return RequestLines(requests=lines, after=after)
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _wanted(given: ListIncoming) -> list[ColumnElement[bool]]:
@@ -532,7 +532,7 @@ def show_incoming(desk: Desk, given: ShowIncoming) -> IncomingCase:
         desk.log(session, "preclearance:read", f"preclearance:{lane.id}")
         return _case(session, desk, lane)
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _case(session: Session, desk: Desk, lane: Preclearance) -> IncomingCase:

@@ -7,7 +7,7 @@ request: it holds the moment and the reason, and keeps others' records out of re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,11 +17,14 @@ from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import NotAllowed, NotFound, SigningError
 from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
+from issuer.reading_log import ReadingLog
 from issuer.scheme import Scheme
 from issuer.store import Account, AccountKind, Base, Role, SchemeText, Store
 from issuer.watchlist import WatchList
 
 _Result = TypeVar("_Result")
+_NOTED: Final = "abtc_noted"
+"""Where a session that only reads keeps what has to be logged of it."""
 _Row = TypeVar("_Row", bound=Base)
 
 
@@ -91,6 +94,7 @@ class Office:
     watch_lists: Mapping[str, WatchList] = field(default_factory=dict)
     """By economy: what is asked about the holders that others send to it.  One that has
     none screens by other means, and nothing here waits for a list."""
+    reading_log: ReadingLog = field(default_factory=ReadingLog, repr=False)
     _parsed: dict[int, Scheme] = field(default_factory=dict, repr=False)
 
     def scheme(self, session: Session) -> Scheme:
@@ -166,6 +170,29 @@ class Desk:
         """Run work that changes nothing, and leaves nothing in the log."""
         return self.office.store.read(work)
 
+    def look(self, work: Callable[[Session], _Result]) -> _Result:
+        """Run work that changes nothing, and log what it read before returning it.
+
+        Readers wait for nobody while they read: the rows that `log` was called for are
+        written afterwards, in a short transaction that readers share.
+
+        Raises:
+            StoreDown: Nothing was read, or it could not be logged; nobody has seen it.
+        """
+
+        def noted(session: Session) -> tuple[_Result, list[dict[str, Any]]]:
+            notes: list[dict[str, Any]] = []
+            session.info[_NOTED] = notes
+            return work(session), notes
+
+        result, notes = self.read(noted)
+
+        if notes:
+            self.office.reading_log.keep(
+                self.office.store, self.economy, notes, now=self.now
+            )
+        return result
+
     def write(self, work: Callable[[Session], _Result]) -> _Result:
         """Run work as one transaction that holds this economy's audit log."""
 
@@ -179,16 +206,20 @@ class Desk:
         self, session: Session, tag: str, subject: str, **fields: audit.Scalar
     ) -> None:
         """Add a row to this economy's audit log; see `issuer.audit.record`."""
-        audit.record(
-            session,
-            economy=self.economy,
-            actor_id=self.actor.account_id,
-            at=self.now,
-            tag=tag,
-            subject=subject,
-            reason=self.reason,
+        row: dict[str, Any] = {
+            "economy": self.economy,
+            "actor_id": self.actor.account_id,
+            "at": self.now,
+            "tag": tag,
+            "subject": subject,
+            "reason": self.reason,
             **fields,
-        )
+        }
+        if _NOTED in session.info:
+            audit.check_fields(tag, fields)
+            session.info[_NOTED].append(row)
+        else:
+            audit.record(session, **row)
 
     def log_many(self, session: Session, entries: Sequence[audit.Entry]) -> None:
         """Add rows to this economy's audit log; see `issuer.audit.record_many`."""

@@ -7,7 +7,17 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
@@ -543,14 +553,15 @@ def _of(destination: str | None) -> ColumnElement[bool]:
 
 
 def _is_overdue(known: Mapping[str, Wait], now: datetime) -> ColumnElement[bool]:
-    return or_(
-        sql("1 = 0"),
-        *(
-            and_(Preclearance.destination == code, Preclearance.asked_at < now - limit)
-            for code, wait in known.items()
-            if (limit := wait.limit) is not None
-        ),
-    )
+    limits = {code: wait.limit for code, wait in known.items() if wait.limit}
+    late = [
+        and_(Preclearance.destination == code, Preclearance.asked_at < now - limit)
+        for code, limit in limits.items()
+    ]
+    if not late:
+        return false()
+    # What is younger than the shortest limit is not even read.
+    return and_(Preclearance.asked_at < now - min(limits.values()), or_(*late))
 
 
 def lane_line(lane: Preclearance, wait: Wait, now: datetime) -> LaneLine:
@@ -696,8 +707,9 @@ def check_card(
 ) -> Checked:
     """Follow the events of lanes, and read the statement behind each decision."""
     count, problems = 0, []
-    for lane in lanes:
-        events = events_of(session, lane)
+    known = {lane.id: lane for lane in lanes}
+    for key, events in events_by_lane(session, known.values()).items():
+        lane = known[key]
         count += len(events)
         problems += [
             Problem(preclearance=lane.id, seq=seq, problem=text)
@@ -708,13 +720,22 @@ def check_card(
 
 def events_of(session: Session, lane: Preclearance) -> list[PreclearanceEvent]:
     """Return a lane's events in their order."""
-    return list(
-        session.scalars(
-            select(PreclearanceEvent)
-            .where(PreclearanceEvent.preclearance_id == lane.id)
-            .order_by(PreclearanceEvent.seq)
-        )
+    return events_by_lane(session, [lane])[lane.id]
+
+
+def events_by_lane(
+    session: Session, lanes: Iterable[Preclearance]
+) -> Mapping[int, list[PreclearanceEvent]]:
+    """Return the events of some lanes, each lane's in their order."""
+    found: dict[int, list[PreclearanceEvent]] = {lane.id: [] for lane in lanes}
+    query = (
+        select(PreclearanceEvent)
+        .where(PreclearanceEvent.preclearance_id.in_(found))
+        .order_by(PreclearanceEvent.preclearance_id, PreclearanceEvent.seq)
     )
+    for event in session.scalars(query):
+        found[event.preclearance_id].append(event)
+    return found
 
 
 def _lane_problems(

@@ -250,7 +250,7 @@ def passports_short(desk: Desk, given: ListShort) -> ShortPassports:
             passports=tuple(shown), after=shown[-1].passport if more else None
         )
 
-    return desk.write(work)
+    return desk.look(work)
 
 
 def _behind(begun: Passport | None) -> ColumnElement[bool]:

@@ -34,6 +34,8 @@ class PostgreSQL:
     """A running server."""
 
     folder: Path
+    options: str = _QUICK
+    """Of the server, as on its command line."""
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
@@ -69,18 +71,18 @@ class PostgreSQL:
 
     @property
     def _options(self) -> str:
-        return f"-c listen_addresses= -k {self.folder} {_QUICK}"
+        return f"-c listen_addresses= -k {self.folder} {self.options}"
 
 
 @contextmanager
-def postgresql() -> Iterator[PostgreSQL]:
+def postgresql(*, options: str = _QUICK) -> Iterator[PostgreSQL]:
     """Start a server, and remove it afterwards."""
     # A short path: that of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="abtc-pg-"))
     if os.geteuid() == 0:
         owner = pwd.getpwnam("postgres")
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-    server = PostgreSQL(folder=folder)
+    server = PostgreSQL(folder=folder, options=options)
     try:
         _as_owner("initdb", "-D", server.data, "-U", "postgres", "-A", "trust",
                   "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8")  # fmt: skip

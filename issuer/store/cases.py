@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import (
     CheckConstraint,
@@ -149,7 +150,8 @@ class Application(Base):
             name="decided",
         ),
         Index("ix_application_queue", "economy", "state", "changed_at", "id"),
-        Index("ix_application_stage", "economy", "state", "stage"),
+        Index("ix_application_age", "economy", "changed_at", "id"),
+        Index("ix_application_stage", "economy", "state", "stage", "changed_at", "id"),
         Index("ix_application_person_id", "person_id"),
         Index(
             "uq_application_open",
@@ -227,6 +229,10 @@ _UNSCREENED = sql("state = 'pending' AND hits IS NULL")
 _WITH_HITS = sql("hits > 0")
 
 
+LAST_MADE: Final = frozenset({"ix_preclearance_unscreened", "ix_preclearance_hits"})
+"""Indexes of few rows that SQLite takes only if they were made after the others."""
+
+
 class Preclearance(Base):
     """What one destination says of one card; its events say how it came to that."""
 
@@ -251,7 +257,15 @@ class Preclearance(Base):
         CheckConstraint("issuer <> destination", name="not_its_own"),
         Index("ix_preclearance_incoming", "destination", "state", "asked_at", "id"),
         Index("ix_preclearance_outgoing", "issuer", "state", "asked_at", "id"),
-        Index("ix_preclearance_answered", "destination", "answered_at", "asked_at"),
+        Index(
+            "ix_preclearance_answered",
+            "destination",
+            "answered_at",
+            "asked_at",
+            "state",
+            "id",
+        ),
+        Index("ix_preclearance_decided", "issuer", "answered_at", "state"),
         Index(
             "ix_preclearance_waiting",
             "issuer",
@@ -261,9 +275,12 @@ class Preclearance(Base):
             sqlite_where=_PENDING,
             postgresql_where=_PENDING,
         ),
+        # The state is in these two, though it is always the same, so that SQLite finds
+        # them as good as the one above for all states: see `LAST_MADE`.
         Index(
             "ix_preclearance_unscreened",
             "destination",
+            "state",
             "asked_at",
             "id",
             sqlite_where=_UNSCREENED,
@@ -272,13 +289,22 @@ class Preclearance(Base):
         Index(
             "ix_preclearance_hits",
             "destination",
+            "state",
             "asked_at",
             "id",
             sqlite_where=_WITH_HITS,
             postgresql_where=_WITH_HITS,
         ),
-        # What an overlay is made of: see `issuer.entries`.
-        Index("ix_preclearance_overlay", "destination", "issuer", "state", "card_id"),
+        # A list between two economies; and what an overlay is made of.
+        Index(
+            "ix_preclearance_pair",
+            "destination",
+            "issuer",
+            "state",
+            "asked_at",
+            "id",
+            "card_id",
+        ),
     )
 
 

@@ -5,8 +5,9 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Any, Final, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -27,6 +28,10 @@ _PAUSE: Final = 0.02
 _FEW: Final = 5
 _BUSY: Final = 2.0
 """Seconds for which SQLite waits for another writer."""
+_PLANNED_FOR_VALUES: Final = "-c plan_cache_mode=force_custom_plan -c jit=off"
+"""PostgreSQL plans each statement for the values it comes with: an economy asked about
+every card and one asked about none need different indexes.  And compiling a plan would
+take longer than the page."""
 _PRAGMAS: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 """What is set on each connection, and read back: 2 is FULL."""
 
@@ -40,6 +45,7 @@ class Store:
     """
 
     engine: Engine
+    _turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 10) -> Self:
@@ -139,7 +145,25 @@ class Store:
             results.append(result)
             return result
 
-        return self._repeated(lambda _: self._once(recorded, writes=True))
+        def attempt(_: int) -> _Result:
+            with self._in_turn():
+                return self._once(recorded, writes=True)
+
+        return self._repeated(attempt)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        # SQLite has one writer at a time.  Others would look again and again whether
+        # it has ended, and the unlucky would wait for long: here they stand in line.
+        if self.engine.dialect.name != "sqlite":
+            yield
+            return
+        if not self._turn.acquire(timeout=_BUSY):
+            raise _TryAgain("the database is busy")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def _setting_up(self, *, writes: bool = False) -> Iterator[Connection]:
@@ -226,7 +250,7 @@ def _engine(url: str, pool_size: int) -> Engine:
         case "postgresql+psycopg":
             engine = create_engine(
                 parsed,
-                connect_args={"connect_timeout": 5},
+                connect_args={"connect_timeout": 5, "options": _PLANNED_FOR_VALUES},
                 pool_pre_ping=True,
                 **options,
             )
