@@ -44,6 +44,8 @@ from issuer.store import (
 State = lifecycle.Application
 STAGES: Final = ("review",)
 """Of the home review, where none are configured."""
+UNDECIDED: Final = (State.DRAFT, State.SUBMITTED, State.HOME_REVIEW)
+"""A person has one application in these states at most."""
 _INTAKE: Final = (Role.INTAKE,)
 _VETTING: Final = (Role.VETTING,)
 READERS: Final = (Role.INTAKE, Role.VETTING, Role.ISSUING)
@@ -129,7 +131,7 @@ def enter(desk: Desk, given: Enter) -> Entered:
     """
 
     def work(session: Session) -> Entered:
-        typed = _read(desk, session, given.person, given.passport)
+        typed = read_typed(desk, session, given.person, given.passport)
         names = _names(typed, given.names_confirmed)
         person = _person(session, desk, given, typed, names)
         passport = _passport(session, desk, person, typed)
@@ -194,7 +196,7 @@ def correct(desk: Desk, given: Correct) -> Entered:
             "application.under_review",
             "what was typed can be corrected until the review is opened",
         )
-        typed = _read(desk, session, given.person, given.passport)
+        typed = read_typed(desk, session, given.person, given.passport)
         names = _names(typed, given.names_confirmed)
         person = session.get_one(Person, row.person_id)
         changed = _set_person(session, person, row, typed, names)
@@ -217,9 +219,14 @@ def _entered(row: Application, names: tuple[str, str], typed: Typed) -> Entered:
     )
 
 
-def _read(
+def read_typed(
     desk: Desk, session: Session, person: PersonFields, passport: PassportFields
 ) -> Typed:
+    """Read what was typed.
+
+    Raises:
+        Invalid: Fields are wrong; each is named by its path in a request.
+    """
     members = {
         **person.model_dump(),
         **{f"passport_{name}": text for name, text in passport.model_dump().items()},
@@ -317,7 +324,7 @@ def _known_person(
     running = session.scalars(
         select(Application.id).where(
             Application.person_id == person.id,
-            Application.state.in_((State.DRAFT, State.SUBMITTED, State.HOME_REVIEW)),
+            Application.state.in_(UNDECIDED),
         )
     ).first()
     refuse_if(
@@ -1059,6 +1066,8 @@ class ApplicationLine(Answer):
     nationality: str
     age_days: int
     """Since its state last changed."""
+    next_stage: str | None
+    """The stage of the home review that is next; None outside of it or at its end."""
 
 
 class ApplicationLines(Answer):
@@ -1090,7 +1099,8 @@ def list_applications(desk: Desk, given: ListApplications) -> ApplicationLines:
             records=[row.id for row, _ in shown],
             count=len(shown),
         )
-        lines = tuple(_line(desk, row, person) for row, person in shown)
+        scheme = desk.office.scheme(session)
+        lines = tuple(_line(desk, scheme, row, person) for row, person in shown)
         return ApplicationLines(
             applications=lines, after=shown[-1][0].id if more else None
         )
@@ -1098,7 +1108,9 @@ def list_applications(desk: Desk, given: ListApplications) -> ApplicationLines:
     return desk.write(work)
 
 
-def _line(desk: Desk, row: Application, person: Person) -> ApplicationLine:
+def _line(
+    desk: Desk, scheme: Scheme, row: Application, person: Person
+) -> ApplicationLine:
     return ApplicationLine(
         id=row.id,
         number=row.number,
@@ -1110,7 +1122,14 @@ def _line(desk: Desk, row: Application, person: Person) -> ApplicationLine:
         birthdate=person.birthdate,
         nationality=person.nationality,
         age_days=(desk.now - row.changed_at).days,
+        next_stage=_next_stage(scheme, row),
     )
+
+
+def _next_stage(scheme: Scheme, row: Application) -> str | None:
+    if row.state != State.HOME_REVIEW:
+        return None
+    return next(iter(review_stages(scheme, row)[row.stage :]), None)
 
 
 def _page(

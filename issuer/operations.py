@@ -32,6 +32,8 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.card_states",
     "issuer.cards",
     "issuer.case",
+    "issuer.checking",
+    "issuer.held",
     "issuer.incoming",
     "issuer.own_account",
     "issuer.preclearances",
