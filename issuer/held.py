@@ -2,8 +2,8 @@
 
 Held, a decision is neither signed nor sent: nobody but its officer's economy knows of
 it.  It is sent by its officer's next look at the desk once `HOLD` is over.  An officer
-who leaves before that finds it waiting on return, to be sent or taken back; nothing
-is lost, and nothing is ever sent in the name of somebody else.
+who leaves for longer than `FRESH` finds it waiting on return, to be sent or taken back
+on purpose; nothing is lost, and nothing is ever sent in the name of somebody else.
 """
 
 from dataclasses import replace
@@ -19,10 +19,14 @@ from issuer.incoming import Decide, Event, decide, plan
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
 from issuer.preclearances import refuse_if
+from issuer.sessions import IDLE
 from issuer.store import Card, HeldDecision, Person, Preclearance, Role
 
 HOLD: Final = timedelta(seconds=10)
 """How long a decision can be taken back before it is due."""
+FRESH: Final = IDLE
+"""How long it is sent without asking again: as long as a browser stays signed in."""
+_TICK: Final = timedelta(microseconds=1)
 _ROLE: Final = Role.PRECLEARANCE
 
 
@@ -38,6 +42,8 @@ class Held(Answer):
     held_at: datetime
     due_at: datetime
     """From when it is sent at the next look."""
+    is_left: bool
+    """Its officer was away for too long: it is sent only when they say so again."""
 
 
 class HeldDecisions(Answer):
@@ -82,7 +88,7 @@ def hold(desk: Desk, given: Decide) -> Held:
         session.add(row)
         session.flush()
         _log(session, desk, row, "held")
-        return _shown(session, row)
+        return _shown(session, desk, row)
 
     return once(desk, given, Held, work)
 
@@ -94,8 +100,8 @@ def list_held(desk: Desk, given: NoChoice) -> HeldDecisions:
     """List them."""
 
     def work(session: Session) -> HeldDecisions:
-        rows = session.scalars(_own(desk))
-        return HeldDecisions(decisions=tuple(_shown(session, row) for row in rows))
+        shown = [_shown(session, desk, row) for row in session.scalars(_own(desk))]
+        return HeldDecisions(decisions=tuple(shown))
 
     return desk.read(work)
 
@@ -132,10 +138,10 @@ def undo(desk: Desk, given: Undo) -> Undone:
 
 
 class SendHeld(Request):
-    """Whether to wait."""
+    """Which to send."""
 
-    at_once: bool = Field(
-        default=False, description="Also those that could still be taken back."
+    held: int | None = Field(
+        None, description="Only this one, at once; else those that are due."
     )
 
 
@@ -160,13 +166,17 @@ class Sent(Answer):
 def send_held(desk: Desk, given: SendHeld) -> Sent:
     """Send what is due: sign and store each decision as `incoming.decide` does.
 
-    One that is refused by now is dropped, logged and told.
+    One that is refused by now is dropped, logged and told.  What was left for longer
+    than `FRESH` is sent only by its number.
 
     Raises:
         SigningError, StoreDown: What is left stays held.
     """
-    until = desk.now if given.at_once else desk.now - HOLD
-    query = _own(desk).where(HeldDecision.held_at <= until)
+    query = _own(desk).where(
+        HeldDecision.id == given.held
+        if given.held is not None
+        else HeldDecision.held_at.between(desk.now - FRESH + _TICK, desk.now - HOLD)
+    )
     due = desk.read(lambda session: list(session.scalars(query)))
     told = [(row, _send(desk, row)) for row in due]
     return Sent(
@@ -245,7 +255,7 @@ def _about(session: Session, preclearance: int) -> HeldDecision | None:
     return session.scalars(query).one_or_none()
 
 
-def _shown(session: Session, row: HeldDecision) -> Held:
+def _shown(session: Session, desk: Desk, row: HeldDecision) -> Held:
     lane = session.get_one(Preclearance, row.preclearance_id)
     person = session.get_one(Person, session.get_one(Card, lane.card_id).person_id)
     return Held(
@@ -257,4 +267,5 @@ def _shown(session: Session, row: HeldDecision) -> Held:
         issuer=lane.issuer,
         held_at=row.held_at,
         due_at=row.held_at + HOLD,
+        is_left=row.held_at <= desk.now - FRESH,
     )

@@ -21,10 +21,10 @@ def own_held() -> tuple[Held, ...]:
     return send() if waiting else ()
 
 
-def send(*, at_once: bool = False) -> tuple[Held, ...]:
-    """Send what is due, tell what was refused, and return what is still held."""
+def send(held: int | None = None) -> tuple[Held, ...]:
+    """Send one decision or what is due, tell what was refused, return what is held."""
     try:
-        done = perform("incoming.send_held", {"at_once": at_once})
+        done = perform("incoming.send_held", {"held": held})
     except (SigningError, StoreError):
         flash("The decision could not be signed at the moment. It is kept.", "warn")
     else:
@@ -34,5 +34,5 @@ def send(*, at_once: bool = False) -> tuple[Held, ...]:
                 f" {each.detail}.",
                 "warn",
             )
-    held: tuple[Held, ...] = perform("incoming.held", {}).decisions
-    return held
+    still: tuple[Held, ...] = perform("incoming.held", {}).decisions
+    return still

@@ -113,7 +113,7 @@ def _go_on(preclearance: int) -> Response:
 @pages.at("/incoming/held/<int:held>/undo", Needs("incoming.undo"), methods=("POST",))
 def undo(held: int) -> Response:
     """Take a decision back."""
-    form = Form.read()
+    form = Form()
     try:
         done = submit("incoming.undo", form, {"held": held}, needs_reason=False)
     except NotFound:
@@ -125,10 +125,12 @@ def undo(held: int) -> Response:
     return go_to("incoming.show", preclearance=done.preclearance)
 
 
-@pages.at("/incoming/held/send", Needs("incoming.send_held"), methods=("POST",))
-def send_now() -> Response:
-    """Send what is held: at once for a person, when due for the page's script."""
-    send(at_once="due" not in request.form)
+@pages.at(
+    "/incoming/held/<int:held>/send", Needs("incoming.send_held"), methods=("POST",)
+)
+def send_now(held: int) -> Response:
+    """Send what is held: this one for a person, what is due for the page's script."""
+    send(held if "due" not in request.form else None)
     return go_to("incoming.index")
 
 

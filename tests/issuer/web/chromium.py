@@ -75,7 +75,7 @@ class Place:
 def served(
     front: Front, time: Callable[[], datetime] = clock
 ) -> Iterator[tuple[str, Front]]:
-    """Serve an office on a free port; its clock is the machine's unless one is given."""
+    """Serve an office on a free port, with the machine's clock or another."""
     with socket(AF_INET, SOCK_STREAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
