@@ -138,7 +138,7 @@ def correct(application: int) -> Response:
     if form.get("do") == "enter" and found is not None:
         fields = _nested(form) | {
             "application": application,
-            "names_confirmed": form.get("names_confirmed") == "yes",
+            "names_confirmed": _compared(form, found),
         }
         if _submit_typed("application.correct", form, fields) is not None:
             flash("The application was corrected.")
@@ -154,6 +154,9 @@ def _form_page(
         status=form.status,
         form=form,
         found=found,
+        people={f"alike.{p.person}": f"Person {p.person}" for p in found.alike}
+        if found
+        else {},
         application=application,
     )
 
@@ -225,11 +228,19 @@ def _enter(form: Form, found: Any) -> Any:
     if form.problems:
         return None
     fields = _nested(form) | {
-        "names_confirmed": form.get("names_confirmed") == "yes",
+        "names_confirmed": _compared(form, found),
         "person_id": same[0] if same else None,
         "confirm_duplicate_of": [each for each in said if said[each] == "other"],
     }
     return _submit_typed("application.enter", form, fields)
+
+
+def _compared(form: Form, found: Any) -> bool:
+    """Tell whether the officer has compared the names as they are now."""
+    now = f"{found.machine_family_name}/{found.machine_given_name}"
+    if form.get("compared") != now:
+        form.values["names_confirmed"] = ""
+    return form.get("names_confirmed") == "yes"
 
 
 def _typed(case: Case) -> dict[str, str]:

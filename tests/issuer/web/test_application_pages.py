@@ -60,8 +60,19 @@ def test_what_was_typed_is_shown_as_the_card_has_it_first(
     assert send(officer, "enter").status_code == 409
     assert "Nguyễn" in officer.page
     assert entered(small) == []
-    assert send(officer, "enter", names_confirmed="yes").status_code == 303
+    said = {"names_confirmed": "yes", "compared": "NGUYEN/ANNA"}
+    assert send(officer, "enter", **said).status_code == 303
     assert len(entered(small)) == 1
+
+
+def test_names_that_changed_after_they_were_compared_are_compared_again(
+    small: Front, officer: Browser
+) -> None:
+    said = {"names_confirmed": "yes", "compared": "NGUYEN/ANNA"}
+    changed = {"person.family_name": "Ngô", **said}
+    assert send(officer, "enter", **changed).status_code == 409
+    assert "NGO" in officer.page
+    assert entered(small) == []
 
 
 def test_problems_stand_beside_their_fields_and_nothing_is_lost(
