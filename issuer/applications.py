@@ -136,7 +136,7 @@ def enter(desk: Desk, given: Enter) -> Entered:
 
     def work(session: Session) -> Entered:
         entry = Entry(
-            typed=_read(desk, session, given.person, given.passport),
+            typed=read_typed(desk, session, given.person, given.passport),
             kind=given.kind,
             renews_card=given.renews_card,
             person_id=given.person_id,
@@ -292,7 +292,7 @@ def correct(desk: Desk, given: Correct) -> Entered:
             "application.under_review",
             "what was typed can be corrected until the review is opened",
         )
-        typed = _read(desk, session, given.person, given.passport)
+        typed = read_typed(desk, session, given.person, given.passport)
         entry = Entry(typed=typed, names_confirmed=given.names_confirmed)
         names = names_for(entry)
         person = session.get_one(Person, row.person_id)
@@ -316,9 +316,14 @@ def _entered(row: Application, names: tuple[str, str], typed: Typed) -> Entered:
     )
 
 
-def _read(
+def read_typed(
     desk: Desk, session: Session, person: PersonFields, passport: PassportFields
 ) -> Typed:
+    """Read what was typed.
+
+    Raises:
+        Invalid: Fields are wrong; each is named by its path in a request.
+    """
     members = {
         **person.model_dump(),
         **{f"passport_{name}": text for name, text in passport.model_dump().items()},
@@ -1133,6 +1138,8 @@ class ApplicationLine(Answer):
     nationality: str
     age_days: int
     """Since its state last changed."""
+    next_stage: str | None
+    """The stage of the home review that is next; None outside of it or at its end."""
 
 
 class ApplicationLines(Answer):
@@ -1167,7 +1174,8 @@ def list_applications(desk: Desk, given: ListApplications) -> ApplicationLines:
             records=[row.id for row, _ in shown],
             count=len(shown),
         )
-        lines = tuple(_line(desk, row, person) for row, person in shown)
+        scheme = desk.office.scheme(session)
+        lines = tuple(_line(desk, scheme, row, person) for row, person in shown)
         return ApplicationLines(
             applications=lines,
             after=shown[-1][0].id if more else None,
@@ -1177,7 +1185,9 @@ def list_applications(desk: Desk, given: ListApplications) -> ApplicationLines:
     return desk.look(work)
 
 
-def _line(desk: Desk, row: Application, person: Person) -> ApplicationLine:
+def _line(
+    desk: Desk, scheme: Scheme, row: Application, person: Person
+) -> ApplicationLine:
     return ApplicationLine(
         id=row.id,
         number=row.number,
@@ -1189,7 +1199,14 @@ def _line(desk: Desk, row: Application, person: Person) -> ApplicationLine:
         birthdate=person.birthdate,
         nationality=person.nationality,
         age_days=(desk.now - row.changed_at).days,
+        next_stage=_next_stage(scheme, row),
     )
+
+
+def _next_stage(scheme: Scheme, row: Application) -> str | None:
+    if row.state != State.HOME_REVIEW:
+        return None
+    return next(iter(review_stages(scheme, row)[row.stage :]), None)
 
 
 def _page(

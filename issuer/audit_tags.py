@@ -81,6 +81,9 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "preclearance:screened": _tag("hits", "list_version"),
         "preclearance:hit_settled": _tag("hit", "after"),
         "preclearance:received": _tag("issuer", "card"),
+        "preclearance:held": _tag("event"),
+        "preclearance:undone": _tag("event"),
+        "preclearance:not_sent": _tag("event", "code"),
         # Cards and credentials.
         **{
             f"card:{event}": _STATES | {"reason_code", "continues", "continued_by"}

@@ -35,6 +35,7 @@ from issuer.office import Desk
 from issuer.operations import Answer, Request, operation
 from issuer.preclearances import PENDING, Limit, locked, move, refuse_if
 from issuer.store import (
+    Account,
     Application,
     Bulk,
     BulkItem,
@@ -202,8 +203,13 @@ class BulkView(Answer):
     state: BulkState
     size: int
     proposed_by: int
+    proposer: str
+    """Display name of who proposed it."""
     proposed_at: datetime
     approved_by: int | None
+    approver: str | None
+    is_own: bool
+    """This account proposed it, so somebody else has to release it."""
     waiting: int
     """Records that nothing has become of yet."""
     outcomes: tuple[Outcome, ...]
@@ -231,8 +237,11 @@ def preview(desk: Desk, given: Propose) -> BulkView:
             state=BulkState.PROPOSED,
             size=len(records),
             proposed_by=desk.actor.account_id,
+            proposer=_name(session, desk.actor.account_id),
             proposed_at=desk.now,
             approved_by=None,
+            approver=None,
+            is_own=True,
             waiting=len(records),
             outcomes=_dry_run(session, desk, action, records, arguments),
         )
@@ -278,7 +287,8 @@ def propose(desk: Desk, given: Propose) -> BulkView:
         desk.log(
             session, "bulk:proposed", _subject(row), action=action.name, size=row.size
         )
-        return _view(row, _dry_run(session, desk, action, records, arguments), row.size)
+        outcomes = _dry_run(session, desk, action, records, arguments)
+        return _view(session, desk, row, outcomes, row.size)
 
     # Not kept under the request's key: a dry run is long, and told by `bulk.show`.
     return desk.write(work)
@@ -440,7 +450,7 @@ def reject(desk: Desk, given: OneBulk) -> BulkView:
             action=row.action,
             proposed_by=row.proposed_by,
         )
-        return _view(row, (), row.size)
+        return _view(session, desk, row, (), row.size)
 
     return desk.write(work)
 
@@ -455,12 +465,12 @@ def show(desk: Desk, given: OneBulk) -> BulkView:
     def work(session: Session) -> BulkView:
         row = desk.find(session, Bulk, given.bulk)
         if row.state != BulkState.PROPOSED:
-            return _progress(session, row)
+            return _progress(session, desk, row)
         action = BULK_ACTIONS[row.action]
         records = list(_waiting(session, row, row.size))
         arguments = action.arguments.model_validate(json.loads(row.arguments))
         outcomes = _dry_run(session, desk, action, records, arguments)
-        return _view(row, outcomes, row.size)
+        return _view(session, desk, row, outcomes, row.size)
 
     return desk.read(work)
 
@@ -482,6 +492,8 @@ class BulkLine(Answer):
     size: int
     state: BulkState
     proposed_by: int
+    proposer: str
+    """Display name of who proposed it."""
     proposed_at: datetime
 
 
@@ -491,6 +503,62 @@ class BulkLines(Answer):
     bulks: tuple[BulkLine, ...]
     after: int | None
     """Where the next page begins; None at the end."""
+
+
+class ListItems(OneBulk):
+    """Which records of a bulk change to list."""
+
+    outcome: str | None = Field(
+        None, max_length=80, description="Only those that fared so."
+    )
+    after: int | None = Field(None, description="Go on behind this record.")
+    limit: Limit = Field(50, description="How many at most, up to 200.")
+
+
+class ItemLine(Answer):
+    """One record of a bulk change."""
+
+    record: int
+    """Number of an application, a request or a card, as the action has it."""
+    outcome: str | None
+    """``done``, or why not; None while it waits."""
+
+
+class ItemLines(Answer):
+    """A page of records by number."""
+
+    items: tuple[ItemLine, ...]
+    after: int | None
+    """Where the next page begins; None at the end."""
+
+
+@operation(
+    "bulk.items",
+    "List the records of a bulk change, and what became of each.",
+    *_WORKERS,
+    changes=False,
+)
+def list_items(desk: Desk, given: ListItems) -> ItemLines:
+    """List records of one of this economy's bulk changes."""
+
+    def work(session: Session) -> ItemLines:
+        row = desk.find(session, Bulk, given.bulk)
+        query = select(BulkItem.record_id, BulkItem.outcome).where(
+            BulkItem.bulk_id == row.id, BulkItem.record_id > (given.after or 0)
+        )
+        if given.outcome is not None:
+            query = query.where(BulkItem.outcome == given.outcome)
+        found = session.execute(
+            query.order_by(BulkItem.record_id).limit(given.limit + 1)
+        ).all()
+        lines = tuple(
+            ItemLine(record=record, outcome=outcome)
+            for record, outcome in found[: given.limit]
+        )
+        more = len(found) > given.limit
+        return ItemLines(items=lines, after=lines[-1].record if more else None)
+
+    return desk.read(work)
 
 
 @operation("bulk.list", "List changes of many records.", *_WORKERS, changes=False)
@@ -512,6 +580,7 @@ def list_bulks(desk: Desk, given: ListBulks) -> BulkLines:
                 size=row.size,
                 state=row.state,
                 proposed_by=row.proposed_by,
+                proposer=_name(session, row.proposed_by),
                 proposed_at=row.proposed_at,
             )
             for row in rows[: given.limit]
@@ -658,7 +727,7 @@ def _waiting(session: Session, row: Bulk, most: int) -> Iterator[int]:
 
 def _finish(session: Session, desk: Desk, bulk: int) -> BulkView:
     row = desk.find(session, Bulk, bulk)
-    view = _progress(session, row)
+    view = _progress(session, desk, row)
     if row.state == BulkState.RUNNING and view.waiting == 0:
         row.state = BulkState.DONE
         done = sum(each.count for each in view.outcomes if each.outcome == DONE)
@@ -674,7 +743,7 @@ def _finish(session: Session, desk: Desk, bulk: int) -> BulkView:
     return view
 
 
-def _progress(session: Session, row: Bulk) -> BulkView:
+def _progress(session: Session, desk: Desk, row: Bulk) -> BulkView:
     found = session.execute(
         select(BulkItem.outcome, func.count())
         .where(BulkItem.bulk_id == row.id)
@@ -683,10 +752,16 @@ def _progress(session: Session, row: Bulk) -> BulkView:
     counted = {each[0]: each[1] for each in found}
     waiting = counted.pop(None, 0)
     told = {str(name): count for name, count in counted.items()}
-    return _view(row, _outcomes(told), waiting)
+    return _view(session, desk, row, _outcomes(told), waiting)
 
 
-def _view(row: Bulk, outcomes: tuple[Outcome, ...], waiting: int) -> BulkView:
+def _view(
+    session: Session,
+    desk: Desk,
+    row: Bulk,
+    outcomes: tuple[Outcome, ...],
+    waiting: int,
+) -> BulkView:
     return BulkView(
         bulk=row.id,
         action=row.action,
@@ -696,11 +771,18 @@ def _view(row: Bulk, outcomes: tuple[Outcome, ...], waiting: int) -> BulkView:
         state=row.state,
         size=row.size,
         proposed_by=row.proposed_by,
+        proposer=_name(session, row.proposed_by),
         proposed_at=row.proposed_at,
         approved_by=row.approved_by,
+        approver=_name(session, row.approved_by) if row.approved_by else None,
+        is_own=row.proposed_by == desk.actor.account_id,
         waiting=waiting,
         outcomes=outcomes,
     )
+
+
+def _name(session: Session, account: int) -> str:
+    return session.get_one(Account, account).display_name
 
 
 def _proposed(session: Session, desk: Desk, key: int) -> Bulk:

@@ -56,7 +56,7 @@ GRANTS: Final = frozenset(
 """The decisions that let somebody in; they wait for the watch list."""
 _UNSCREENED: Final = sql("preclearance.state = 'pending' AND preclearance.hits IS NULL")
 _WITH_HITS: Final = sql("preclearance.hits > 0")
-_CONSEQUENCES: Final[Mapping[str, str]] = {
+CONSEQUENCES: Final[Mapping[str, str]] = {
     "approve": "The holder may enter without a visa for as long as the card lasts.",
     "refuse": "The home economy sees that you did not approve; no reason is given.",
     "reconsider": "The refusal becomes an approval.",
@@ -64,6 +64,7 @@ _CONSEQUENCES: Final[Mapping[str, str]] = {
     "reinstate": "The approval counts again from the next list on.",
     "withdraw": "The approval ends for good and cannot come back for this card.",
 }
+"""What a decision does, in one sentence."""
 
 
 class Event(StrEnum):
@@ -267,7 +268,7 @@ def _check_screened(desk: Desk, lane: Preclearance, event: str) -> None:
         case Screening.OPEN_HITS:
             raise Conflict(
                 "incoming.open_hits",
-                f"the watch list has {lane.hits} open hits; settle them first",
+                "hits on the watch list are open; settle them first",
             )
         case _:
             pass
@@ -576,7 +577,7 @@ def _actions(desk: Desk, lane: Preclearance) -> tuple[Action, ...]:
         Action(
             operation="incoming.decide",
             event=event,
-            consequence=_CONSEQUENCES[event],
+            consequence=CONSEQUENCES[event],
             blocked=_blocked(desk, lane, event),
         )
         for event in PRECLEARANCE.allowed(lane.state, by=Side.DESTINATION)

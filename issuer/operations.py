@@ -36,6 +36,8 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.exporting",
     "issuer.importing",
     "issuer.configuration",
+    "issuer.checking",
+    "issuer.held",
     "issuer.incoming",
     "issuer.issue_check",
     "issuer.own_account",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from issuer import lifecycle
 from issuer.office import Desk
 from issuer.operations import Answer, Request, operation
-from issuer.preclearances import PENDING, Limit
+from issuer.preclearances import PENDING, Limit, days
 from issuer.store import (
     Application,
     Bulk,
@@ -30,6 +30,7 @@ MOST: Final = 10_000
 """Nobody needs a longer queue counted: "10,000" means at least that."""
 SHORT: Final = timedelta(days=180)
 """A passport that ends sooner is worth a letter to its holder."""
+_S = lifecycle.Application
 _IN_USE: Final = (lifecycle.Card.ACTIVE, lifecycle.Card.SUSPENDED)
 
 
@@ -42,6 +43,7 @@ class StageCount(Answer):
 
     stage: int
     count: int
+    oldest_days: int
 
 
 class Queues(Answer):
@@ -64,6 +66,14 @@ class Queues(Answer):
     """Cards in use whose passport ends within 180 days."""
     bulk_to_release: int
     """Bulk changes that wait for a second person."""
+    submitted_oldest_days: int | None
+    """Days since the oldest of them came there; None where there is none."""
+    to_circulate_oldest_days: int | None
+    incoming_oldest_days: int | None
+    incoming_target_days: int | None
+    """Within how many days this economy answers; None where that is not known."""
+    incoming_median_days: float | None
+    """How long its last answers took."""
 
 
 @operation("queue.counts", "Count what waits for somebody.", *Role, changes=False)
@@ -87,6 +97,11 @@ def counts(desk: Desk, given: NoQuestion) -> Queues:
             overdue_replies=_overdue(session, desk, known),
             passports_short=_count(session, _short(desk)),
             bulk_to_release=_count(session, _bulks(desk)),
+            submitted_oldest_days=_oldest(session, desk, _S.SUBMITTED),
+            to_circulate_oldest_days=_oldest(session, desk, _S.HOME_APPROVED),
+            incoming_oldest_days=_oldest_incoming(session, desk),
+            incoming_target_days=own.target_days,
+            incoming_median_days=days(own),
         )
 
     return desk.read(work)
@@ -119,7 +134,7 @@ def _by_state(session: Session, desk: Desk) -> Mapping[lifecycle.Application, in
 
 def _stages(session: Session, desk: Desk) -> tuple[StageCount, ...]:
     rows = session.execute(
-        select(Application.stage, func.count())
+        select(Application.stage, func.count(), func.min(Application.changed_at))
         .where(
             Application.economy == desk.economy,
             Application.state == lifecycle.Application.HOME_REVIEW,
@@ -127,7 +142,24 @@ def _stages(session: Session, desk: Desk) -> tuple[StageCount, ...]:
         .group_by(Application.stage)
         .order_by(Application.stage)
     )
-    return tuple(StageCount(stage=stage, count=count) for stage, count in rows)
+    return tuple(
+        StageCount(stage=stage, count=count, oldest_days=(desk.now - oldest).days)
+        for stage, count, oldest in rows
+    )
+
+
+def _oldest(session: Session, desk: Desk, state: lifecycle.Application) -> int | None:
+    query = select(Application.changed_at).where(
+        Application.economy == desk.economy, Application.state == state
+    )
+    since = session.scalar(query.order_by(Application.changed_at).limit(1))
+    return None if since is None else (desk.now - since).days
+
+
+def _oldest_incoming(session: Session, desk: Desk) -> int | None:
+    query = _lanes(desk, PENDING).with_only_columns(Preclearance.asked_at)
+    since = session.scalar(query.order_by(Preclearance.asked_at).limit(1))
+    return None if since is None else (desk.now - since).days
 
 
 def _lanes(desk: Desk, *conditions: Any) -> Select[int]:

@@ -342,6 +342,26 @@ class PreclearanceEvent(Base):
     __table_args__ = (UniqueConstraint("preclearance_id", "seq"),)
 
 
+class HeldDecision(Base):
+    """A destination's decision that its officer can still take back; nothing is signed.
+
+    The row goes when the decision is sent or taken back.
+    """
+
+    __tablename__ = "held_decision"
+
+    id: Mapped[int] = identity()
+    economy: Mapped[str] = code(reference="hosted_economy.code")
+    preclearance_id: Mapped[int] = refers_to("preclearance.id")
+    account_id: Mapped[int] = refers_to("account.id", index=True)
+    event: Mapped[str] = mapped_column(String(24))
+    note: Mapped[str] = mapped_column(Text, default="")
+    reason: Mapped[str] = mapped_column(String(500))
+    held_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("preclearance_id"),)
+
+
 class HitState(StrEnum):
     """What became of a hit on a watch list."""
 

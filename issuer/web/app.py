@@ -11,14 +11,33 @@ from issuer.passkeys import PasskeyPlace
 from issuer.sessions import LONGEST
 from issuer.sign_in import Entrance
 from issuer.sign_on import SignOnClient
-from issuer.web import failures, guards, words
+from issuer.web import case_words, failures, guards, words
 from issuer.web.access import EVERYBODY, Access, Pages
 from issuer.web.here import NAME, Site
 from issuer.web.limits import Limit
 from issuer.web.settings import Settings
-from issuer.web.views import account, accounts, demonstration, sign_in, start
+from issuer.web.views import (
+    account,
+    accounts,
+    applications,
+    bulk,
+    demonstration,
+    incoming,
+    outgoing,
+    sign_in,
+    start,
+)
 
-VIEWS: Final = (start.pages, sign_in.pages, accounts.pages, account.pages)
+VIEWS: Final = (
+    start.pages,
+    applications.pages,
+    incoming.pages,
+    outgoing.pages,
+    bulk.pages,
+    sign_in.pages,
+    accounts.pages,
+    account.pages,
+)
 """Every page there is, but for those of a demonstration."""
 MAX_BODY: Final = 16 * 2**20
 """Bytes of a request; uploads are the largest."""
@@ -62,6 +81,7 @@ def create_app(
     failures.install(app)
     guards.install(app)
     words.install(app)
+    case_words.install(app)
     for pages in _views(settings):
         app.register_blueprint(pages)
     if programs is not None:

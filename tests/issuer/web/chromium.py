@@ -1,7 +1,7 @@
 """A real browser in front of a real server on loopback."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,8 +72,10 @@ class Place:
 
 
 @contextmanager
-def served(front: Front) -> Iterator[tuple[str, Front]]:
-    """Serve an office on a free port, with the machine's clock."""
+def served(
+    front: Front, time: Callable[[], datetime] = clock
+) -> Iterator[tuple[str, Front]]:
+    """Serve an office on a free port, with the machine's clock or another."""
     with socket(AF_INET, SOCK_STREAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -82,7 +84,7 @@ def served(front: Front) -> Iterator[tuple[str, Front]]:
             web=front.settings.web,
             origin=origin,
             key=InstallationKey(b"k" * 32),
-            clock=clock,
+            clock=time,
         )
         app = create_app(front.back.office, settings)
         server = make_server(
@@ -105,9 +107,11 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def opened(front: Front, **look: Any) -> Iterator[Place]:
+def opened(
+    front: Front, *, time: Callable[[], datetime] = clock, **look: Any
+) -> Iterator[Place]:
     """Open a browser; ``look`` is Playwright's: viewport, color_scheme and others."""
-    with served(front) as (origin, served_front), sync_playwright() as playwright:
+    with served(front, time) as (origin, served_front), sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=path_of("Chromium"), args=list(FLAGS)
         )

@@ -12,6 +12,14 @@ ANYBODY: Final = None
 """Also who has not signed in."""
 WHOEVER_SIGNED_IN: Final = frozenset(Role) | {"no role"}
 ALL_ROLES: Final = frozenset(Role)
+INTAKE: Final = frozenset({Role.INTAKE})
+VETTING: Final = frozenset({Role.VETTING})
+INTAKE_AND_VETTING: Final = INTAKE | VETTING
+VETTING_AND_ISSUING: Final = frozenset({Role.VETTING, Role.ISSUING})
+HOME: Final = frozenset({Role.INTAKE, Role.VETTING, Role.ISSUING})
+"""Who reads applications."""
+PRECLEARANCE: Final = frozenset({Role.PRECLEARANCE})
+BULK: Final = frozenset({Role.VETTING, Role.ISSUING, Role.PRECLEARANCE})
 ADMIN: Final = frozenset({Role.ADMIN})
 ADMIN_AND_AUDIT: Final = frozenset({Role.ADMIN, Role.AUDIT})
 
@@ -58,4 +66,40 @@ MATRIX: Final = {
     ("accounts.reset", "POST"): Row(ADMIN, of_economy=True),
     ("accounts.make_key", "POST"): Row(ADMIN, of_economy=True),
     ("accounts.close_key", "POST"): Row(ADMIN, of_economy=True),
+    ("applications.index", "GET"): Row(HOME),
+    ("applications.search", "POST"): Row(HOME),
+    ("applications.new", "GET"): Row(INTAKE),
+    ("applications.new", "POST"): Row(INTAKE),
+    ("applications.show", "GET"): Row(HOME, of_economy=True),
+    ("applications.correct", "GET"): Row(INTAKE, of_economy=True),
+    ("applications.correct", "POST"): Row(INTAKE, of_economy=True),
+    ("applications.submit", "POST"): Row(INTAKE, of_economy=True),
+    ("applications.open", "POST"): Row(VETTING, of_economy=True),
+    ("applications.pass_stage", "POST"): Row(VETTING, of_economy=True),
+    ("applications.approve", "POST"): Row(VETTING, of_economy=True),
+    ("applications.refuse", "POST"): Row(VETTING, of_economy=True),
+    ("applications.circulate", "POST"): Row(VETTING_AND_ISSUING, of_economy=True),
+    ("applications.close", "POST"): Row(VETTING_AND_ISSUING, of_economy=True),
+    ("applications.withdraw", "POST"): Row(INTAKE_AND_VETTING, of_economy=True),
+    ("applications.remind", "POST"): Row(VETTING_AND_ISSUING, of_economy=True),
+    ("applications.ask_again", "POST"): Row(VETTING_AND_ISSUING, of_economy=True),
+    ("applications.add_document", "POST"): Row(INTAKE_AND_VETTING, of_economy=True),
+    ("applications.document", "GET"): Row(HOME, of_economy=True),
+    ("outgoing.index", "GET"): Row(HOME),
+    ("outgoing.passports", "GET"): Row(HOME),
+    ("incoming.index", "GET"): Row(PRECLEARANCE),
+    ("incoming.show", "GET"): Row(PRECLEARANCE, of_economy=True),
+    ("incoming.decide", "POST"): Row(PRECLEARANCE, of_economy=True),
+    ("incoming.following", "GET"): Row(PRECLEARANCE, of_economy=True),
+    ("incoming.undo", "POST"): Row(PRECLEARANCE, of_economy=True),
+    ("incoming.send_now", "POST"): Row(PRECLEARANCE, of_economy=True),
+    ("incoming.screen", "POST"): Row(PRECLEARANCE),
+    ("incoming.settle", "POST"): Row(PRECLEARANCE, of_economy=True),
+    ("bulk.index", "GET"): Row(BULK),
+    ("bulk.new", "GET"): Row(BULK),
+    ("bulk.new", "POST"): Row(BULK),
+    ("bulk.show", "GET"): Row(BULK, of_economy=True),
+    ("bulk.approve", "POST"): Row(BULK, of_economy=True),
+    ("bulk.reject", "POST"): Row(BULK, of_economy=True),
+    ("bulk.resume", "POST"): Row(BULK, of_economy=True),
 }
