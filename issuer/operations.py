@@ -26,7 +26,10 @@ from issuer.store import Receipt, Role
 _MODULES: Final[tuple[str, ...]] = (
     "issuer.accounts",
     "issuer.applications",
+    "issuer.audit_reading",
     "issuer.bulk",
+    "issuer.card_bulk",
+    "issuer.card_choices",
     "issuer.card_issuing",
     "issuer.card_passports",
     "issuer.card_states",
@@ -35,6 +38,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.incoming",
     "issuer.own_account",
     "issuer.preclearances",
+    "issuer.printing",
     "issuer.queues",
     "issuer.receiving",
     "issuer.reconciliation",

@@ -16,9 +16,25 @@ from issuer.web.access import EVERYBODY, Access
 from issuer.web.here import NAME, Site
 from issuer.web.limits import Limit
 from issuer.web.settings import Settings
-from issuer.web.views import account, accounts, sign_in, start
+from issuer.web.views import (
+    account,
+    accounts,
+    cards,
+    plastic,
+    reissue,
+    sign_in,
+    start,
+)
 
-VIEWS: Final = (start.pages, sign_in.pages, accounts.pages, account.pages)
+VIEWS: Final = (
+    start.pages,
+    sign_in.pages,
+    cards.pages,
+    reissue.pages,
+    plastic.pages,
+    accounts.pages,
+    account.pages,
+)
 """Every page there is."""
 MAX_BODY: Final = 16 * 2**20
 """Bytes of a request; uploads are the largest."""

@@ -14,6 +14,10 @@ WHOEVER_SIGNED_IN: Final = frozenset(Role) | {"no role"}
 ALL_ROLES: Final = frozenset(Role)
 ADMIN: Final = frozenset({Role.ADMIN})
 ADMIN_AND_AUDIT: Final = frozenset({Role.ADMIN, Role.AUDIT})
+ISSUING: Final = frozenset({Role.ISSUING})
+ISSUING_AND_AUDIT: Final = frozenset({Role.ISSUING, Role.AUDIT})
+CASES: Final = frozenset({Role.INTAKE, Role.VETTING, Role.ISSUING})
+CASES_AND_AUDIT: Final = CASES | {Role.AUDIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +62,24 @@ MATRIX: Final = {
     ("accounts.reset", "POST"): Row(ADMIN, of_economy=True),
     ("accounts.make_key", "POST"): Row(ADMIN, of_economy=True),
     ("accounts.close_key", "POST"): Row(ADMIN, of_economy=True),
+    # Other economies' cards: test_c4_another_economys_card_is_not_there.
+    ("cards.index", "GET"): Row(CASES_AND_AUDIT),
+    ("cards.index", "POST"): Row(CASES_AND_AUDIT),
+    ("cards.show", "GET"): Row(CASES_AND_AUDIT),
+    ("cards.portrait", "GET"): Row(CASES),
+    ("cards.act", "GET"): Row(ISSUING),
+    ("cards.act", "POST"): Row(ISSUING),
+    ("reissue.index", "GET"): Row(ISSUING | {Role.INTAKE}),
+    ("reissue.step", "GET"): Row(ISSUING | {Role.INTAKE}),
+    ("reissue.step", "POST"): Row(ISSUING | {Role.INTAKE}),
+    ("reissue.passport", "GET"): Row(ISSUING),
+    ("reissue.passport", "POST"): Row(ISSUING),
+    ("plastic.index", "GET"): Row(ISSUING_AND_AUDIT),
+    ("plastic.batch", "POST"): Row(ISSUING),
+    ("plastic.take", "POST"): Row(ISSUING),
+    ("plastic.show", "GET"): Row(ISSUING),
+    ("plastic.side", "GET"): Row(ISSUING),
+    ("plastic.pdf", "GET"): Row(ISSUING),
+    ("plastic.hand_over", "POST"): Row(ISSUING),
+    ("plastic.spoil", "POST"): Row(ISSUING),
 }
