@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from bench import issuing, scan, signing, size, updates, verification
+from bench import issuing, publishing, scan, signing, size, updates, verification
 
 _SECTIONS = {
     "verify": verification.run,
@@ -12,6 +12,7 @@ _SECTIONS = {
     "updates": updates.run,
     "issuing": issuing.run,
     "signing": signing.run,
+    "publishing": publishing.run,
 }
 
 

@@ -5,7 +5,7 @@ gets a one-time code, with which its owner chooses one.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final, TypeVar
@@ -378,22 +378,50 @@ def take_role(desk: Desk, given: RoleRequest) -> AccountView:
 def make_api_key(desk: Desk, given: MakeApiKey) -> MadeApiKey:
     """Make an API key; only its hash is kept.
 
+    Nobody makes a key for another person, who would then be in two hands; but whoever
+    runs the installation can, at the machine, for a person's first one.
+
     The answer holds a secret and is not kept for a repeated request, which makes
     another key.
 
     Raises:
-        Conflict: ``account.closed`` or ``account.no_program``.
+        Conflict: ``account.closed``, ``account.system`` or ``account.another``.
+    """
+
+    def work(session: Session) -> Account:
+        account = _open(desk, session, given.account)
+        if account.kind == AccountKind.SYSTEM:
+            raise Conflict("account.system", "nobody signs in as the installation")
+        is_own = account.id == desk.actor.account_id
+        if account.kind == AccountKind.PERSON and not (
+            is_own or desk.actor.kind == AccountKind.SYSTEM
+        ):
+            raise Conflict("account.another", "a person makes their own keys")
+        return account
+
+    return add_key(desk, work, label=given.label, days=given.days)
+
+
+def add_key(
+    desk: Desk, find: Callable[[Session], Account], *, label: str, days: int
+) -> MadeApiKey:
+    """Add a key to an account, and return it: it is shown once.
+
+    Args:
+        desk: Who makes it.
+        find: Finds the account, and refuses where it may not have a key.
+        label: Which program, on which machine.
+        days: How long it is good for.
     """
     secret = _KEY_PREFIX + secrets.token_urlsafe(32)
-    ends_at = desk.now + timedelta(days=given.days)
+    ends_at = desk.now + timedelta(days=days)
 
     def work(session: Session) -> MadeApiKey:
-        account = _open(desk, session, given.account)
-        _require_kind(account, AccountKind.PROGRAM, "account.no_program")
+        account = find(session)
         key = ApiKey(
             account_id=account.id,
             key_hash=_key_hash(secret),
-            label=given.label,
+            label=label,
             created_at=desk.now,
             ends_at=ends_at,
         )

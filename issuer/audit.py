@@ -220,8 +220,23 @@ class Heads:
         }
         append_line(self.path, json.dumps(line).encode())
 
+    def restart(self, head: Head, *, at: datetime) -> None:
+        """Say that a log goes on from a head, and what was kept after it is void.
+
+        For a database that was put back from a backup, once two people have seen what
+        it lacks.  The lines before stay, for whoever asks later.  Raises ``OSError``.
+        """
+        line = {
+            "at": require_aware(at).astimezone(UTC).isoformat(timespec="seconds"),
+            "economy": head.economy,
+            "seq": head.seq,
+            "hash": head.hash,
+            "restart": True,
+        }
+        append_line(self.path, json.dumps(line).encode())
+
     def all(self) -> tuple[Head, ...]:
-        """Read every head.
+        """Read every head that counts.
 
         Raises:
             AuditError: A line is damaged; the last one may be cut off by a crash.
@@ -230,22 +245,33 @@ class Heads:
         if not self.path.exists():
             return ()
         lines = read_file(self.path, MAX_HEADS).split(b"\n")
-        return tuple(self._head(number, line) for number, line in _whole(lines))
+        heads: list[Head] = []
+        for number, line in _whole(lines):
+            head, is_restart = self._head(number, line)
+            if is_restart:
+                heads = [
+                    each
+                    for each in heads
+                    if each.economy != head.economy or each.seq <= head.seq
+                ]
+            heads.append(head)
+        return tuple(heads)
 
     def latest(self, economy: str) -> Head | None:
         """Return the last head of an economy; None if none was kept."""
         own = [head for head in self.all() if head.economy == economy]
         return max(own, key=lambda head: head.seq, default=None)
 
-    def _head(self, number: int, line: bytes) -> Head:
+    def _head(self, number: int, line: bytes) -> tuple[Head, bool]:
         try:
             value: Any = json.loads(line)
-            return Head(
+            head = Head(
                 economy=str(value["economy"]),
                 seq=int(value["seq"]),
                 hash=str(value["hash"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+            return head, value.get("restart") is True
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AuditError(f"{self.path}: line {number} is damaged") from error
 
 

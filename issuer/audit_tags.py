@@ -35,6 +35,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "scheme:proposed": _tag("sha256"),
         "scheme:approved": _tag("sha256", "proposed_by"),
         "scheme:rejected": _tag("sha256", "proposed_by"),
+        "signing_key:published": _tag("key_id", "use"),
         "signing_key:added": _tag("key_id", "use"),
         "signing_key:retired": _tag("key_id", "use"),
         # Reading.
@@ -120,6 +121,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "issue:signed": _tag("credential", "key_id", "claims_sha256"),
         "issue:void": _tag("credential", "why"),
         "status_list:opened": _tag("number", "capacity"),
+        "status_list:closed": _tag("number", "ends_unknown"),
         "plastic:made": _tag("credential", "design"),
         "plastic:read": _tag("credential", "design"),
         "plastic:batched": _tag("batch", "count", "design", "sums_sha256"),
@@ -132,10 +134,17 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "bulk:done": _tag("action", "done", "refused"),
         "import:done": _tag("kind", "rows", "sha256"),
         # Outside.
-        "publication:published": _tag("versions", "entries", "approved_by"),
+        "publication:published": _tag("version", "lists", "ended"),
+        "publication:submitted": _tag("version", "lists"),
         "publication:refused": _tag("code"),
+        "shrink:proposed": _tag("shrinks"),
+        "shrink:approved": _tag("proposed_by"),
         "backup:made": _tag("sha256", "rows"),
-        "backup:restored": _tag("sha256", "revoked", "unknown"),
+        "backup:restored": _tag("sha256"),
+        "backup:reconcile_proposed": _tag("digest"),
+        "backup:reconciled": _tag(
+            "digest", "proposed_by", "revoked", "unknown", "burnt", "lost_seq"
+        ),
         "reconciliation:done": _tag(
             "unknown", "unlogged", "revoked", "differing", "unfounded"
         ),

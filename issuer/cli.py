@@ -13,13 +13,15 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from issuer.commands import keys
+from issuer.commands import auditing, backing_up, installing, keys
 from issuer.commands.asking import ask_passphrase
-from issuer.commands.serving import serve_command
+from issuer.commands.desks import open_desk
+from issuer.commands.operations import add_operations
+from issuer.commands.serving import serve
 from issuer.commands.users import user
 from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import IssuerError, PublishRefused
-from issuer.office import NoSigners
+from issuer.operations import all_operations
 from issuer.publish import (
     Deltas,
     Journal,
@@ -95,9 +97,18 @@ def _cli() -> None:
     """Work at an economy's or the scheme's back office."""
 
 
-_cli.add_command(keys.group)
-_cli.add_command(user)
-_cli.add_command(serve_command(lambda _: NoSigners()))
+for _each in (
+    user,
+    serve,
+    keys.group,
+    installing.init,
+    installing.database,
+    auditing.group,
+    backing_up.group,
+    backing_up.restore,
+):
+    _cli.add_command(_each)
+add_operations(_cli, all_operations().values(), open_desk)
 
 
 @_cli.group("publish")

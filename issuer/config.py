@@ -1,6 +1,7 @@
 """What the issuer's programs take from their environment; nothing else reads it."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 _PUBLISH: Final = "ABTC_PUBLISH_PASSPHRASE"
@@ -33,6 +34,23 @@ def key_passphrase(economy: str) -> bytes | None:
     before ``ABTC_KEY_PASSPHRASE``.  Empty counts as absent.
     """
     return _first(key_passphrase_variable(economy), _KEY)
+
+
+def home() -> Path | None:
+    """Return the folder of the installation, ``ABTC_HOME``; None if it is not set."""
+    text = os.environ.get("ABTC_HOME")
+    return Path(text) if text else None
+
+
+def api_key() -> str | None:
+    """Return the key of the account that runs a command, ``ABTC_API_KEY``."""
+    return os.environ.get("ABTC_API_KEY") or None
+
+
+def environment_with(**more: str) -> dict[str, str]:
+    """Return the environment for a program that is started, less our secrets."""
+    own = {k: v for k, v in os.environ.items() if not k.startswith("ABTC_")}
+    return {**own, **more}
 
 
 def _first(*names: str) -> bytes | None:

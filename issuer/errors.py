@@ -2,28 +2,29 @@
 
     IssuerError
     ├── AuditError        something would be logged that its tag does not allow
+    ├── BackupError       a backup cannot be made, is damaged, or has nowhere to go
+    ├── BatchError        a batch for a bureau cannot be made, or cannot be believed
     ├── Conflict          the state of things does not allow it; its code says why
-    ├── IntakeError       what came in has faults: each with its field, code and words
-    ├── Invalid           fields of a request are wrong; all of them are named
+    ├── DesignError       a card design cannot be read or believed, or there is none
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
     ├── IntakeError       what came in has faults: each with its field, code and words
-    ├── BatchError        a batch for a bureau cannot be made, or cannot be believed
-    ├── DesignError       a card design cannot be read or believed, or there is none
-    ├── KeyFileError      a file holds no private key that may be used
+    ├── Invalid           fields of a request are wrong; all of them are named
     ├── KeyFileError      a file holds no secret that may be used
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
-    ├── ProfileError      a card may not contain this
     ├── NotAllowed        the actor's roles do not include this
     ├── NotFound          there is no such record, or it is another economy's
     ├── NotProven         nobody has shown who they are; nothing says what was wrong
+    ├── ProfileError      a card may not contain this
     ├── PublishRefused    nothing was published, for the reason in its code
     ├── SchemeError       the scheme file cannot be read, parsed or believed
     ├── SettingsError     a file of settings cannot be read or used
     ├── SheetError        a sheet cannot be read at all, or is not the one checked
     ├── SignOnDown        the ministry's own sign-on does not answer as it must
     ├── SigningError      nothing was released: the signature or the card is no good
-    │   └── ClockError    nothing was signed: this is no moment to sign at
+    │   ├── ClockError    nothing was signed: this is no moment to sign at
+    │   └── SignerUnavailable  nothing was signed: the hardware module is away
+    │       └── PinRefused     its PIN is not tried any more
     ├── StatementError    a statement is not what a destination has to have signed
     ├── StoreError        the database cannot be used as it is
     │   ├── Forbidden     it refuses a change, by the name of the rule that forbids it
@@ -31,10 +32,6 @@
     │   └── StoreDown     it does not answer, is full, busy or read-only: try later
     ├── TransitionError   a status list entry may not change in this way
     └── WatchListError    a watch list cannot be used; nobody is clear
-    │   ├── ClockError    nothing was signed: this is no moment to sign at
-    │   └── SignerUnavailable  nothing was signed: the hardware module is away
-    │       └── PinRefused     its PIN is not tried any more
-    └── TransitionError   a status list entry may not change in this way
 
 A caller's own mistake, such as a moment without a UTC offset, is a ``ValueError``.
 No message carries a private key, a passphrase, a name or a number of a holder.
@@ -53,6 +50,10 @@ class IssuerError(Exception):
 
 class AuditError(IssuerError):
     """Something would be logged that its tag does not allow; a mistake of ours."""
+
+
+class BackupError(IssuerError):
+    """A backup cannot be made, is damaged, or cannot be put where it should go."""
 
 
 class Conflict(IssuerError):  # noqa: N818  # an answer, not a fault

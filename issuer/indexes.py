@@ -88,7 +88,8 @@ def _newest_list(
 
 
 def _has_room(newest: StatusList) -> bool:
-    return not is_due_for_next_list(newest.used, newest.capacity)
+    is_due = is_due_for_next_list(newest.used, newest.capacity)
+    return not newest.is_closed and not is_due
 
 
 def _limit(capacity: int) -> int:

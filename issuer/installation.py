@@ -62,6 +62,12 @@ class PublishPlaces(_Table):
     keys: tuple[str, ...] = ("keys/publish",)
     journal: str = "outside/journal.jsonl"
     lifetimes: str | None = None
+    submissions: str | None = None
+    """Folder for what an economy that publishes elsewhere signs here; ``out`` is then
+    a copy of what is published, and ``first_root`` the root that was handed out."""
+    first_root: str = "1.root.json"
+    list_days: Annotated[int, Field(ge=1, le=60)] = 7
+    """How long a list may be used; devices ask for one that is younger than that."""
 
 
 class Limits(_Table):

@@ -106,6 +106,7 @@ class Intent:
             form=self.form,
             request_key=self.request_key,
             claims_sha256=self.claims_sha256,
+            at=self.prepared.issued_at.isoformat(timespec="seconds"),
         )
 
 

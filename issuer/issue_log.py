@@ -8,7 +8,7 @@ which cards nobody knows any more.  It names no traveller.
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +34,13 @@ class Logged:
     request_key: str
     claims_sha256: str
     """Of the payload, in hexadecimal."""
+    at: str
+    """The ``iat``, in RFC 3339; for people."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The list and the index in it."""
+        return self.list, self.index
 
     @classmethod
     def parse(cls, line: bytes) -> Self:
@@ -92,12 +99,37 @@ class IssueLog:
             AuditError: A line is damaged.
             OSError: The file cannot be read; one that does not exist is empty.
         """
+        for where, text in self._lines():
+            yield self._parse(text, where)
+
+    def of(
+        self, economy: str, *, known: Container[tuple[int, int]] = ()
+    ) -> Iterator[Logged]:
+        """Read the lines of one economy, without some places.
+
+        Args:
+            economy: Whose lines.
+            known: Lists and indexes that are left out; they may grow on the way.
+
+        Raises:
+            AuditError, OSError: As for `read`.
+        """
+        # Most lines are of others, or known, and cost no more than a look.
+        mark = f'"{economy}"'.encode()
+        for where, text in self._lines():
+            if mark in text:
+                logged = self._parse(text, where)
+                if logged.economy == economy and logged.place not in known:
+                    yield logged
+
+    def _lines(self) -> Iterator[tuple[str, bytes]]:
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
+                # What follows the last line end was never whole: no key has seen it.
                 if line.endswith(b"\n"):
-                    yield self._parse(line, f"line {number}")
+                    yield f"line {number}", line
 
     def _parse(self, line: bytes, where: str) -> Logged:
         try:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import audit
+from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import NotAllowed, NotFound, SigningError
 from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
@@ -33,6 +34,23 @@ class Actor:
     login: str
     roles: frozenset[Role]
     kind: AccountKind
+
+
+def publish_passphrase_of(stem: str) -> bytes:
+    """Return the passphrase of a key that publishes from the environment.
+
+    Args:
+        stem: ``<role>.<beginning of the key id>``, as its file is named.
+
+    Raises:
+        SigningError: It is not there; the message names the variable.
+    """
+    role = stem.partition(".")[0]
+    known = publish_passphrase(role)
+    if known is None:
+        variable = passphrase_variable(role)
+        raise SigningError(f"no passphrase of the key {stem}: set {variable}")
+    return known
 
 
 class SignerSource(Protocol):
@@ -66,6 +84,8 @@ class Office:
     installation: Installation
     store: Store
     signers: SignerSource
+    publish_passphrase: Callable[[str], bytes] = publish_passphrase_of
+    """Opens the key of a role that publishes; asked with the name of its file."""
     packaged_scheme: Scheme = field(default_factory=Scheme.load)
     """In force until a version of it was approved here."""
     watch_lists: Mapping[str, WatchList] = field(default_factory=dict)

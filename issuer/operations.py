@@ -35,14 +35,17 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.card_states",
     "issuer.cards",
     "issuer.case",
+    "issuer.configuration",
     "issuer.incoming",
+    "issuer.issue_check",
     "issuer.own_account",
     "issuer.preclearances",
     "issuer.printing",
+    "issuer.publication",
     "issuer.queues",
     "issuer.receiving",
-    "issuer.reconciliation",
     "issuer.reports",
+    "issuer.restoring",
 )
 """Where operations are defined; `all_operations` imports them."""
 

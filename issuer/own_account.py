@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from issuer import sessions
+from issuer.accounts import MadeApiKey, add_key
 from issuer.errors import Conflict, Invalid, NotFound
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
@@ -135,3 +136,26 @@ def end_session(desk: Desk, given: EndSession) -> Changed:
 
 def _own(desk: Desk, session: Session) -> Account:
     return desk.find(session, Account, desk.actor.account_id)
+
+
+class MakeOwnKey(Request):
+    """A key of one's own, for the command line or another program."""
+
+    label: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Which program, on which machine."
+    )
+    days: int = Field(30, ge=1, le=90, description="How long it is good for.")
+
+
+@operation("api_key.make_own", "Make a key of one's own.", *Role)
+def make_own_key(desk: Desk, given: MakeOwnKey) -> MadeApiKey:
+    """Make a key that is good for what the actor may do; it is shown once.
+
+    What is done with it is done by the same account, so it is no second person.
+    """
+    return add_key(
+        desk,
+        lambda session: desk.find(session, Account, desk.actor.account_id),
+        label=given.label,
+        days=given.days,
+    )

@@ -93,13 +93,17 @@ class Scheme(Model):
         Not checked: that any fact is true or still current; see its mark.
         """
         if path is None:
-            packaged = resources.files("issuer").joinpath("scheme.toml")
-            return cls.from_toml(packaged.read_text("utf-8"))
+            return cls.from_toml(cls.packaged_text())
         try:
             text = path.read_text("utf-8")
         except (OSError, ValueError) as error:  # not there, not UTF-8, no path at all
             raise SchemeError(file=str(path), path="", reason=str(error)) from error
         return cls.from_toml(text, file=str(path))
+
+    @staticmethod
+    def packaged_text() -> str:
+        """Return the scheme file that comes with the package."""
+        return resources.files("issuer").joinpath("scheme.toml").read_text("utf-8")
 
     @classmethod
     def from_toml(cls, text: str, *, file: str = "scheme.toml") -> Self:

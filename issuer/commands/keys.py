@@ -103,7 +103,7 @@ def _make(
         click.echo(json.dumps(row["public_key"]))
 
 
-@group.command("list")
+@group.command("held")
 @_economy(required=False)
 @_place
 @_as_json

@@ -1,22 +1,26 @@
 """``abtc-issuer serve``: the back office for browsers."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from sqlalchemy import select
 
+from issuer.accounts import actor_of_key
+from issuer.commands.opening import at_home, open_office
 from issuer.config import sign_on_secret
+from issuer.errors import Conflict, NotProven
 from issuer.installation import Installation
 from issuer.installation_key import check_owner_only
-from issuer.office import Office, SignerSource
-from issuer.store import Store
+from issuer.office import Actor, Office
+from issuer.operations import all_operations
+from issuer.signing import recover
+from issuer.store import HostedEconomy
 
 if TYPE_CHECKING:
     from flask import Flask
 
-Signers = Callable[[Installation], SignerSource]
 _THREADS: Final = 8
 _SLOW: Final = 30
 """Seconds for which a browser may say nothing before it is hung up on."""
@@ -24,34 +28,28 @@ _CONNECTIONS: Final = 200
 _MAX_HEADERS: Final = 64 * 1024
 
 
-def serve_command(signers: Signers) -> click.Command:
-    """Make the command.
+@click.command("serve")
+@at_home
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8321)
+@click.option(
+    "--demonstration",
+    "is_demonstration",
+    is_flag=True,
+    help="Let anybody at this machine be anybody; for test economies only.",
+)
+def serve(folder: Path, host: str, port: int, *, is_demonstration: bool) -> None:
+    """Serve the back office, for browsers and programs, until interrupted.
 
-    Args:
-        signers: Opens the keys of an installation.
+    Listens to other machines only where the settings say that https protects it.
     """
-
-    @click.command("serve")
-    @click.option(
-        "--home",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        required=True,
-        help="Folder of the installation.",
-    )
-    @click.option("--host", default="127.0.0.1", show_default=True)
-    @click.option("--port", type=click.IntRange(1, 65535), default=8321)
-    def serve(home: Path, host: str, port: int) -> None:
-        """Serve the back office for browsers until interrupted.
-
-        Listens to other machines only where the settings say that https protects it.
-        """
-        app = open_app(home, host=host, port=port, signers=signers)
-        _run(app, host=host, port=port)
-
-    return serve
+    app = open_app(folder, host=host, port=port, is_demonstration=is_demonstration)
+    _run(app, host=host, port=port)
 
 
-def open_app(home: Path, *, host: str, port: int, signers: Signers) -> "Flask":
+def open_app(
+    home: Path, *, host: str, port: int, is_demonstration: bool = False
+) -> "Flask":
     """Open an installation, and make its pages.
 
     Raises:
@@ -60,6 +58,7 @@ def open_app(home: Path, *, host: str, port: int, signers: Signers) -> "Flask":
         SchemaError, StoreDown: The database has another shape, or does not answer.
     """
     # Devices and commands without pages do without Flask.
+    from issuer.api import blueprint  # noqa: PLC0415
     from issuer.web import Settings, create_app  # noqa: PLC0415
 
     installation = Installation.load(home)
@@ -69,15 +68,39 @@ def open_app(home: Path, *, host: str, port: int, signers: Signers) -> "Flask":
         port=port,
         clock=lambda: datetime.now(UTC),
         sign_on_secret=sign_on_secret(),
+        is_demonstration=is_demonstration,
     )
     for path in sorted((home / "keys").rglob("*.pem")):
         check_owner_only(path)
-    office = Office(
-        installation=installation,
-        store=Store.open(installation.database_url),
-        signers=signers(installation),
+    office = open_office(home)
+    if is_demonstration:
+        _check_is_test(office)
+    recover(office, settings.clock())
+    programs = blueprint(
+        office,
+        operations=all_operations(),
+        authenticate=lambda secret, moment: _actor(office, secret, moment),
+        clock=settings.clock,
     )
-    return create_app(office, settings)
+    return create_app(office, settings, programs=programs)
+
+
+def _check_is_test(office: Office) -> None:
+    real = office.store.read(
+        lambda session: session.scalars(
+            select(HostedEconomy.code).where(HostedEconomy.is_test.is_(False))
+        ).first()
+    )
+    if real is not None:
+        office.store.close()
+        raise Conflict("demonstration.real", f"{real} is no test economy")
+
+
+def _actor(office: Office, secret: str, moment: datetime) -> Actor | None:
+    try:
+        return actor_of_key(office.store, secret, now=moment)
+    except NotProven:
+        return None
 
 
 def _run(app: "Flask", *, host: str, port: int) -> None:

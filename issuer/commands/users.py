@@ -16,6 +16,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from issuer.commands.opening import at_home
 from issuer.errors import NotFound
 from issuer.installation import Installation
 from issuer.office import Actor, Desk, NoSigners, Office
@@ -35,12 +36,7 @@ def _common(command: _Command) -> _Command:
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
         click.option("--reason", required=True, help="Why; goes to the audit log."),
         click.option("--economy", required=True, help="Alpha-3 code."),
-        click.option(
-            "--home",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
-            required=True,
-            help="Folder of the installation.",
-        ),
+        at_home,
     ):
         command = option(command)
     return command
@@ -114,7 +110,7 @@ def api_key(label: str, days: int, **given: Any) -> None:
 
 
 def _perform(given: dict[str, Any], operation: str, **fields: Any) -> None:
-    desk = _desk(given["home"], given["economy"], given["reason"])
+    desk = _desk(given["folder"], given["economy"], given["reason"])
     login = given.get("login")
     if operation != "account.create" and login is not None:
         fields["account"] = _number(desk, login)

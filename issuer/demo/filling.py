@@ -441,6 +441,7 @@ class _Filler:
                     canonical(public_jwk(holder_key)).decode() if holder_key else None
                 ),
                 is_interim=False,
+                design="",
                 passport_id=passport,
                 replaces_id=None,
                 state_reason=None
@@ -521,6 +522,7 @@ class _Filler:
             Issue,
             economy=self.economy,
             request_key=f"demo:{row['document_number']}",
+            request_digest=sha256(prepared.payload).hexdigest(),
             card_id=row["card_id"],
             credential_id=row["id"],
             state=IssueState.SIGNED,

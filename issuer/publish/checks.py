@@ -10,7 +10,7 @@ import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import verifier
@@ -180,6 +180,24 @@ def _person(name: str) -> str:
     seen = "".join(each for each in name if unicodedata.category(each) != "Cf")
     folded = unicodedata.normalize("NFKC", seen).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def read_list(token: bytes) -> tuple[datetime, bytes]:
+    """Return the ``iat`` and the entries of a list that was published from here.
+
+    Args:
+        token: As `Repository.documents` gives it: its role has signed it.
+
+    Raises:
+        PublishRefused: ``repository.damaged``: it cannot be read.
+    """
+    try:
+        found = _List.of(token)
+        return datetime.fromtimestamp(found.iat, UTC), found.entries
+    except _UNREADABLE as error:
+        raise PublishRefused(
+            Refusal.REPOSITORY_DAMAGED, "a list as published is not readable"
+        ) from error
 
 
 def economies_in(scheme: bytes) -> frozenset[str]:

@@ -240,6 +240,25 @@ class Publisher:
             )
             return self._with_deltas(done, draft.repository, role)
 
+    def shrinks(
+        self, role: str, documents: Documents, *, now: datetime
+    ) -> tuple[Shrink, ...]:
+        """Say what would go if this was published; nothing is signed or written.
+
+        Args:
+            role: As for `publish_lists`.
+            documents: Likewise.
+            now: This moment.
+
+        Returns:
+            What two people would have to approve; empty where nothing would go.
+
+        Raises:
+            PublishRefused: As for `publish_lists`, but for approvals.
+        """
+        with self._drafting(now) as draft:
+            return self._check(draft, role, documents, now)
+
     def accept(
         self,
         submission: Submission,

@@ -45,7 +45,9 @@ from issuer.store.office import (
     KeyState,
     PublicationRow,
     Receipt,
+    Restoration,
     SchemeText,
+    ShrinkRequest,
     SigningKey,
 )
 from issuer.store.people import (
@@ -93,10 +95,12 @@ __all__ = [
     "PreclearanceEvent",
     "PublicationRow",
     "Receipt",
+    "Restoration",
     "ReviewStep",
     "Role",
     "SchemeText",
     "Sex",
+    "ShrinkRequest",
     "SigningKey",
     "Statement",
     "StatusList",

@@ -139,8 +139,39 @@ class StatusList(Base):
     capacity: Mapped[int]
     used: Mapped[int] = mapped_column(default=0)
     opened_at: Mapped[datetime]
+    is_closed: Mapped[bool] = mapped_column(default=False)
+    """No index of it is given out any more: what was given out is not surely known."""
+    ends_unknown: Mapped[bool] = mapped_column(default=False)
+    """Every index that no credential here has is revoked."""
 
-    __table_args__ = (CheckConstraint("used <= capacity", name="not_over"),)
+    __table_args__ = (
+        CheckConstraint("used <= capacity", name="not_over"),
+        CheckConstraint("is_closed OR NOT ends_unknown", name="closed_first"),
+    )
+
+
+class StrayIndex(Base):
+    """An index that has ended for ever, whatever a credential says of it.
+
+    A signer was given it, or it was published as ended, and the database forgot that
+    when an older one was put back: what the issue log says of such a card is all that
+    is known of it.  The index is never given again.
+    """
+
+    __tablename__ = "stray_index"
+
+    economy: Mapped[str] = mapped_column(String(3), primary_key=True)
+    list_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    list_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    status: Mapped[int] = mapped_column(default=1)
+    """What the list says: 1 revoked, or 3 superseded where it was published so."""
+    document_number: Mapped[str] = mapped_column(String(22), default="")
+    form: Mapped[str] = mapped_column(String(8), default="")
+    request_key: Mapped[str] = mapped_column(String(100), default="")
+    claims_sha256: Mapped[str] = mapped_column(String(64), default="")
+    found_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("status IN (1, 3)", name="ended"),)
 
 
 class Credential(Base):
@@ -284,26 +315,6 @@ class Issue(Base):
         ),
         Index("ix_issue_requested_by", "requested_by", "intended_at"),
     )
-
-
-class StrayIndex(Base):
-    """An index that a signer was given, and whose card the database does not know.
-
-    So it is after an older database was put back: what the issue log says of such a
-    card is all that is known of it.  The index is never given again, and a published
-    list says that it is revoked.
-    """
-
-    __tablename__ = "stray_index"
-
-    economy: Mapped[str] = mapped_column(String(3), primary_key=True)
-    list_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    list_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    document_number: Mapped[str] = mapped_column(String(22))
-    form: Mapped[str] = mapped_column(String(8))
-    request_key: Mapped[str] = mapped_column(String(100))
-    claims_sha256: Mapped[str] = mapped_column(String(64))
-    found_at: Mapped[datetime]
 
 
 class PlasticState(StrEnum):

@@ -277,7 +277,7 @@ class Preclearance(Base):
             sqlite_where=_WITH_HITS,
             postgresql_where=_WITH_HITS,
         ),
-        # What an overlay is made of: see `issuer.overlays`.
+        # What an overlay is made of: see `issuer.entries`.
         Index("ix_preclearance_overlay", "destination", "issuer", "state", "card_id"),
     )
 

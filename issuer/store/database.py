@@ -94,6 +94,11 @@ class Store:
             schema.check(connection)
         return store
 
+    def revision(self) -> str:
+        """Return the revision of the database's shape."""
+        with self._connection() as connection:
+            return schema.revision(connection) or ""
+
     def close(self) -> None:
         """Close every connection that is not in use."""
         self.engine.dispose()

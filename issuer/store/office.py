@@ -12,6 +12,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy import (
+    text as sql,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer.store.base import Base, code, differs, identity, refers_to, word
@@ -156,4 +159,70 @@ class PublicationRow(Base):
         ),
         Index("ix_publication_economy_at", "economy", "at"),
         differs("approved_by", "by", "four_eyes"),
+    )
+
+
+class ShrinkRequest(Base):
+    """Leave to let something go that is published: asked by one, given by another."""
+
+    __tablename__ = "shrink_request"
+
+    id: Mapped[int] = identity()
+    economy: Mapped[str] = code(reference="hosted_economy.code", index=True)
+    shrinks: Mapped[str] = mapped_column(Text)
+    """What would go, as a JSON list of texts; what is not in it needs leave anew."""
+    reason: Mapped[str] = mapped_column(String(500))
+    proposed_by: Mapped[int] = refers_to("account.id")
+    proposed_at: Mapped[datetime]
+    approved_by: Mapped[int | None] = refers_to("account.id")
+    approved_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        differs("approved_by", "proposed_by", "four_eyes"),
+        CheckConstraint(
+            "(approved_by IS NULL) = (approved_at IS NULL)"
+            " AND (used_at IS NULL OR approved_at IS NOT NULL)",
+            name="approval_whole",
+        ),
+    )
+
+
+class Restoration(Base):
+    """A database that was put back from a backup, or found behind what is published.
+
+    While one of an economy is open, the database takes no intent to sign and no
+    publication of that economy.
+    """
+
+    __tablename__ = "restoration"
+
+    id: Mapped[int] = identity()
+    economy: Mapped[str] = code(reference="hosted_economy.code")
+    restored_at: Mapped[datetime]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the archive; None where nobody used one, and it was noticed."""
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 of the report that was proposed."""
+    proposed_by: Mapped[int | None] = refers_to("account.id")
+    proposed_at: Mapped[datetime | None]
+    approved_by: Mapped[int | None] = refers_to("account.id")
+    reconciled_at: Mapped[datetime | None]
+    report: Mapped[str | None] = mapped_column(Text)
+    """What was done, as canonical JSON."""
+
+    __table_args__ = (
+        differs("approved_by", "proposed_by", "four_eyes"),
+        CheckConstraint(
+            "(approved_by IS NULL) = (reconciled_at IS NULL)"
+            " AND (approved_by IS NULL OR proposed_by IS NOT NULL)",
+            name="reconciled_whole",
+        ),
+        Index(
+            "uq_restoration_open",
+            "economy",
+            unique=True,
+            sqlite_where=sql("reconciled_at IS NULL"),
+            postgresql_where=sql("reconciled_at IS NULL"),
+        ),
     )

@@ -29,7 +29,7 @@ def check(connection: Connection) -> None:
     Raises:
         SchemaError: The message names the first difference.
     """
-    found = _revision(connection)
+    found = revision(connection)
     if found is None:
         raise SchemaError("the database holds no back office yet")
     head = _scripts(connection).get_current_head()
@@ -60,7 +60,7 @@ def upgrade(connection: Connection) -> None:
     Raises:
         SchemaError: Its revision is none that this version knows.
     """
-    found = _revision(connection)
+    found = revision(connection)
     scripts = _scripts(connection)
     if found and found not in {each.revision for each in scripts.walk_revisions()}:
         raise SchemaError(f"the database is at an unknown or newer revision, {found}")
@@ -104,7 +104,8 @@ def _check_triggers(connection: Connection) -> None:
         raise SchemaError(f"the database lacks the trigger {min(wanted - found)}")
 
 
-def _revision(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """Return the revision of a database; None if it has none."""
     if not inspect(connection).has_table(_VERSIONS):
         return None
     return MigrationContext.configure(connection).get_current_revision()

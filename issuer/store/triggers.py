@@ -7,13 +7,21 @@ SQLite and PostgreSQL.
 from dataclasses import dataclass
 from typing import Final
 
-_REFUSE: Final = """
-CREATE OR REPLACE FUNCTION abtc_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+_FUNCTION: Final = """
+CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  {before}
   RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
     CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+  {after}
 END $$
 """
+_REFUSE: Final = _FUNCTION.format(name="abtc_refuse", before="", after="")
+_GO_ON: Final = "END IF; RETURN NEW;"
+_RESTORED: Final = (
+    "SELECT 1 FROM restoration AS r"
+    " WHERE r.economy = NEW.economy AND r.reconciled_at IS NULL"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,22 +34,34 @@ class Trigger:
     """``UPDATE``, ``DELETE`` or ``INSERT``."""
     when: str = ""
     """SQL over ``OLD`` and ``NEW``; empty for always."""
+    exists: str = ""
+    """A query over ``NEW`` and other tables; the rule holds where it finds a row."""
 
     def sqlite(self) -> str:
         """Return the statement that makes it in SQLite."""
-        when = f"WHEN {self.when} " if self.when else ""
+        parts = [self.when, f"EXISTS ({self.exists})" if self.exists else ""]
+        condition = " AND ".join(f"({part})" for part in parts if part)
+        when = f"WHEN {condition} " if condition else ""
         return (
             f"CREATE TRIGGER {self.name} BEFORE {self.on} ON {self.table} "
             f"FOR EACH ROW {when}BEGIN SELECT RAISE(ABORT, '{self.name}'); END"
         )
 
-    def postgresql(self) -> str:
-        """Return the statement that makes it in PostgreSQL."""
+    def postgresql(self) -> tuple[str, ...]:
+        """Return the statements that make it in PostgreSQL.
+
+        There a trigger's condition cannot ask other tables; its function can.
+        """
         when = f"WHEN ({self.when}) " if self.when else ""
-        return (
+        function = f"abtc_{self.name}" if self.exists else "abtc_refuse"
+        made = (
             f"CREATE TRIGGER {self.name} BEFORE {self.on} ON {self.table} "
-            f"FOR EACH ROW {when}EXECUTE FUNCTION abtc_refuse()"
+            f"FOR EACH ROW {when}EXECUTE FUNCTION {function}()"
         )
+        if not self.exists:
+            return (made,)
+        condition = f"IF EXISTS ({self.exists}) THEN"
+        return (_FUNCTION.format(name=function, before=condition, after=_GO_ON), made)
 
 
 def _grows_only(table: str) -> tuple[Trigger, Trigger]:
@@ -106,7 +126,49 @@ TRIGGERS: Final = (
         name="tr_status_list_grows",
         table="status_list",
         on="UPDATE",
-        when="NEW.used < OLD.used OR NEW.capacity <> OLD.capacity",
+        when="NEW.used < OLD.used OR NEW.capacity <> OLD.capacity"
+        " OR (OLD.is_closed AND NOT NEW.is_closed)"
+        " OR (OLD.ends_unknown AND NOT NEW.ends_unknown)",
+    ),
+    # A database put back from a backup does nothing for the outside until it has
+    # caught up; see `issuer.reconciliation`.
+    Trigger(
+        name="tr_issue_after_restore", table="issue", on="INSERT", exists=_RESTORED
+    ),
+    Trigger(
+        name="tr_issue_signed_after_restore",
+        table="issue",
+        on="UPDATE",
+        when="NEW.state = 'signed'",
+        exists=_RESTORED,
+    ),
+    Trigger(
+        name="tr_publication_after_restore",
+        table="publication",
+        on="INSERT",
+        exists=_RESTORED,
+    ),
+    Trigger(
+        name="tr_restoration_final",
+        table="restoration",
+        on="UPDATE",
+        when="OLD.reconciled_at IS NOT NULL",
+    ),
+    Trigger(name="tr_restoration_kept", table="restoration", on="DELETE"),
+    # An index that is stray, or is in a closed list, is never given out again.
+    Trigger(
+        name="tr_credential_index_stray",
+        table="credential",
+        on="INSERT",
+        exists="SELECT 1 FROM stray_index AS s WHERE s.economy = NEW.economy"
+        " AND s.list_number = NEW.list_number AND s.list_index = NEW.list_index",
+    ),
+    Trigger(
+        name="tr_credential_list_closed",
+        table="credential",
+        on="INSERT",
+        exists="SELECT 1 FROM status_list AS l WHERE l.economy = NEW.economy"
+        " AND l.number = NEW.list_number AND l.is_closed",
     ),
 )
 
@@ -120,4 +182,5 @@ def statements(dialect: str) -> tuple[str, ...]:
         "FOR EACH STATEMENT EXECUTE FUNCTION abtc_refuse()"
         for table in GROWING
     )
-    return (_REFUSE, *(trigger.postgresql() for trigger in TRIGGERS), *cut_short)
+    rules = (statement for trigger in TRIGGERS for statement in trigger.postgresql())
+    return (_REFUSE, *rules, *cut_short)

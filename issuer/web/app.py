@@ -12,7 +12,7 @@ from issuer.sessions import LONGEST
 from issuer.sign_in import Entrance
 from issuer.sign_on import SignOnClient
 from issuer.web import failures, guards, words
-from issuer.web.access import EVERYBODY, Access
+from issuer.web.access import EVERYBODY, Access, Pages
 from issuer.web.here import NAME, Site
 from issuer.web.limits import Limit
 from issuer.web.settings import Settings
@@ -20,8 +20,13 @@ from issuer.web.views import (
     account,
     accounts,
     cards,
+    configuration,
+    demonstration,
+    logbook,
     plastic,
+    publication,
     reissue,
+    reports,
     sign_in,
     start,
 )
@@ -32,10 +37,14 @@ VIEWS: Final = (
     cards.pages,
     reissue.pages,
     plastic.pages,
+    reports.pages,
+    publication.pages,
+    configuration.pages,
+    logbook.pages,
     accounts.pages,
     account.pages,
 )
-"""Every page there is."""
+"""Every page there is, but for those of a demonstration."""
 MAX_BODY: Final = 16 * 2**20
 """Bytes of a request; uploads are the largest."""
 _MAX_FIELDS: Final = 500
@@ -78,7 +87,7 @@ def create_app(
     failures.install(app)
     guards.install(app)
     words.install(app)
-    for pages in VIEWS:
+    for pages in _views(settings):
         app.register_blueprint(pages)
     if programs is not None:
         app.register_blueprint(programs)
@@ -89,9 +98,13 @@ def create_app(
     return app
 
 
+def _views(settings: Settings) -> tuple[Pages, ...]:
+    return (*VIEWS, demonstration.pages) if settings.is_demonstration else VIEWS
+
+
 def _site(office: Office, settings: Settings) -> Site:
     access: dict[str, Access] = {guards.STATIC: EVERYBODY}
-    for pages in VIEWS:
+    for pages in _views(settings):
         access |= pages.access
     sign_on = settings.web.sign_on
     return Site(

@@ -24,6 +24,8 @@ class Settings:
     clock: Callable[[], datetime]
     """Returns the moment of a request; timezone-aware."""
     sign_on_secret: str | None = field(default=None, repr=False)
+    is_demonstration: bool = False
+    """Anybody at this machine may sign in as anybody of a test economy."""
 
     @classmethod
     def of(
@@ -34,15 +36,20 @@ class Settings:
         port: int,
         clock: Callable[[], datetime],
         sign_on_secret: str | None = None,
+        is_demonstration: bool = False,
     ) -> Self:
         """Take the settings of an installation that listens at an address.
 
         Raises:
-            SettingsError: It would listen to other machines without ``secure``, or is
-                secure without an https origin under one of its names.
+            SettingsError: It would listen to other machines without ``secure``, or at
+                all as a demonstration; or is secure without an https origin under one
+                of its names.
             KeyFileError: Others than its owner can read the installation's key.
         """
         web, file = installation.web, str(installation.folder / FILE)
+        if is_demonstration and (host not in _LOOPBACK or web.secure):
+            reason = "must be off, and only this machine asked, in a demonstration"
+            raise SettingsError(file=file, key="web.secure", reason=reason)
         if host not in _LOOPBACK and not web.secure:
             reason = f"must be on to listen at {host}: others could read along"
             raise SettingsError(file=file, key="web.secure", reason=reason)
@@ -57,5 +64,10 @@ class Settings:
             raise SettingsError(file=file, key="web.origin", reason=reason)
         key = InstallationKey.load(installation.web_key)
         return cls(
-            web=web, origin=origin, key=key, clock=clock, sign_on_secret=sign_on_secret
+            web=web,
+            origin=origin,
+            key=key,
+            clock=clock,
+            sign_on_secret=sign_on_secret,
+            is_demonstration=is_demonstration,
         )

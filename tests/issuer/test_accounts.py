@@ -139,6 +139,20 @@ def program(back: BackOffice) -> Any:
     return perform(back, "api_key.make", account=number, label="night job", days=1)
 
 
+def test_i1_nobody_holds_the_key_of_another_person(back_office: BackOffice) -> None:
+    """Else one would be two: enter as oneself, approve as the other."""
+    ann, bob = (
+        back_office.desk("AUS", who=who).actor.account_id for who in ("ann", "bob")
+    )
+    with pytest.raises(Conflict, match=r"account\.another"):
+        perform(back_office, "api_key.make", account=bob, label="shell", days=1)
+    own = perform(back_office, "api_key.make", account=ann, label="shell", days=1)
+    assert actor_of_key(back_office.store, own.secret, now=NOW).login == "ann-aus"
+    desk = back_office.desk("AUS", who="bob", roles={Role.AUDIT})
+    his: Any = all_operations()["api_key.make_own"].perform(desk, {"label": "shell"})
+    assert actor_of_key(back_office.store, his.secret, now=NOW).login == "bob-aus"
+
+
 def test_a_key_says_which_program_it_is(back_office: BackOffice) -> None:
     made = program(back_office)
     actor = actor_of_key(back_office.store, made.secret, now=NOW)
@@ -165,11 +179,11 @@ def test_a_closed_key_is_no_key(back_office: BackOffice, how: str) -> None:
         actor_of_key(back_office.store, made.secret, now=NOW)
 
 
-def test_persons_have_no_keys_and_programs_no_passwords(
+def test_persons_make_their_own_keys_and_programs_have_no_passwords(
     back_office: BackOffice,
 ) -> None:
     number = create(back_office).account
-    with pytest.raises(Conflict, match=r"account\.no_program"):
+    with pytest.raises(Conflict, match=r"account\.another"):
         perform(back_office, "api_key.make", account=number, label="x")
     made = create(back_office, "robot", kind="program")
     assert made.code is None

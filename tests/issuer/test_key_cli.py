@@ -60,9 +60,9 @@ def test_key_files_on_the_command_line(shell: Shell, tmp_path: Path) -> None:
     row = {each: made[each] for each in ("key_id", "use", "public_key")}
     assert checked["keys"] == [row]
     listed = [{"key_id": "AUS-1", "use": "card"}]
-    assert shell.json("list", *place)["keys"] == listed
-    assert shell.json("list", "--economy", "PER", *place)["keys"] == []
-    assert shell.run("list", *place) == (0, "AUS-1  card\n", "")
+    assert shell.json("held", *place)["keys"] == listed
+    assert shell.json("held", "--economy", "PER", *place)["keys"] == []
+    assert shell.run("held", *place) == (0, "AUS-1  card\n", "")
     assert shell.run(*CHECK, *place) == (0, "AUS-1  card  signs\n", "")
 
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert not list(here.rglob("*.pem"))
 
 
-@pytest.mark.parametrize("command", ["make", "list", "check"])
+@pytest.mark.parametrize("command", ["make", "held", "check"])
 def test_every_command_explains_itself(shell: Shell, command: str) -> None:
     """Both places are named."""
     status, out, _ = shell.run(command, "--help")
@@ -144,7 +144,7 @@ def test_a_ceremony_on_the_command_line(shell: Shell, hsm: SoftHsm) -> None:
     place = ["--hsm", str(hsm.write_settings())]
     made = shell.json(*MAKE, "--key-id", "AUS-1", *place)
     shell.json(*MAKE[:3], "--use", "status", "--key-id", "AUS-2", *place)
-    assert shell.run("list", *place) == (0, "AUS-1  card\nAUS-2  status\n", "")
+    assert shell.run("held", *place) == (0, "AUS-1  card\nAUS-2  status\n", "")
     checked = shell.json(*CHECK, *place)["keys"]
     assert checked[0]["public_key"] == made["public_key"]
     assert [each["use"] for each in checked] == ["card", "status"]

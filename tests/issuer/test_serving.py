@@ -10,14 +10,15 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from issuer import cli
 from issuer.commands.serving import open_app
-from issuer.errors import KeyFileError, SchemaError, SettingsError
+from issuer.errors import Conflict, KeyFileError, SchemaError, SettingsError
 from issuer.installation import Installation
-from issuer.office import NoSigners
-from issuer.store import Store
+from issuer.store import HostedEconomy, Store
 from tests.issuer.back_office import open_office
+from tests.simulator import NOW
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_people_read_lines(home: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def start(home: Path, host: str = "127.0.0.1") -> None:
-    app = open_app(home, host=host, port=8321, signers=lambda _: NoSigners())
+    app = open_app(home, host=host, port=8321)
     app.extensions["abtc"].office.store.close()
 
 
@@ -182,3 +183,32 @@ def _status(host: str) -> int:
             time.sleep(0.1)
         finally:
             connection.close()
+
+
+def test_i2_a_demonstration_is_of_test_economies_and_this_machine_only(
+    home: Path,
+) -> None:
+    with pytest.raises(Conflict, match=r"demonstration\.real"):
+        open_app(home, host="127.0.0.1", port=8321, is_demonstration=True)
+    _make_test_economies(home)
+    with pytest.raises(SettingsError, match=r"web\.secure"):
+        open_app(home, host="0.0.0.0", port=8321, is_demonstration=True)  # noqa: S104
+    app = open_app(home, host="127.0.0.1", port=8321, is_demonstration=True)
+    page = app.test_client().get("/demonstration", headers={"Host": "localhost"})
+    assert "ann-aus" in page.text
+    app.extensions["abtc"].office.store.close()
+
+
+def test_without_the_switch_there_is_no_demonstration(home: Path) -> None:
+    _make_test_economies(home)
+    app = open_app(home, host="127.0.0.1", port=8321)
+    page = app.test_client().get("/demonstration", headers={"Host": "localhost"})
+    assert page.status_code == 404
+    app.extensions["abtc"].office.store.close()
+
+
+def _make_test_economies(home: Path) -> None:
+    store = Store.open(Installation.load(home).database_url)
+    all_of_them = update(HostedEconomy).values(is_test=True)
+    store.write(lambda session: session.execute(all_of_them), now=NOW)
+    store.close()

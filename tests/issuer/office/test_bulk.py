@@ -316,6 +316,7 @@ def test_i5_an_operators_cards_are_found(flow: Flow) -> None:
         session.add(
             Issue(
                 economy="AUS", request_key="r1", card_id=case.card,
+                request_digest="0" * 64,
                 credential_id=credential.id, state=IssueState.INTENDED, header=b"",
                 payload=b"", claims_sha256="0" * 64, economies="", key_id="k",
                 requested_by=operator, approved_by=approver, intended_at=flow.now,

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import Connection, event, make_url, text
 
 from issuer.errors import Conflict, StoreDown, StoreError
+from issuer.issue_check import Reconciled
 from issuer.issue_log import IssueLog
 from issuer.operations import all_operations
-from issuer.reconciliation import Reconciled
 from issuer.signing import recover
 from issuer.store import Store
 from tests.components import needs
