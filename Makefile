@@ -13,7 +13,7 @@ help:
 	@echo "make bench    figures beside what you would pick instead, in build/bench"
 	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races"
 	@echo "make vectors  write tests/vectors anew from their generator"
-	@echo "make serve    comes with the servers"
+	@echo "make serve    the back office of a demonstration, on http://localhost:8321/demonstration"
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,8 +46,15 @@ soak: $(READY)
 	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py \
 	  tests/issuer/office/test_issuing_faults.py
 
-serve:
-	@echo "make serve comes with the servers: there is nothing to serve yet."
+# A demonstration on this machine: invented travellers of all economies, cards that no device accepts, and no
+# passwords. What it keeps is below build/office; remove that to begin anew.
+serve: export ABTC_HOME := build/office
+serve: export ABTC_KEY_PASSPHRASE := demonstration
+serve: $(READY)
+	test -e $$ABTC_HOME/office.toml || $(BIN)/abtc-issuer init --all --test --keys >/dev/null
+	$(BIN)/abtc-issuer demo-data --cards 840
+	@echo "Open http://localhost:8321/demonstration"
+	$(BIN)/abtc-issuer serve --demonstration
 
 clean:
 	rm -rf $(VENV) .venv-* build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
@@ -9,10 +10,10 @@ from pydantic import Base64Bytes, ConfigDict, Field
 from sqlalchemy import ColumnElement, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
-from issuer import lifecycle
+from issuer import audit, lifecycle
 from issuer.dated import in_force
 from issuer.errors import Conflict, IntakeError, Invalid, NotFound, ProfileError
-from issuer.intake.duplicates import Identity, Known, find_matches
+from issuer.intake.duplicates import Identity
 from issuer.intake.fields import Application as Typed
 from issuer.intake.fields import read_application
 from issuer.intake.names import confirm
@@ -20,6 +21,7 @@ from issuer.intake.problem import Problem
 from issuer.intake.uploads import Upload, read_document, read_portrait
 from issuer.lifecycle import APPLICATION, CARD, Side
 from issuer.office import Desk
+from issuer.on_file import OnFile
 from issuer.operations import Answer, Request, once, operation
 from issuer.preclearances import PENDING, Limit, lapse_all, refuse_if, send
 from issuer.profile import card_expiry
@@ -44,6 +46,8 @@ from issuer.store import (
 State = lifecycle.Application
 STAGES: Final = ("review",)
 """Of the home review, where none are configured."""
+UNDECIDED: Final = (State.DRAFT, State.SUBMITTED, State.HOME_REVIEW)
+"""A person has one application in these states at most."""
 _INTAKE: Final = (Role.INTAKE,)
 _VETTING: Final = (Role.VETTING,)
 READERS: Final = (Role.INTAKE, Role.VETTING, Role.ISSUING)
@@ -129,36 +133,128 @@ def enter(desk: Desk, given: Enter) -> Entered:
     """
 
     def work(session: Session) -> Entered:
-        typed = _read(desk, session, given.person, given.passport)
-        names = _names(typed, given.names_confirmed)
-        person = _person(session, desk, given, typed, names)
-        passport = _passport(session, desk, person, typed)
-        _check_renewal(session, desk, given, person)
-        row = Application(
-            economy=desk.economy,
-            number=_new_number(),
+        entry = Entry(
+            typed=_read(desk, session, given.person, given.passport),
             kind=given.kind,
-            person_id=person.id,
-            passport_id=passport.id,
-            renews_card_id=given.renews_card,
-            state=APPLICATION.start,
-            entered_by=desk.actor.account_id,
-            entered_at=desk.now,
-            changed_at=desk.now,
+            renews_card=given.renews_card,
+            person_id=given.person_id,
+            others=frozenset(given.confirm_duplicate_of),
+            names_confirmed=given.names_confirmed,
         )
-        session.add(row)
-        session.flush()
-        desk.log(
-            session,
-            "application:entered",
-            _subject(row),
-            number=row.number,
-            person=person.id,
-            passport=passport.id,
-        )
-        return _entered(row, names, typed)
+        return enter_all(session, desk, [entry])[0]
 
     return once(desk, given, Entered, work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An application that was read without a fault, and what an officer says of it."""
+
+    typed: Typed
+    kind: ApplicationKind = ApplicationKind.NEW
+    renews_card: int | None = None
+    person_id: int | None = None
+    others: frozenset[int] | None = frozenset()
+    """Persons on file who look alike and are somebody else; None: whoever they are."""
+    names_confirmed: bool = False
+
+
+def enter_all(
+    session: Session, desk: Desk, entries: Sequence[Entry]
+) -> tuple[Entered, ...]:
+    """Enter applications in one transaction; whatever way they came in.
+
+    Args:
+        session: Of the transaction; it holds this economy's audit log.
+        desk: Who enters them.
+        entries: Of different persons; at most some thousands.
+
+    Raises:
+        Invalid, Conflict, NotFound: As for `enter`; for the first that is refused.
+    """
+    names = [names_for(each) for each in entries]
+    found = on_file(session, desk.economy, entries)
+    people = [
+        _person(session, desk, each, both, found)
+        for each, both in zip(entries, names, strict=True)
+    ]
+    session.flush()
+    passports = [
+        _passport(session, desk, person, each.typed, found)
+        for person, each in zip(people, entries, strict=True)
+    ]
+    session.flush()
+    rows = [
+        _application(session, desk, *each)
+        for each in zip(entries, people, passports, strict=True)
+    ]
+    session.flush()
+    desk.log_many(
+        session,
+        [
+            audit.Entry(
+                tag="application:entered",
+                subject=_subject(row),
+                fields={
+                    "number": row.number,
+                    "person": row.person_id,
+                    "passport": row.passport_id,
+                },
+            )
+            for row in rows
+        ],
+    )
+    return tuple(
+        _entered(row, both, each.typed)
+        for row, both, each in zip(rows, names, entries, strict=True)
+    )
+
+
+def on_file(session: Session, economy: str, entries: Sequence[Entry]) -> OnFile:
+    """Read what these applicants have to be compared with."""
+    return OnFile.of(
+        session, economy, [_identity(each.typed, names_for(each)) for each in entries]
+    )
+
+
+def refusal(entry: Entry, found: OnFile) -> Conflict | None:
+    """Say why somebody may not be entered as a new person; None if they may.
+
+    Args:
+        entry: Who applies; its names are good.
+        found: Read for this entry, among others.
+    """
+    identity = _identity(entry.typed, names_for(entry))
+    if entry.others is not None:
+        unnamed = sorted(set(found.alike(identity)) - entry.others)
+        if unnamed:
+            return Conflict(
+                "application.duplicate",
+                f"persons {', '.join(map(str, unnamed))} look alike; give person_id if"
+                " it is one of them, or confirm_duplicate_of if they are others",
+            )
+    known = found.passports.get(identity.passport_key)
+    return _of_other_person(known) if known else None
+
+
+def _application(
+    session: Session, desk: Desk, entry: Entry, person: Person, passport: Passport
+) -> Application:
+    _check_renewal(session, desk, entry, person)
+    row = Application(
+        economy=desk.economy,
+        number=_new_number(),
+        kind=entry.kind,
+        person_id=person.id,
+        passport_id=passport.id,
+        renews_card_id=entry.renews_card,
+        state=APPLICATION.start,
+        entered_by=desk.actor.account_id,
+        entered_at=desk.now,
+        changed_at=desk.now,
+    )
+    session.add(row)
+    return row
 
 
 class Correct(Request):
@@ -195,7 +291,8 @@ def correct(desk: Desk, given: Correct) -> Entered:
             "what was typed can be corrected until the review is opened",
         )
         typed = _read(desk, session, given.person, given.passport)
-        names = _names(typed, given.names_confirmed)
+        entry = Entry(typed=typed, names_confirmed=given.names_confirmed)
+        names = names_for(entry)
         person = session.get_one(Person, row.person_id)
         changed = _set_person(session, person, row, typed, names)
         changed += _set_passport(session, desk, person, row, typed)
@@ -249,13 +346,20 @@ def _placed(problem: Problem) -> tuple[str, str, str]:
     return path, problem.code, f"{problem.message} {problem.fix}"
 
 
-def _names(typed: Typed, confirmed: bool) -> tuple[str, str]:
+def names_for(entry: Entry) -> tuple[str, str]:
+    """Return the names for the card.
+
+    Raises:
+        Invalid: They are no names for a card.
+        Conflict: ``application.confirm_names``: an officer has to look first.
+    """
+    typed = entry.typed
     try:
         names = confirm(typed.names)
     except IntakeError as error:
         raise invalid(error) from error
     refuse_if(
-        typed.names.needs_confirmation and not confirmed,
+        typed.names.needs_confirmation and not entry.names_confirmed,
         "application.confirm_names",
         "compare the names for the card with the passport, then confirm them: "
         + " / ".join(filter(None, (names.machine_family, names.machine_given))),
@@ -277,25 +381,19 @@ def _identity(typed: Typed, names: tuple[str, str]) -> Identity:
 def _person(
     session: Session,
     desk: Desk,
-    given: Enter,
-    typed: Typed,
+    entry: Entry,
     names: tuple[str, str],
+    found: OnFile,
 ) -> Person:
-    if given.person_id is not None:
-        return _known_person(session, desk, given.person_id, typed, names)
-    alike = _alike(session, desk.economy, _identity(typed, names))
-    unnamed = sorted(set(alike) - set(given.confirm_duplicate_of))
-    refuse_if(
-        bool(unnamed),
-        "application.duplicate",
-        f"persons {', '.join(map(str, unnamed))} look alike; give person_id if it is"
-        " one of them, or confirm_duplicate_of if they are others",
-    )
+    if entry.person_id is not None:
+        return _known_person(session, desk, entry.person_id, entry.typed, names)
+    refused = refusal(entry, found)
+    if refused is not None:
+        raise refused
     person = Person(
-        economy=desk.economy, created_at=desk.now, **_person_columns(typed, names)
+        economy=desk.economy, created_at=desk.now, **_person_columns(entry.typed, names)
     )
     session.add(person)
-    session.flush()
     return person
 
 
@@ -317,7 +415,7 @@ def _known_person(
     running = session.scalars(
         select(Application.id).where(
             Application.person_id == person.id,
-            Application.state.in_((State.DRAFT, State.SUBMITTED, State.HOME_REVIEW)),
+            Application.state.in_(UNDECIDED),
         )
     ).first()
     refuse_if(
@@ -353,13 +451,15 @@ def _passport_columns(typed: Typed) -> dict[str, Any]:
     }
 
 
-def _passport(session: Session, desk: Desk, person: Person, typed: Typed) -> Passport:
+def _passport(
+    session: Session, desk: Desk, person: Person, typed: Typed, found: OnFile
+) -> Passport:
     columns = _passport_columns(typed)
-    known = _passport_on_file(session, desk.economy, columns)
+    known = found.passports.get((typed.passport.country, typed.passport.number))
     if known is None:
         known = Passport(economy=desk.economy, person_id=person.id, **columns)
         session.add(known)
-        session.flush()
+        return known
     _check_passport(known, person, columns)
     return known
 
@@ -367,16 +467,20 @@ def _passport(session: Session, desk: Desk, person: Person, typed: Typed) -> Pas
 def _check_passport(
     known: Passport, person: Person, columns: Mapping[str, Any]
 ) -> None:
-    refuse_if(
-        known.person_id != person.id,
-        "passport.other_person",
-        f"this passport is on file for person {known.person_id}",
-    )
+    if known.person_id != person.id:
+        raise _of_other_person(known)
     differs = [name for name, value in columns.items() if getattr(known, name) != value]
     refuse_if(
         bool(differs),
         "passport.differs",
         f"this passport is on file with another {' and '.join(differs)}",
+    )
+
+
+def _of_other_person(known: Passport) -> Conflict:
+    return Conflict(
+        "passport.other_person",
+        f"this passport is on file for person {known.person_id}",
     )
 
 
@@ -392,42 +496,7 @@ def _passport_on_file(
     ).one_or_none()
 
 
-def _alike(session: Session, economy: str, identity: Identity) -> list[int]:
-    """Return the persons on file who may be the applicant."""
-    name, born = identity.family_name, identity.birthdate
-    same_passport = select(Passport.person_id).where(
-        Passport.economy == economy, Passport.number == identity.passport_number
-    )
-    rows = session.execute(
-        select(Person, Passport)
-        .join(Passport, Passport.person_id == Person.id)
-        .where(
-            Person.economy == economy,
-            or_(
-                Person.machine_family_name == name,
-                Person.birthdate == born,
-                Person.id.in_(same_passport),
-            ),
-        )
-    )
-    known = [
-        Known(
-            reference=str(person.id),
-            identity=Identity(
-                family_name=person.machine_family_name,
-                given_name=person.machine_given_name,
-                birthdate=person.birthdate,
-                nationality=person.nationality,
-                passport_country=passport.issuer,
-                passport_number=passport.number,
-            ),
-        )
-        for person, passport in rows
-    ]
-    return sorted({int(match.reference) for match in find_matches(identity, known)})
-
-
-def _check_renewal(session: Session, desk: Desk, given: Enter, person: Person) -> None:
+def _check_renewal(session: Session, desk: Desk, given: Entry, person: Person) -> None:
     is_renewal = given.kind == ApplicationKind.RENEWAL
     card = (
         desk.find(session, Card, given.renews_card)

@@ -132,7 +132,9 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "bulk:approved": _tag("action", "size", "proposed_by"),
         "bulk:rejected": _tag("action", "proposed_by"),
         "bulk:done": _tag("action", "done", "refused"),
+        "import:started": _tag("kind", "rows", "sha256", "confirmed"),
         "import:done": _tag("kind", "rows", "sha256"),
+        "import:abandoned": _tag("kind", "rows", "saved", "sha256"),
         # Outside.
         "publication:published": _tag("version", "lists", "ended"),
         "publication:submitted": _tag("version", "lists"),

@@ -13,7 +13,14 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from issuer.commands import auditing, backing_up, installing, keys
+from issuer.commands import (
+    auditing,
+    backing_up,
+    demo,
+    importing,
+    installing,
+    keys,
+)
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.desks import open_desk
 from issuer.commands.operations import add_operations
@@ -106,6 +113,8 @@ for _each in (
     auditing.group,
     backing_up.group,
     backing_up.restore,
+    importing.group,
+    demo.demo_data,
 ):
     _cli.add_command(_each)
 add_operations(_cli, all_operations().values(), open_desk)

@@ -24,6 +24,7 @@ from issuer.office import Desk
 from issuer.store import Receipt, Role
 
 _MODULES: Final[tuple[str, ...]] = (
+    "issuer.answers",
     "issuer.accounts",
     "issuer.applications",
     "issuer.audit_reading",
@@ -35,6 +36,8 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.card_states",
     "issuer.cards",
     "issuer.case",
+    "issuer.exporting",
+    "issuer.importing",
     "issuer.configuration",
     "issuer.incoming",
     "issuer.issue_check",

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, tup
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
-from issuer import lifecycle
+from issuer import audit, lifecycle
 from issuer.dated import in_force
 from issuer.economy import Form
 from issuer.errors import Conflict, NotFound, StatementError
@@ -23,6 +23,7 @@ from issuer.scheme import Scheme
 from issuer.statements import Decision, SignedDecisions, verify_statement
 from issuer.store import (
     Card,
+    HostedEconomy,
     Preclearance,
     PreclearanceEvent,
     Role,
@@ -110,6 +111,26 @@ def move(
     Raises:
         IllegalTransition: It may not happen now, or not by that side.
     """
+    row, entry = _step(
+        desk, lane, event, seq or next_seqs(session, [lane])[lane.id], by=by,
+        note=note, statement=statement, bulk=bulk,
+    )  # fmt: skip
+    session.add(row)
+    desk.log_many(session, [entry])
+
+
+def _step(
+    desk: Desk,
+    lane: Preclearance,
+    event: str,
+    seq: int,
+    *,
+    by: Side,
+    note: str = "",
+    statement: int | None = None,
+    bulk: int | None = None,
+) -> tuple[PreclearanceEvent, audit.Entry]:
+    """Change a lane; return its event and its row of the log, to be added."""
     before = lane.state
     after = PRECLEARANCE.after(before, event, by=by)
     lane.state, lane.changed_at = after, desk.now
@@ -122,31 +143,38 @@ def move(
             lane.reminded_at = desk.now
         case _:
             pass
-    _add_event(
-        session, desk, lane, event, before, note=note, statement=statement, seq=seq
-    )
     fields = {"statement": statement, "bulk": bulk}
-    desk.log(
-        session,
-        f"preclearance:{event}",
-        f"preclearance:{lane.id}",
-        before=before,
-        after=after,
-        card=lane.card_id,
-        destination=lane.destination,
-        issuer=lane.issuer,
-        **{name: value for name, value in fields.items() if value is not None},
+    entry = audit.Entry(
+        tag=f"preclearance:{event}",
+        subject=f"preclearance:{lane.id}",
+        fields={
+            "before": before,
+            "after": after,
+            "card": lane.card_id,
+            "destination": lane.destination,
+            "issuer": lane.issuer,
+            **{name: value for name, value in fields.items() if value is not None},
+        },
     )
+    return _event(desk, lane, event, before, seq, note=note, statement=statement), entry
 
 
 def send(
     session: Session, desk: Desk, card: Card, destinations: Iterable[str], *, by: Side
 ) -> list[Preclearance]:
     """Ask destinations about a card that they have not been asked about."""
-    lanes = [_new_lane(session, desk, card, code) for code in destinations]
+    return send_all(session, desk, [(card, code) for code in destinations], by=by)
+
+
+def send_all(
+    session: Session, desk: Desk, questions: Iterable[tuple[Card, str]], *, by: Side
+) -> list[Preclearance]:
+    """Ask about many cards at once; each card and destination for the first time."""
+    lanes = [_new_lane(session, desk, card, code) for card, code in questions]
     session.flush()
-    for lane in lanes:
-        move(session, desk, lane, "send", by=by)
+    steps = [_step(desk, lane, "send", 1, by=by) for lane in lanes]
+    session.add_all(row for row, _ in steps)
+    desk.log_many(session, [entry for _, entry in steps])
     return lanes
 
 
@@ -196,7 +224,7 @@ def _carry(session: Session, desk: Desk, lane: Preclearance, card: Card) -> None
     copy.asked_at, copy.answered_at = lane.asked_at, lane.answered_at
     copy.reminded_at = lane.reminded_at
     session.flush()
-    _add_event(session, desk, copy, CARRIED, PRECLEARANCE.start)
+    session.add(_event(desk, copy, CARRIED, PRECLEARANCE.start, 1))
     desk.log(
         session,
         f"preclearance:{CARRIED}",
@@ -228,29 +256,26 @@ def _ask(lane: Preclearance, now: datetime) -> None:
     lane.hits = None  # whoever is asked anew looks anew
 
 
-def _add_event(
-    session: Session,
+def _event(
     desk: Desk,
     lane: Preclearance,
     event: str,
     before: State,
+    seq: int,
     *,
     note: str = "",
     statement: int | None = None,
-    seq: int | None = None,
-) -> None:
-    session.add(
-        PreclearanceEvent(
-            preclearance_id=lane.id,
-            seq=seq or next_seqs(session, [lane])[lane.id],
-            event=event,
-            before=before,
-            after=lane.state,
-            at=desk.now,
-            actor_id=desk.actor.account_id,
-            statement_id=statement,
-            note=note,
-        )
+) -> PreclearanceEvent:
+    return PreclearanceEvent(
+        preclearance_id=lane.id,
+        seq=seq,
+        event=event,
+        before=before,
+        after=lane.state,
+        at=desk.now,
+        actor_id=desk.actor.account_id,
+        statement_id=statement,
+        note=note,
     )
 
 
@@ -723,7 +748,8 @@ def _event_problem(
     if event.event not in DECISIONS:
         return "" if event.statement_id is None else "is no decision, but has one"
     if event.statement_id is None:
-        return "was never signed"
+        elsewhere = session.get(HostedEconomy, lane.destination) is None
+        return "" if elsewhere else "was never signed"
     statement = session.get_one(Statement, event.statement_id)
     try:
         said = read_statement(session, scheme, statement, lane.destination)

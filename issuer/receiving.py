@@ -1,6 +1,7 @@
 """What issuers hosted elsewhere tell: their requests, and what becomes of the cards."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ from pydantic import ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from issuer import lifecycle
+from issuer import audit, lifecycle
 from issuer.dated import require_aware
 from issuer.economy import Form
 from issuer.errors import Conflict, IntakeError, Invalid, NotFound
@@ -19,7 +20,7 @@ from issuer.intake.problem import Problem
 from issuer.lifecycle import CARD, CREDENTIAL, Side
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
-from issuer.preclearances import State, lapse_all, refuse_if, send
+from issuer.preclearances import State, lapse_all, refuse_if, send_all
 from issuer.store import (
     Card,
     Credential,
@@ -81,23 +82,126 @@ def receive(desk: Desk, given: Receive) -> Received:
         Invalid: Fields are wrong; each is named.
         Conflict: ``incoming.hosted_here``; ``incoming.not_possible``: the pair rules
             let this issuer ask nothing here; ``incoming.reference_reused``: this
-            reference is another person's.
+            reference is another person's; ``incoming.passport_reused``: this passport
+            came with another name, birth date or nationality.
     """
 
     def work(session: Session) -> Received:
-        typed = _read(desk, session, given)
-        _check_may_ask(session, desk, typed)
-        card = _card_on_file(session, typed.issuer, typed.reference)
-        if card is None:
-            card = _new_card(session, desk, given, typed)
-        elif not _is_same(session, card, typed):
-            raise Conflict(
-                "incoming.reference_reused", "this reference is another person's"
-            )
-        lane = _lane(session, desk, card)
-        return Received(preclearance=lane.id, card=card.id, state=lane.state)
+        asked = Asked(
+            typed=_read(desk, session, given),
+            applied_on=given.applied_on,
+            card_expires_at=given.card_expires_at,
+        )
+        return receive_all(session, desk, [asked])[0]
 
     return once(desk, given, Received, work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request that was read without a fault."""
+
+    typed: TypedRequest
+    applied_on: date
+    card_expires_at: datetime | None
+    """Timezone-aware."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """What is known here of the cards and holders that requests are about."""
+
+    hosted: frozenset[str]
+    may_ask: Mapping[tuple[str, str], bool]
+    """By issuer and nationality: whether the pair rules let one ask here."""
+    cards: Mapping[tuple[str, str], tuple[Card, Person]]
+    """By issuer and reference."""
+    passports: Mapping[tuple[str, str, str], tuple[Passport, Person]]
+    """By issuer of the card, issuer of the passport, and number."""
+
+
+def read_book(session: Session, desk: Desk, requests: Collection[Asked]) -> Book:
+    """Read what these requests have to be compared with; at most some thousands."""
+    scheme = desk.office.scheme(session)
+    pairs = {
+        (each.typed.issuer, each.typed.application.person.nationality)
+        for each in requests
+    }
+    issuers = {issuer for issuer, _ in pairs}
+    references = {each.typed.reference for each in requests}
+    cards = session.execute(
+        select(Card, Person)
+        .join(Person, Person.id == Card.person_id)
+        .where(Card.economy.in_(issuers), Card.foreign_reference.in_(references))
+    )
+    numbers = {each.typed.application.passport.number for each in requests}
+    passports = session.execute(
+        select(Passport, Person)
+        .join(Person, Person.id == Passport.person_id)
+        .where(Passport.economy.in_(issuers), Passport.number.in_(numbers))
+    )
+    return Book(
+        hosted=frozenset(session.scalars(select(HostedEconomy.code))),
+        may_ask={
+            (issuer, nationality): desk.economy
+            in scheme.destinations(issuer, nationality, desk.now)
+            for issuer, nationality in pairs
+        },
+        cards={
+            (card.economy, card.foreign_reference or ""): (card, person)
+            for card, person in cards
+        },
+        passports={
+            (passport.economy, passport.issuer, passport.number): (passport, person)
+            for passport, person in passports
+        },
+    )
+
+
+def refusal(desk: Desk, asked: Asked, book: Book) -> Conflict | None:
+    """Say why a request cannot be taken; None if it can, or was before."""
+    issuer, applicant = asked.typed.issuer, asked.typed.application.person
+    if issuer in book.hosted:
+        text = f"{issuer} is hosted here: it circulates its applications itself"
+        return Conflict("incoming.hosted_here", text)
+    if not book.may_ask[issuer, applicant.nationality]:
+        text = f"no pre-clearance by {desk.economy} can be asked for this holder"
+        return Conflict("incoming.not_possible", text)
+    card = book.cards.get((issuer, asked.typed.reference))
+    if card and not _is_same(card[1], asked.typed):
+        text = "this reference is another person's"
+        return Conflict("incoming.reference_reused", text)
+    known = book.passports.get(_passport_key(asked.typed))
+    if known and not card and not _is_same(known[1], asked.typed):
+        text = "this passport came with another name, birth date or nationality"
+        return Conflict("incoming.passport_reused", text)
+    return None
+
+
+def receive_all(
+    session: Session, desk: Desk, requests: Sequence[Asked]
+) -> tuple[Received, ...]:
+    """Take requests in one transaction; whatever way they came in.
+
+    Args:
+        session: Of the transaction; it holds this economy's audit log.
+        desk: Of the economy that is asked.
+        requests: No reference twice; at most some thousands.
+
+    Raises:
+        Invalid, Conflict: As for `receive`; for the first that is refused.
+    """
+    book = read_book(session, desk, requests)
+    for each in requests:
+        refused = refusal(desk, each, book)
+        if refused is not None:
+            raise refused
+    cards = _cards(session, desk, requests, book)
+    lanes = _lanes(session, desk, cards)
+    return tuple(
+        Received(preclearance=lane.id, card=lane.card_id, state=lane.state)
+        for lane in (lanes[card.id] for card in cards)
+    )
 
 
 def _read(desk: Desk, session: Session, given: Receive) -> TypedRequest:
@@ -122,28 +226,6 @@ def _invalid(problems: Iterable[Problem]) -> Invalid:
     )
 
 
-def _check_may_ask(session: Session, desk: Desk, typed: TypedRequest) -> None:
-    refuse_if(
-        session.get(HostedEconomy, typed.issuer) is not None,
-        "incoming.hosted_here",
-        f"{typed.issuer} is hosted here: it circulates its applications itself",
-    )
-    possible = desk.office.scheme(session).destinations(
-        typed.issuer, typed.application.person.nationality, desk.now
-    )
-    refuse_if(
-        desk.economy not in possible,
-        "incoming.not_possible",
-        f"no pre-clearance by {desk.economy} can be asked for this holder",
-    )
-
-
-def _card_on_file(session: Session, issuer: str, reference: str) -> Card | None:
-    return session.scalars(
-        select(Card).where(Card.economy == issuer, Card.foreign_reference == reference)
-    ).one_or_none()
-
-
 def _machine_names(typed: TypedRequest) -> tuple[str, str]:
     """Take the names that the issuer sent; its officers have seen the passport."""
     try:
@@ -153,74 +235,100 @@ def _machine_names(typed: TypedRequest) -> tuple[str, str]:
     return names.machine_family, names.machine_given
 
 
-def _new_card(
-    session: Session, desk: Desk, given: Receive, typed: TypedRequest
-) -> Card:
-    applicant, passport = typed.application.person, typed.application.passport
-    family, first = _machine_names(typed)
-    known = session.scalars(
-        select(Passport).where(
-            Passport.economy == typed.issuer,
-            Passport.issuer == passport.country,
-            Passport.number == passport.number,
-        )
-    ).one_or_none()
-    if known is None:
-        person = Person(
-            economy=typed.issuer,
-            family_name=applicant.family_name,
-            given_name=applicant.given_name,
-            machine_family_name=family,
-            machine_given_name=first,
-            birthdate=applicant.birthdate,
-            sex=Sex(applicant.sex),
-            nationality=applicant.nationality,
-            created_at=desk.now,
-        )
-        session.add(person)
-        session.flush()
-        known = Passport(
-            economy=typed.issuer,
+def _cards(
+    session: Session, desk: Desk, requests: Sequence[Asked], book: Book
+) -> list[Card]:
+    """Return the card of each request, new where it is not here yet."""
+    passports = _passports(session, desk, requests, book)
+    cards, new = [], []
+    for each in requests:
+        known = book.cards.get((each.typed.issuer, each.typed.reference))
+        card = known[0] if known else None
+        if card is None:
+            passport = passports[_passport_key(each.typed)]
+            card = _new_card(desk, each, passport)
+            new.append((card, passport))
+        cards.append(card)
+    session.add_all(card for card, _ in new)
+    session.flush()
+    session.add_all(_link(desk, card, passport) for card, passport in new)
+    session.flush()
+    return cards
+
+
+def _passports(
+    session: Session, desk: Desk, requests: Sequence[Asked], book: Book
+) -> dict[tuple[str, str, str], Passport]:
+    found = {key: passport for key, (passport, _) in book.passports.items()}
+    new = {
+        _passport_key(each.typed): (each, _new_person(desk, each.typed))
+        for each in requests
+        if _passport_key(each.typed) not in found
+        and (each.typed.issuer, each.typed.reference) not in book.cards
+    }
+    session.add_all(person for _, person in new.values())
+    session.flush()
+    for key, (each, person) in new.items():
+        passport = each.typed.application.passport
+        found[key] = Passport(
+            economy=each.typed.issuer,
             person_id=person.id,
             issuer=passport.country,
             number=passport.number,
             issued_on=passport.issued_on,
             expires_on=passport.expires_on,
         )
-        session.add(known)
-        session.flush()
-    return _add_card(session, desk, given, known)
+    session.add_all(found[key] for key in new)
+    session.flush()
+    return found
 
 
-def _add_card(session: Session, desk: Desk, given: Receive, passport: Passport) -> Card:
-    ends = given.card_expires_at
-    card = Card(
-        economy=given.issuer,
+def _passport_key(typed: TypedRequest) -> tuple[str, str, str]:
+    passport = typed.application.passport
+    return typed.issuer, passport.country, passport.number
+
+
+def _new_person(desk: Desk, typed: TypedRequest) -> Person:
+    applicant = typed.application.person
+    family, first = _machine_names(typed)
+    return Person(
+        economy=typed.issuer,
+        family_name=applicant.family_name,
+        given_name=applicant.given_name,
+        machine_family_name=family,
+        machine_given_name=first,
+        birthdate=applicant.birthdate,
+        sex=Sex(applicant.sex),
+        nationality=applicant.nationality,
+        created_at=desk.now,
+    )
+
+
+def _new_card(desk: Desk, asked: Asked, passport: Passport) -> Card:
+    ends = asked.card_expires_at
+    return Card(
+        economy=asked.typed.issuer,
         person_id=passport.person_id,
         state=CARD.start if ends is None else lifecycle.Card.ACTIVE,
-        applied_on=given.applied_on,
+        applied_on=asked.applied_on,
         expires_at=require_aware(ends) if ends else None,
-        foreign_reference=given.reference,
+        foreign_reference=asked.typed.reference,
         created_at=desk.now,
         changed_at=desk.now,
     )
-    session.add(card)
-    session.flush()
-    session.add(
-        PassportLink(
-            card_id=card.id,
-            passport_id=passport.id,
-            state=lifecycle.PASSPORT_LINK.start,
-            linked_at=desk.now,
-            changed_at=desk.now,
-        )
+
+
+def _link(desk: Desk, card: Card, passport: Passport) -> PassportLink:
+    return PassportLink(
+        card_id=card.id,
+        passport_id=passport.id,
+        state=lifecycle.PASSPORT_LINK.start,
+        linked_at=desk.now,
+        changed_at=desk.now,
     )
-    session.flush()
-    return card
 
 
-def _is_same(session: Session, card: Card, typed: TypedRequest) -> bool:
-    person = session.get_one(Person, card.person_id)
+def _is_same(person: Person, typed: TypedRequest) -> bool:
     applicant = typed.application.person
     return (person.family_name, person.birthdate, person.nationality) == (
         applicant.family_name,
@@ -229,23 +337,36 @@ def _is_same(session: Session, card: Card, typed: TypedRequest) -> bool:
     )
 
 
-def _lane(session: Session, desk: Desk, card: Card) -> Preclearance:
-    lane = session.scalars(
+def _lanes(
+    session: Session, desk: Desk, cards: Sequence[Card]
+) -> dict[int, Preclearance]:
+    """Return the question about each card by card, asked now where it is new."""
+    known = session.scalars(
         select(Preclearance).where(
-            Preclearance.card_id == card.id, Preclearance.destination == desk.economy
+            Preclearance.card_id.in_({card.id for card in cards}),
+            Preclearance.destination == desk.economy,
         )
-    ).one_or_none()
-    if lane is not None:
-        return lane
-    lane = send(session, desk, card, [desk.economy], by=Side.SYSTEM)[0]
-    desk.log(
-        session,
-        "preclearance:received",
-        f"preclearance:{lane.id}",
-        issuer=card.economy,
-        card=card.id,
     )
-    return lane
+    lanes = {lane.card_id: lane for lane in known}
+    unasked = {card.id: card for card in cards if card.id not in lanes}
+    new = send_all(
+        session,
+        desk,
+        [(card, desk.economy) for card in unasked.values()],
+        by=Side.SYSTEM,
+    )
+    desk.log_many(
+        session,
+        [
+            audit.Entry(
+                tag="preclearance:received",
+                subject=f"preclearance:{lane.id}",
+                fields={"issuer": lane.issuer, "card": lane.card_id},
+            )
+            for lane in new
+        ],
+    )
+    return lanes | {lane.card_id: lane for lane in new}
 
 
 class ToldCredential(Request):

@@ -21,7 +21,7 @@ from issuer.operations import Answer, Request, operation
 from issuer.preclearances import PENDING
 from issuer.store import Card, Preclearance, Role
 
-_READERS: Final = (
+READERS: Final = (
     Role.AUDIT,
     Role.VETTING,
     Role.ISSUING,
@@ -71,7 +71,7 @@ class AnswerTimesReport(Answer):
 @operation(
     "report.answer_times",
     "Measure how long each destination takes, and how old what is open is.",
-    *_READERS,
+    *READERS,
     changes=False,
 )
 def answer_times(desk: Desk, given: AnswerWindow) -> AnswerTimesReport:
@@ -183,7 +183,7 @@ class MonthsReport(Answer):
 @operation(
     "report.months",
     "Count what was issued and cleared, month by month.",
-    *_READERS,
+    *READERS,
     changes=False,
 )
 def months(desk: Desk, given: Window) -> MonthsReport:
@@ -284,7 +284,7 @@ class NoQuestion(Request):
 @operation(
     "report.backlog",
     "Count what is open by age, both ways.",
-    *_READERS,
+    *READERS,
     changes=False,
 )
 def backlog(desk: Desk, given: NoQuestion) -> BacklogReport:

@@ -24,10 +24,10 @@ from issuer.store import Account, AccountKind, Store
     "--economy",
     "economies",
     multiple=True,
-    required=True,
     metavar="AAA",
     help="An economy that it works for; may be given again.",
 )
+@click.option("--all", "is_for_all", is_flag=True, help="Every economy of the scheme.")
 @click.option("--test", "is_test", is_flag=True, help="Its cards are never green.")
 @click.option("--keys", "with_keys", is_flag=True, help="Make a first key of each use.")
 @as_json
@@ -36,6 +36,7 @@ def init(
     database: str | None,
     economies: tuple[str, ...],
     *,
+    is_for_all: bool,
     is_test: bool,
     with_keys: bool,
     as_json: bool,
@@ -44,6 +45,9 @@ def init(
 
     The passwords of the administrators are printed once and kept nowhere.
     """
+    if bool(economies) == is_for_all:
+        raise click.UsageError("give --economy, or --all")
+    economies = economies or tuple(Scheme.load().economies)
     _check(economies)
     passphrases = {
         code: ask_key_passphrase(code, is_new=True) for code in economies if with_keys

@@ -1,26 +1,30 @@
 """Fill an installation with invented cases, as many as a demonstration or a test wants.
 
 Every card is prepared, judged by the verifier and signed with the economy's own key, as
-one that staff issue; only the way into the database is shorter.  Work goes in portions,
-each a transaction: what was interrupted goes on where it was when it is started again.
+one that staff issue, and so are the answers of every destination that is hosted here;
+only the way into the database is shorter.  Work goes in portions.  Each is planned,
+signed while no transaction is open, and written as a whole if the database is still as
+it was: what was interrupted goes on where it was when it is started again.
 """
 
-import random  # noqa: TID251  # reproducible fiction; nothing secret comes from it
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from issuer import audit
+from issuer.bulk import Propose, propose
+from issuer.demo import pictures
+from issuer.demo.lives import Lane, Life, Step, invent_life, moment_of
 from issuer.demo.rows import add_rows, count_on, next_id
-from issuer.demo.travellers import Traveller, chance, invent
-from issuer.errors import Conflict
+from issuer.errors import Conflict, Forbidden, SigningError
+from issuer.indexes import draw_document_numbers
 from issuer.issuance import Credential as Signed
 from issuer.issuance import Prepared, prepare, sign_many
 from issuer.jws import canonical, new_private_key, public_jwk
@@ -41,46 +45,51 @@ from issuer.lifecycle import (
     Preclearance as Answer,
 )
 from issuer.lists import draw_index, is_due_for_next_list
-from issuer.office import Office
-from issuer.profile import CardData, card_expiry
+from issuer.numbers import ALPHABET, draw_application_number
+from issuer.office import Actor, Desk, Office
+from issuer.plastic import DesignRegistry
+from issuer.preclearances import CARRIED, DECISIONS
+from issuer.profile import CardData
 from issuer.scheme import Scheme
+from issuer.statements import MAX_DECISIONS, Decision, sign_statement
 from issuer.store import (
     Account,
     AccountKind,
+    AccountRole,
     Application,
     ApplicationKind,
     Base,
+    Bulk,
     Card,
+    Content,
     Credential,
+    Document,
+    DocumentKind,
+    HitState,
+    HostedEconomy,
     Issue,
     IssueState,
     Passport,
     PassportLink,
     Person,
+    PlasticState,
     Preclearance,
     PreclearanceEvent,
     ReviewStep,
+    Role,
+    Statement,
     StatusList,
+    StrayIndex,
+    WatchHit,
 )
 
 PORTION: Final = 500
 """Travellers in one transaction."""
-OPEN_SHARE: Final = 0.06
-"""Share of travellers whose application is still under review."""
-_CARD_STATES: Final = (
-    (CardState.ACTIVE, 90),
-    (CardState.SUSPENDED, 2),
-    (CardState.LOST, 3),
-    (CardState.CANCELLED, 3),
-    (CardState.SUPERSEDED, 2),
-)
-_ANSWERS: Final = (
-    (Answer.APPROVED, 86),
-    (Answer.PENDING, 8),
-    (Answer.NOT_APPROVED, 4),
-    (Answer.WITHDRAWN, 1),
-    (Answer.SUSPENDED, 1),
-)
+WITH_PICTURES: Final = 2_000
+"""Up to so many travellers have a portrait and a signature."""
+_ATTEMPTS: Final = 5
+_FEW: Final = 40
+"""Records of a change that is proposed."""
 _CREDENTIAL_OF: Final = {
     CardState.ACTIVE: CredentialState.VALID,
     CardState.SUSPENDED: CredentialState.SUSPENDED,
@@ -89,15 +98,9 @@ _CREDENTIAL_OF: Final = {
     CardState.SUPERSEDED: CredentialState.SUPERSEDED,
     CardState.EXPIRED: CredentialState.EXPIRED,
 }
-_LIVE: Final = (CardState.ACTIVE, CardState.SUSPENDED)
-_STEPS: Final[dict[Answer, tuple[tuple[str, Answer], ...]]] = {
-    Answer.PENDING: (),
-    Answer.APPROVED: (("approve", Answer.APPROVED),),
-    Answer.NOT_APPROVED: (("refuse", Answer.NOT_APPROVED),),
-    Answer.WITHDRAWN: (("approve", Answer.APPROVED), ("withdraw", Answer.WITHDRAWN)),
-    Answer.SUSPENDED: (("approve", Answer.APPROVED), ("suspend", Answer.SUSPENDED)),
-    Answer.LAPSED: (("lapse", Answer.LAPSED),),
-}
+_CLEARED: Final = (Answer.APPROVED, Answer.WITHDRAWN, Answer.SUSPENDED)
+_SCATTER: Final = 1_000_003
+"""A prime that is none of those in `ALPHABET`'s length: numbers do not follow."""
 
 _Row = dict[str, Any]
 
@@ -109,6 +112,16 @@ class Progress:
     economy: str
     done: int
     of: int
+
+
+def shares(travellers: int, economies: Collection[str]) -> dict[str, int]:
+    """Spread travellers over economies: as many for each, as good as it goes.
+
+    How many cards each economy has in truth is not known for all of them, and a
+    demonstration claims nothing about it.
+    """
+    each, more = divmod(travellers, len(economies))
+    return {code: each + (place < more) for place, code in enumerate(economies)}
 
 
 def fill(
@@ -127,19 +140,24 @@ def fill(
 
     Raises:
         Conflict: ``demo.people``: an economy has fewer than two accounts of persons, so
-            that nobody could have approved what another entered.
+            nobody could have approved what another entered; ``demo.busy``: others
+            write all the time.
         SigningError, LintError: A card could not be signed; its portion is not there.
         StoreDown, Forbidden: As for `Store.write`.
     """
+    has_pictures = sum(wanted.values()) <= WITH_PICTURES
     for economy, count in wanted.items():
         done = office.store.read(partial(_count, economy=economy))
+        if done >= count:
+            continue
+        here = _Here.of(office, economy, seed=seed, now=now, has_pictures=has_pictures)
         while done < count:
             portion = range(done, min(done + PORTION, count))
-            filler = _Filler.of(office, economy, now=now)
-            filler.invent_all(portion, seed)
-            office.store.write(filler.write, now=now)
+            _fill_portion(here, portion)
             done = portion.stop
             yield Progress(economy=economy, done=done, of=count)
+    for economy in wanted:
+        _propose(office, economy, now)
 
 
 def _count(session: Session, *, economy: str) -> int:
@@ -147,132 +165,195 @@ def _count(session: Session, *, economy: str) -> int:
     return int(session.scalar(mine) or 0)
 
 
+def _propose(office: Office, economy: str, now: datetime) -> None:
+    """Let somebody propose changes of many records, for a second person to release."""
+
+    def look(session: Session) -> tuple[list[int], list[int], int] | None:
+        if session.scalar(select(Bulk.id).where(Bulk.economy == economy).limit(1)):
+            return None
+        mine = _people(session).get(economy, [])
+        pending = select(Preclearance.id).where(Preclearance.state == Answer.PENDING)
+        oldest = pending.order_by(Preclearance.asked_at, Preclearance.id).limit(_FEW)
+        own = session.scalars(oldest.where(Preclearance.issuer == economy))
+        theirs = session.scalars(oldest.where(Preclearance.destination == economy))
+        return (list(own), list(theirs), mine[0]) if mine else None
+
+    found = office.store.read(look)
+    if found is None:
+        return
+    own, theirs, clerk = found
+    actor = Actor(
+        account_id=clerk,
+        economy=economy,
+        login="demonstration",
+        roles=frozenset(Role),
+        kind=AccountKind.PERSON,
+    )
+    desk = Desk(office=office, actor=actor, now=now, reason="the oldest first")
+    if own:
+        reminder = Propose(action="preclearance.remind", ids=tuple(own), filter=None)
+        propose(desk, reminder)
+    if theirs:
+        approval = {"event": "approve"}
+        decision = Propose(
+            action="incoming.decide", ids=tuple(theirs), filter=None, arguments=approval
+        )
+        propose(desk, decision)
+
+
+class _Changed(Exception):  # noqa: N818  # never leaves this module
+    """Somebody else has written since the portion was planned."""
+
+
+def _fill_portion(here: "_Here", numbers: range) -> None:
+    store = here.office.store
+    for _ in range(_ATTEMPTS):
+        portion = store.read(lambda session: _Portion.plan(session, here, numbers))
+        portion.sign()  # no transaction is open
+        try:
+            store.write(portion.write, now=here.now)
+        except (_Changed, Forbidden):
+            here.places = None
+            continue
+        return
+    raise Conflict("demo.busy", f"others write to {here.economy} all the time")
+
+
 @dataclass(slots=True, kw_only=True)
-class _Case:
-    """One traveller and what becomes of their application."""
+class _Places:
+    """The newest status list, and what was drawn from it."""
 
     number: int
-    dice: random.Random
-    traveller: Traveller
-    applied_on: date
-    issued_on: date | None
-    """None while the application is under review."""
-    state: CardState = CardState.PENDING_HOME
-    expires_at: datetime | None = None
-    answers: dict[str, Answer] = field(default_factory=dict)
-    forms: tuple[str, ...] = ()
+    capacity: int
+    used: set[int]
+    count: int
+    """How many the database says were drawn."""
+    is_new: bool
 
 
 @dataclass(slots=True, kw_only=True)
-class _Filler:
-    """Writes one portion of one economy."""
+class _Here:
+    """What stays the same from portion to portion of one economy."""
 
+    office: Office
     economy: str
     scheme: Scheme
+    seed: int
     now: datetime
+    has_pictures: bool
     signer: Signer
     key: KeyRecord
     clerk: int
     officer: int
     actors: Mapping[str, int]
-    """Somebody at each destination that is hosted here; for others, the home's."""
-    cases: list[_Case] = field(default_factory=list)
-    rows: defaultdict[str, list[_Row]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    next_ids: dict[str, int] = field(default_factory=dict)
+    """Somebody at each destination that is hosted here and can sign."""
+    silent: frozenset[str]
+    """Destinations that are hosted here without a key: they have answered nothing."""
+    designs: DesignRegistry = field(default_factory=DesignRegistry.load)
+    places: _Places | None = None
+    """Kept in memory, as reading a full list takes a second."""
 
     @classmethod
-    def of(cls, office: Office, economy: str, *, now: datetime) -> "_Filler":
+    def of(
+        cls,
+        office: Office,
+        economy: str,
+        *,
+        seed: int,
+        now: datetime,
+        has_pictures: bool,
+    ) -> "_Here":
         signer, key = office.signers.signer(economy, "card", now=now)
         scheme, people = office.store.read(
             lambda session: (office.scheme(session), _people(session))
         )
         mine = people.get(economy, [])
+        silent = frozenset(code for code in people if not _can_sign(office, code, now))
         if len(mine) < 2:
-            raise Conflict("demo.people", f"{economy} has fewer than two persons")
+            raise Conflict(
+                "demo.people", f"{economy} has fewer than two persons who vet"
+            )
         return cls(
+            office=office,
             economy=economy,
             scheme=scheme,
+            seed=seed,
             now=now,
+            has_pictures=has_pictures,
             signer=signer,
             key=key,
             clerk=mine[0],
             officer=mine[1],
             actors={code: ids[0] for code, ids in people.items()},
+            silent=silent,
         )
 
-    def invent_all(self, numbers: range, seed: int) -> None:
-        for number in numbers:
-            self.cases.append(self._invent(number, chance(seed, self.economy, number)))
 
-    def _invent(self, number: int, dice: random.Random) -> _Case:
-        today = self.now.date()
-        traveller = invent(self.economy, number, dice, today=today)
-        if dice.random() < OPEN_SHARE:
-            applied_on = today - timedelta(days=dice.randrange(60))
-            return _Case(
-                number=number,
-                dice=dice,
-                traveller=traveller,
-                applied_on=applied_on,
-                issued_on=None,
+@dataclass(slots=True, kw_only=True)
+class _Planned:
+    """A credential that is to be signed."""
+
+    row: _Row
+    life: Life
+    key: Any
+    economies: tuple[str, ...]
+    prepared: Prepared | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Portion:
+    """The rows of some travellers of one economy."""
+
+    here: _Here
+    numbers: range
+    first_ids: dict[str, int]
+    places: list[_Places]
+    """The list that was the newest, and those opened after it."""
+    drawn: Iterator[str]
+    """Document numbers."""
+    known: frozenset[str]
+    """Pictures that are there already."""
+    rows: defaultdict[str, list[_Row]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    next_ids: dict[str, int] = field(default_factory=dict)
+    credentials: list[_Planned] = field(default_factory=list)
+    decisions: defaultdict[tuple[str, datetime], list[tuple[Decision, _Row]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """By destination and moment: what is signed together, and its events."""
+
+    # Planning, in a transaction that only reads
+
+    @classmethod
+    def plan(cls, session: Session, here: _Here, numbers: range) -> "_Portion":
+        if here.places is None:
+            here.places = _newest(session, here)
+        newest = here.places
+        lives = [
+            invent_life(
+                here.economy, number, seed=here.seed, scheme=here.scheme, now=here.now
             )
-        applied_on = today - timedelta(days=dice.randrange(30, 5 * 365))
-        # The day of the first issue: a card needs its key to sign by then.
-        issued_on = min(applied_on + timedelta(days=dice.randrange(5, 60)), today)
-        case = _Case(
-            number=number,
-            dice=dice,
-            traveller=traveller,
-            applied_on=applied_on,
-            issued_on=issued_on,
+            for number in numbers
+        ]
+        most = sum(3 * len(life.forms) for life in lives)
+        portion = cls(
+            here=here,
+            numbers=numbers,
+            first_ids=_first_ids(session),
+            places=[replace(newest, used=set(newest.used))],
+            drawn=iter(draw_document_numbers(session, here.economy, most)),
+            known=frozenset(session.scalars(select(Content.sha256)))
+            if here.has_pictures
+            else frozenset(),
         )
-        self._decide(case, issued_on)
-        return case
-
-    def _decide(self, case: _Case, issued_on: date) -> None:
-        term = self.scheme.card_term(self.economy, self._at(case.applied_on)) or 5
-        end = card_expiry(issued_on, term, case.traveller.passport_expires_on)
-        case.expires_at = end
-        case.state = _weighted(_CARD_STATES, case.dice)
-        if end <= self.now:
-            case.state = CardState.EXPIRED
-        forms = self.scheme.issuance_mode(self.economy, self.now)
-        case.forms = tuple(sorted(forms or {"physical"}))
-        for code in self.scheme.destinations(
-            self.economy, case.traveller.nationality, self.now
-        ):
-            answer = _weighted(_ANSWERS, case.dice)
-            case.answers[code] = answer if case.state in _LIVE else Answer.LAPSED
-
-    def write(self, session: Session) -> None:
-        """Write the portion; called again from the start if the database asks."""
-        self.rows.clear()
-        audit.lock(session, self.economy)
-        self._take_ids(session)
-        for case in self.cases:
-            self._add_case(case)
-        self._add_credentials(session)
-        for name in _ORDER:
-            add_rows(session, Base.metadata.tables[name], self.rows[name])
-        for name in self.next_ids:
-            count_on(session, Base.metadata.tables[name])
-        audit.record(
-            session,
-            economy=self.economy,
-            actor_id=self.officer,
-            at=self.now,
-            tag="import:done",
-            subject=f"demo:{self.cases[0].number}",
-            reason="demonstration data",
-            kind="demo",
-            rows=len(self.cases),
-        )
-
-    def _take_ids(self, session: Session) -> None:
-        for name in _ORDER:
-            self.next_ids[name] = next_id(session, Base.metadata.tables[name])
+        portion.next_ids = dict(portion.first_ids)
+        for life in lives:
+            for code in here.silent & life.lanes.keys():
+                first = life.lanes[code].steps[:1]
+                life.lanes[code] = Lane(steps=first, hits=None)
+            portion._add_life(life)
+        return portion
 
     def _add(self, table: type[Base], **values: Any) -> int:
         name = table.__tablename__
@@ -281,15 +362,14 @@ class _Filler:
         self.rows[name].append({"id": number, **values})
         return number
 
-    def _at(self, day: date, hour: int = 3) -> datetime:
-        moment = datetime(day.year, day.month, day.day, hour, tzinfo=self.now.tzinfo)
-        return min(moment, self.now)
+    def _at(self, day: date) -> datetime:
+        return min(moment_of(day), self.here.now)
 
-    def _add_case(self, case: _Case) -> None:
-        them, applied = case.traveller, self._at(case.applied_on)
+    def _add_life(self, life: Life) -> None:
+        here, them, applied = self.here, life.traveller, self._at(life.applied_on)
         person = self._add(
             Person,
-            economy=self.economy,
+            economy=here.economy,
             family_name=them.family_name,
             given_name=them.given_name,
             machine_family_name=them.machine_family_name,
@@ -302,184 +382,339 @@ class _Filler:
         )
         passport = self._add(
             Passport,
-            economy=self.economy,
+            economy=here.economy,
             person_id=person,
             issuer=them.nationality,
             number=them.passport_number,
             issued_on=them.passport_issued_on,
             expires_on=them.passport_expires_on,
         )
-        application = self._add_application(case, person, passport)
-        if case.issued_on:
-            card = self._add_card(case, person, application, self._at(case.issued_on))
-            self._add_passport_link(case, card, passport, applied)
-            self._add_answers(case, card)
-            self._plan_credentials(case, card, passport)
+        application = self._add_application(life, person, passport)
+        if here.has_pictures:
+            self._add_pictures(life, application, applied)
+        if life.application == ApplicationState.DRAFT:
+            return
+        card = self._add_card(life, person, application)
+        lost = self.rows["card"][-1]
+        ended = None if life.is_live or not life.issued_on else self._end(life)
+        is_open = life.is_live or not life.issued_on
+        self._add_link(card, passport, applied, is_open=is_open)
+        self._add_lanes(life, card, ended)
+        self._add_credentials(life, card, passport)
+        if life.is_replaced and ended is not None:
+            self._add_replacement(life, lost, passport, ended)
 
-    def _add_application(self, case: _Case, person: int, passport: int) -> int:
-        state = _application_state(case)
-        applied = self._at(case.applied_on)
-        decided = self._at(case.issued_on) if case.issued_on else None
+    def _end(self, life: Life) -> datetime:
+        """Return when a card that has ended did."""
+        if life.card == CardState.EXPIRED and life.expires_at:
+            return life.expires_at
+        latest = max(
+            (lane.steps[-1].at for lane in life.lanes.values()),
+            default=self._at(life.issued_on or life.applied_on),
+        )
+        return min(latest + timedelta(days=2), self.here.now)
+
+    def _add_application(self, life: Life, person: int, passport: int) -> int:
+        here, applied = self.here, self._at(life.applied_on)
+        decided = self._at(life.issued_on) if life.issued_on else None
+        digits = iter(_digits(life.number))
         application = self._add(
             Application,
-            economy=self.economy,
-            number=f"{self.economy}D{case.number:08d}",
+            economy=here.economy,
+            number=draw_application_number(
+                here.economy, choose=lambda letters: letters[next(digits)]
+            ),
             kind=ApplicationKind.NEW,
             person_id=person,
             passport_id=passport,
             renews_card_id=None,
-            state=state,
-            stage=0,
-            entered_by=self.clerk,
+            state=life.application,
+            stage=len(life.stages),
+            entered_by=here.clerk,
             entered_at=applied,
-            submitted_at=None if state == ApplicationState.DRAFT else applied,
-            decided_by=self.officer if decided else None,
+            submitted_at=(
+                None if life.application == ApplicationState.DRAFT else applied
+            ),
+            decided_by=here.officer if decided else None,
             decided_at=decided,
             changed_at=decided or applied,
         )
-        if decided:
+        for position, stage in enumerate(life.stages):
             self._add(
                 ReviewStep,
                 application_id=application,
-                position=0,
-                stage="review",
+                position=position,
+                stage=stage,
                 passed=True,
-                by=self.officer,
-                at=decided,
+                by=here.officer,
+                at=decided or applied,
                 note="",
             )
         return application
 
-    def _add_card(
-        self, case: _Case, person: int, application: int, at: datetime
-    ) -> int:
+    def _add_pictures(self, life: Life, application: int, at: datetime) -> None:
+        for kind, draw in _PICTURES.items():
+            data = draw(life.number)
+            digest = sha256(data).hexdigest()
+            if digest not in self.known:
+                row = {"sha256": digest, "media_type": "image/png", "data": data}
+                self.rows["content"].append(row)
+                self.known |= {digest}
+            self._add(
+                Document,
+                application_id=application,
+                kind=kind,
+                name=f"{kind}.png",
+                sha256=digest,
+                added_by=self.here.clerk,
+                added_at=at,
+            )
+
+    def _add_card(self, life: Life, person: int, application: int) -> int:
+        applied = self._at(life.applied_on)
         return self._add(
             Card,
-            economy=self.economy,
+            economy=self.here.economy,
             person_id=person,
             application_id=application,
-            approved_by=self.officer,
-            state=case.state,
-            applied_on=case.applied_on,
-            first_issued_on=case.issued_on,
-            expires_at=case.expires_at,
+            approved_by=self.here.officer if life.issued_on else None,
+            state=life.card,
+            applied_on=life.applied_on,
+            first_issued_on=life.issued_on,
+            expires_at=life.expires_at,
             continues_id=None,
-            losses=int(case.state == CardState.LOST),
+            losses=int(life.card == CardState.LOST),
             foreign_reference=None,
-            created_at=at,
-            changed_at=at,
+            created_at=applied,
+            changed_at=self._at(life.issued_on) if life.issued_on else applied,
         )
 
-    def _add_passport_link(
-        self, case: _Case, card: int, passport: int, at: datetime
+    def _add_link(
+        self, card: int, passport: int, at: datetime, *, is_open: bool
     ) -> None:
         self._add(
             PassportLink,
             card_id=card,
             passport_id=passport,
-            state=LinkState.LINKED if case.state in _LIVE else LinkState.ENDED,
+            state=LinkState.LINKED if is_open else LinkState.ENDED,
             linked_at=at,
             changed_at=at,
         )
 
-    def _add_answers(self, case: _Case, card: int) -> None:
-        for code, answer in case.answers.items():
-            asked = self._at(case.issued_on or case.applied_on, hour=4)
-            waited = timedelta(hours=24 + case.dice.expovariate(1 / 900))
-            answered = min(asked + waited, self.now)
-            has_answer = answer not in (Answer.PENDING, Answer.LAPSED)
-            number = self._add(
-                Preclearance,
-                card_id=card,
-                issuer=self.economy,
-                destination=code,
-                state=answer,
-                asked_at=asked,
-                answered_at=answered if has_answer else None,
-                changed_at=asked if answer == Answer.PENDING else answered,
-                reminded_at=None,
-                hits=None if answer == Answer.PENDING else 0,
-            )
-            self._add_events(number, code, answer, asked, answered)
+    def _add_lanes(self, life: Life, card: int, ended: datetime | None) -> None:
+        for code, lane in life.lanes.items():
+            shown = lane if ended is None else lane.lapsed(ended)
+            number = self._add_lane(card, code, shown)
+            self._add_hits(number, shown)
+            before = Answer.NOT_SENT
+            for seq, step in enumerate(shown.steps, start=1):
+                row = self._add_event(number, seq, code, before, step)
+                if step.event in DECISIONS and code in self.here.actors:
+                    decision = Decision(
+                        issuer=self.here.economy,
+                        card=f"card-{card}",
+                        seq=seq,
+                        event=step.event,
+                        after=step.after,
+                    )
+                    self.decisions[code, step.at].append((decision, row))
+                before = step.after
 
-    def _add_events(
-        self, number: int, code: str, answer: Answer, asked: datetime, at: datetime
-    ) -> None:
-        steps = (("send", Answer.PENDING), *_STEPS[answer])
-        before = Answer.NOT_SENT
-        for seq, (event, after) in enumerate(steps, start=1):
-            is_ours = event in ("send", "lapse")
+    def _add_lane(self, card: int, code: str, lane: Lane) -> int:
+        return self._add(
+            Preclearance,
+            card_id=card,
+            issuer=self.here.economy,
+            destination=code,
+            state=lane.state,
+            asked_at=lane.steps[0].at,
+            answered_at=lane.answered_at,
+            changed_at=lane.steps[-1].at,
+            reminded_at=lane.reminded_at,
+            hits=lane.hits,
+        )
+
+    def _add_event(
+        self, number: int, seq: int, code: str, before: Answer, step: Step
+    ) -> _Row:
+        here = self.here
+        theirs = step.event in DECISIONS
+        self._add(
+            PreclearanceEvent,
+            preclearance_id=number,
+            seq=seq,
+            event=step.event,
+            before=before,
+            after=step.after,
+            at=step.at,
+            actor_id=here.actors.get(code, here.officer) if theirs else here.officer,
+            statement_id=None,
+            note="",
+        )
+        return self.rows["preclearance_event"][-1]
+
+    def _add_hits(self, number: int, lane: Lane) -> None:
+        for place in range(lane.hits or 0):
             self._add(
-                PreclearanceEvent,
+                WatchHit,
                 preclearance_id=number,
-                seq=seq,
-                event=event,
-                before=before,
-                after=after,
-                at=asked if event == "send" else at,
-                actor_id=self.actors.get("" if is_ours else code, self.officer),
-                statement_id=None,
-                note="",
-            )
-            before = after
-
-    def _plan_credentials(self, case: _Case, card: int, passport: int) -> None:
-        at = self._at(case.issued_on or case.applied_on)
-        for form in case.forms:
-            holder_key = new_private_key().public_key() if form == "app" else None
-            document = f"{self.economy[0]}{case.number:07d}{'A' if holder_key else 'P'}"
-            self._add(
-                Credential,
-                economy=self.economy,
-                card_id=card,
-                form=form,
-                document_number=document,
-                list_number=-1,
-                list_index=-1,
-                state=_CREDENTIAL_OF[case.state],
-                holder_key=(
-                    canonical(public_jwk(holder_key)).decode() if holder_key else None
-                ),
-                is_interim=False,
-                design="",
-                passport_id=passport,
-                replaces_id=None,
-                state_reason=None
-                if case.state == CardState.ACTIVE
-                else case.state.value,
-                created_at=at,
-                changed_at=at,
-            )
-            economies = sorted(
-                code
-                for code, answer in case.answers.items()
-                if answer in (Answer.APPROVED, Answer.WITHDRAWN, Answer.SUSPENDED)
-            )
-            self.rows["_planned"].append(
-                {"case": case, "key": holder_key, "economies": tuple(economies)}
+                list_version="demonstration",
+                reference=f"W-{number % 900 + 100}-{place + 1}",
+                found_at=lane.steps[0].at,
+                state=HitState.OPEN,
+                settled_by=None,
+                settled_at=None,
             )
 
-    def _add_credentials(self, session: Session) -> None:
-        credentials = self.rows["credential"]
-        self._draw_indexes(session, credentials)
-        planned = self.rows.pop("_planned", [])
+    def _add_replacement(
+        self, life: Life, lost: _Row, passport: int, at: datetime
+    ) -> None:
+        """Continue a card that was lost, with what destinations said of it."""
+        card = self._add(
+            Card,
+            **{name: value for name, value in lost.items() if name != "id"}
+            | {
+                "state": CardState.ACTIVE,
+                "continues_id": lost["id"],
+                "created_at": at,
+                "changed_at": at,
+            },
+        )
+        self._add_link(card, passport, at, is_open=True)
+        for code, lane in life.lanes.items():
+            number = self._add_lane(card, code, lane)
+            self._add_hits(number, lane)
+            step = Step(event=CARRIED, after=lane.state, at=at)
+            self._add_event(number, 1, code, Answer.NOT_SENT, step)
+        now_active = replace(life, card=CardState.ACTIVE, lost_phone=False)
+        self._add_credentials(now_active, card, passport)
+
+    def _add_credentials(self, life: Life, card: int, passport: int) -> None:
+        for form in life.forms:
+            state = _CREDENTIAL_OF[life.card]
+            if form == "app" and life.lost_phone:
+                first = self._add_credential(
+                    life, card, passport, form, CredentialState.REVOKED
+                )
+                self._add_credential(life, card, passport, form, state, first)
+            else:
+                self._add_credential(life, card, passport, form, state)
+
+    def _add_credential(  # noqa: PLR0917  # the columns of one row
+        self,
+        life: Life,
+        card: int,
+        passport: int,
+        form: str,
+        state: CredentialState,
+        replaces: int | None = None,
+    ) -> int:
+        here, at = self.here, self._at(life.issued_on or life.applied_on)
+        holder_key = new_private_key().public_key() if form == "app" else None
+        number, index = self._draw()
+        why = {CredentialState.VALID: None, CredentialState.REVOKED: "lost"}
+        credential = self._add(
+            Credential,
+            economy=here.economy,
+            card_id=card,
+            form=form,
+            document_number=next(self.drawn),
+            list_number=number,
+            list_index=index,
+            state=state,
+            holder_key=(
+                canonical(public_jwk(holder_key)).decode() if holder_key else None
+            ),
+            is_interim=False,
+            design="",
+            passport_id=passport,
+            replaces_id=replaces,
+            state_reason=why.get(state, state.value),
+            created_at=at,
+            changed_at=at,
+        )
+        economies = sorted(
+            code for code, lane in life.lanes.items() if lane.state in _CLEARED
+        )
+        self.credentials.append(
+            _Planned(
+                row=self.rows["credential"][-1],
+                life=life,
+                key=holder_key,
+                economies=tuple(economies),
+            )
+        )
+        if form == "physical" and state == CredentialState.VALID:
+            self._add_plastic(life, credential, at)
+        return credential
+
+    def _add_plastic(self, life: Life, credential: int, at: datetime) -> None:
+        place = life.dice.random()
+        state = PlasticState.HANDED_OVER
+        if place < 0.06:
+            state = PlasticState.TO_PRINT
+        elif place < 0.09:
+            state = PlasticState.AT_BUREAU
+        is_waiting = state == PlasticState.TO_PRINT
+        self.rows["plastic"].append(
+            {
+                "credential_id": credential,
+                "economy": self.here.economy,
+                "design": ""
+                if is_waiting
+                else self.here.designs.in_force(self.here.economy, self.here.now).id,
+                "state": state,
+                "batch": None if is_waiting else f"{self.here.economy}-demo",
+                "changed_at": at,
+            }
+        )
+
+    def _draw(self) -> tuple[int, int]:
+        newest = self.places[-1]
+        if is_due_for_next_list(newest.count, newest.capacity):
+            capacity = self.here.scheme.economy(self.here.economy).list_capacity
+            newest = _Places(
+                number=newest.number + 1,
+                capacity=capacity,
+                used=set(),
+                count=0,
+                is_new=True,
+            )
+            self.places.append(newest)
+        index = draw_index(newest.used, newest.capacity)
+        newest.used.add(index)
+        newest.count += 1
+        return newest.number, index
+
+    # Signing, while no transaction is open
+
+    def sign(self) -> None:
+        """Sign every card that has not ended by time, and every decision."""
+        self._sign_decisions()
         # Signed a moment ago, whenever they were issued: no key signs into its past.
-        prepared = [
-            self._prepare(row, plan)
-            for row, plan in zip(credentials, planned, strict=True)
-            if row["state"] != CredentialState.EXPIRED
+        living = [
+            each
+            for each in self.credentials
+            if each.row["state"] != CredentialState.EXPIRED
         ]
-        signed = iter(self._signed(prepared))
-        for row, plan in zip(credentials, planned, strict=True):
-            if row["state"] != CredentialState.EXPIRED:
-                self._add_issue(row, plan, *next(signed))
+        prepared = [self._prepare(each) for each in living]
+        results = sign_many(
+            prepared,
+            self.here.signer,
+            key=self.here.key,
+            now=self.here.now,
+            last_issued_at=None,
+        )
+        for planned, before, after in zip(living, prepared, results, strict=True):
+            if not isinstance(after, Signed):
+                raise Conflict("demo.refused", f"a card was refused: {after}")
+            self._add_issue(planned, before, after)
 
-    def _prepare(self, row: _Row, plan: _Row) -> Prepared:
-        case: _Case = plan["case"]
-        them = case.traveller
-        url = self.scheme.economy(self.economy).issuer_url
+    def _prepare(self, planned: _Planned) -> Prepared:
+        here, row, them = self.here, planned.row, planned.life.traveller
+        url = here.scheme.economy(here.economy).issuer_url
         data = CardData(
-            issuer=self.economy,
+            issuer=here.economy,
             document_number=row["document_number"],
             family_name=them.machine_family_name,
             given_name=them.machine_given_name,
@@ -489,141 +724,226 @@ class _Filler:
             passport_number=them.passport_number,
             passport_expires_on=them.passport_expires_on,
             form=row["form"],
-            economies=plan["economies"],
+            economies=planned.economies,
         )
         return prepare(
             data,
-            scheme=self.scheme,
-            key_id=self.key.key_id,
-            holder_key=plan["key"],
+            scheme=here.scheme,
+            key_id=here.key.key_id,
+            holder_key=planned.key,
             status_uri=f"{url}/status/{row['list_number']}",
             status_index=row["list_index"],
-            iat=self.now,
-            exp=case.expires_at or self.now,
+            iat=here.now,
+            exp=planned.life.expires_at or here.now,
         )
 
-    def _signed(self, prepared: list[Prepared]) -> list[tuple[Prepared, Signed]]:
-        results = sign_many(
-            prepared, self.signer, key=self.key, now=self.now, last_issued_at=None
-        )
-        for each in results:
-            if not isinstance(each, Signed):
-                raise Conflict("demo.refused", f"a card was refused: {each}")
-        return [
-            (before, after)
-            for before, after in zip(prepared, results, strict=True)
-            if isinstance(after, Signed)
-        ]
-
-    def _add_issue(
-        self, row: _Row, plan: _Row, prepared: Prepared, signed: Signed
-    ) -> None:
+    def _add_issue(self, planned: _Planned, prepared: Prepared, signed: Signed) -> None:
+        here, row = self.here, planned.row
+        request = f"demo:{row['document_number']}"
         self._add(
             Issue,
-            economy=self.economy,
-            request_key=f"demo:{row['document_number']}",
-            request_digest=sha256(prepared.payload).hexdigest(),
+            economy=here.economy,
+            request_key=request,
+            request_digest=sha256(request.encode()).hexdigest(),
             card_id=row["card_id"],
             credential_id=row["id"],
             state=IssueState.SIGNED,
             header=prepared.header,
             payload=prepared.payload,
             claims_sha256=sha256(prepared.payload).hexdigest(),
-            economies=" ".join(plan["economies"]),
-            key_id=self.key.key_id,
+            economies=" ".join(planned.economies),
+            key_id=here.key.key_id,
             text=signed.text,
-            requested_by=self.clerk,
-            approved_by=self.officer,
-            intended_at=self.now,
-            recorded_at=self.now,
+            requested_by=here.clerk,
+            approved_by=here.officer,
+            intended_at=here.now,
+            recorded_at=here.now,
         )
 
-    def _draw_indexes(self, session: Session, credentials: list[_Row]) -> None:
-        capacity = self.scheme.economy(self.economy).list_capacity
-        current, used = _open_list(session, self.economy, capacity, self.now)
-        for row in credentials:
-            if is_due_for_next_list(len(used), capacity):
-                current.used = len(used)
-                current = _new_list(
-                    session, self.economy, current.number + 1, capacity, self.now
+    def _sign_decisions(self) -> None:
+        signers = self.here.office.signers
+        keys = {
+            code: signers.signer(code, "status", now=self.here.now)
+            for code in {code for code, _ in self.decisions}
+        }
+        for (code, at), found in self.decisions.items():
+            for start in range(0, len(found), MAX_DECISIONS):
+                some = found[start : start + MAX_DECISIONS]
+                decisions = [each for each, _ in some]
+                number = self._sign_statement(code, at, decisions, *keys[code])
+                for _, row in some:
+                    row["statement_id"] = number
+
+    def _sign_statement(
+        self,
+        code: str,
+        at: datetime,
+        decisions: list[Decision],
+        signer: Signer,
+        record: KeyRecord,
+    ) -> int:
+        if not record.signs_at(at):
+            # The key is as young as the demonstration, whose past is invented too.
+            record = replace(record, signs_from=at)
+        text = sign_statement(
+            decisions,
+            iss=self.here.scheme.economy(code).issuer_url,
+            iat=at,
+            signer=signer,
+            record=record,
+        )
+        return self._add(
+            Statement, economy=code, key_id=record.key_id, text=text, at=at
+        )
+
+    # Writing
+
+    def write(self, session: Session) -> None:
+        """Write the portion, if everything is as it was planned on."""
+        here = self.here
+        audit.lock(session, here.economy)
+        if _first_ids(session) != self.first_ids:
+            raise _Changed
+        self._write_lists(session)
+        for name in _ORDER:
+            add_rows(session, Base.metadata.tables[name], self.rows[name])
+        for name in self.next_ids:
+            count_on(session, Base.metadata.tables[name])
+        audit.record(
+            session,
+            economy=here.economy,
+            actor_id=here.officer,
+            at=here.now,
+            tag="import:done",
+            subject=f"demo:{self.numbers.start}",
+            reason="demonstration data",
+            kind="demo",
+            rows=len(self.numbers),
+        )
+        here.places = replace(self.places[-1], is_new=False)
+
+    def _write_lists(self, session: Session) -> None:
+        before = self.here.places
+        for each in self.places:
+            if each.is_new:
+                session.add(
+                    StatusList(
+                        economy=self.here.economy,
+                        number=each.number,
+                        capacity=each.capacity,
+                        used=each.count,
+                        opened_at=self.here.now,
+                    )
                 )
-                used = set()
-            index = draw_index(used, capacity)
-            used.add(index)
-            row["list_number"], row["list_index"] = current.number, index
-        current.used = len(used)
+                continue
+            row = session.get_one(StatusList, (self.here.economy, each.number))
+            if before is None or row.used != before.count:
+                raise _Changed
+            row.used = each.count
         session.flush()
 
 
-_ORDER: Final = (
+_IDENTIFIED: Final = (
     "person",
     "passport",
     "application",
     "review_step",
+    "document",
     "card",
     "passport_link",
+    "statement",
     "preclearance",
     "preclearance_event",
+    "watch_hit",
     "credential",
     "issue",
 )
+_ORDER: Final = ("content", *_IDENTIFIED, "plastic")
 """Tables in the order in which their rows refer to each other."""
+_PICTURES: Final[Mapping[DocumentKind, Callable[[int], bytes]]] = {
+    DocumentKind.PORTRAIT: lambda number: pictures.portrait(
+        number % pictures.DIFFERENT
+    ),
+    DocumentKind.SIGNATURE: lambda number: pictures.signature(
+        number % pictures.DIFFERENT
+    ),
+}
+
+
+def _first_ids(session: Session) -> dict[str, int]:
+    return {name: next_id(session, Base.metadata.tables[name]) for name in _IDENTIFIED}
+
+
+def _digits(number: int) -> list[int]:
+    """Spread a number over eight characters; no two numbers get the same."""
+    base = len(ALPHABET)
+    left = number * _SCATTER % base**8
+    digits = []
+    for _ in range(8):
+        left, digit = divmod(left, base)
+        digits.append(digit)
+    return digits
 
 
 def _people(session: Session) -> dict[str, list[int]]:
+    """Return the persons of each economy, those who vet before others."""
     people: defaultdict[str, list[int]] = defaultdict(list)
+    vets = and_(AccountRole.account_id == Account.id, AccountRole.role == Role.VETTING)
     for economy, number in session.execute(
         select(Account.economy, Account.id)
+        .outerjoin(AccountRole, vets)
         .where(Account.kind == AccountKind.PERSON, Account.closed_at.is_(None))
-        .order_by(Account.id)
+        .order_by(AccountRole.role.is_(None), Account.id)
     ):
         people[economy].append(number)
     return people
 
 
-def _open_list(
-    session: Session, economy: str, capacity: int, now: datetime
-) -> tuple[StatusList, set[int]]:
+def _can_sign(office: Office, economy: str, now: datetime) -> bool:
+    try:
+        office.signers.signer(economy, "status", now=now)
+    except SigningError:
+        return False
+    return True
+
+
+def _newest(session: Session, here: _Here) -> _Places:
     newest = session.scalars(
         select(StatusList)
-        .where(StatusList.economy == economy)
+        .where(StatusList.economy == here.economy)
         .order_by(StatusList.number.desc())
         .limit(1)
     ).one_or_none()
     if newest is None:
-        return _new_list(session, economy, 1, capacity, now), set()
-    used = session.scalars(
-        select(Credential.list_index).where(
-            Credential.economy == economy, Credential.list_number == newest.number
-        )
-    )
-    return newest, set(used)
-
-
-def _new_list(
-    session: Session, economy: str, number: int, capacity: int, now: datetime
-) -> StatusList:
-    opened = StatusList(
-        economy=economy, number=number, capacity=capacity, used=0, opened_at=now
-    )
-    session.add(opened)
-    session.flush()
-    return opened
-
-
-def _application_state(case: _Case) -> ApplicationState:
-    if case.issued_on is None:
-        return case.dice.choice(
-            (
-                ApplicationState.DRAFT,
-                ApplicationState.SUBMITTED,
-                ApplicationState.HOME_REVIEW,
+        capacity = here.scheme.economy(here.economy).list_capacity
+        return _Places(number=1, capacity=capacity, used=set(), count=0, is_new=True)
+    used: set[int] = set()
+    for table in (Credential, StrayIndex):
+        used |= set(
+            session.scalars(
+                select(table.list_index).where(
+                    table.economy == here.economy, table.list_number == newest.number
+                )
             )
         )
-    is_open = Answer.PENDING in case.answers.values()
-    return ApplicationState.CIRCULATED if is_open else ApplicationState.CLOSED
+    return _Places(
+        number=newest.number,
+        capacity=newest.capacity,
+        used=used,
+        count=newest.used,
+        is_new=False,
+    )
 
 
-def _weighted(choices: tuple[tuple[Any, int], ...], dice: random.Random) -> Any:
-    values, weights = zip(*choices, strict=True)
-    return dice.choices(values, weights)[0]
+def check_is_test(session: Session) -> tuple[str, ...]:
+    """Return the economies that are hosted, if nothing here is real.
+
+    Raises:
+        Conflict: ``demo.real``: an economy is hosted that is none for tests, or none.
+    """
+    hosted = session.scalars(select(HostedEconomy).order_by(HostedEconomy.code)).all()
+    real = [each.code for each in hosted if not each.is_test]
+    if real or not hosted:
+        text = f"{', '.join(real)} is not for tests" if real else "none is hosted"
+        raise Conflict("demo.real", f"demonstration data is refused here: {text}")
+    return tuple(each.code for each in hosted)

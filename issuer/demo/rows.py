@@ -1,6 +1,6 @@
 """Write very many rows at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect, Table, func, select, text
@@ -51,9 +51,23 @@ def _values(
     table: Table, names: Sequence[str], rows: Rows, dialect: Dialect
 ) -> Iterator[list[Any]]:
     types = [table.c[name].type.dialect_impl(dialect) for name in names]
-    processors = [each.bind_processor(dialect) for each in types]
+    processors = [_once_each(each.bind_processor(dialect)) for each in types]
     for row in rows:
         yield [
             process(row[name]) if process else row[name]
             for name, process in zip(names, processors, strict=True)
         ]
+
+
+def _once_each(process: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    """Prepare each value of a column once: rows share their moments and states."""
+    if process is None:
+        return None
+    known: dict[Any, Any] = {}
+
+    def processed(value: Any) -> Any:
+        if value not in known:
+            known[value] = process(value)
+        return known[value]
+
+    return processed

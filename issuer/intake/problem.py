@@ -54,6 +54,19 @@ class ProblemCode(StrEnum):
     SHEET_SAME_PASSPORT = "sheet.same_passport"
     SHEET_SAME_PERSON = "sheet.same_person"
     SHEET_SAME_REFERENCE = "sheet.same_reference"
+    SHEET_NEAR = "sheet.near"
+    FILE_PASSPORT = "file.passport"
+    FILE_OPEN = "file.open_application"
+    FILE_LOOK_ALIKE = "file.look_alike"
+    NAME_UNCONFIRMED = "name.unconfirmed"
+    REQUEST_HOSTED = "request.hosted_here"
+    REQUEST_NOT_POSSIBLE = "request.not_possible"
+    REQUEST_REFERENCE = "request.reference_reused"
+    REQUEST_PASSPORT = "request.passport_reused"
+    ANSWER_EVENT = "answer.event"
+    ANSWER_HOSTED = "answer.hosted_here"
+    ANSWER_NOT_ASKED = "answer.not_asked"
+    ANSWER_STATE = "answer.state"
 
 
 FIXES: Final[Mapping[ProblemCode, str]] = MappingProxyType(
@@ -102,6 +115,19 @@ FIXES: Final[Mapping[ProblemCode, str]] = MappingProxyType(
         ProblemCode.SHEET_SAME_PASSPORT: "Keep one of the two lines.",
         ProblemCode.SHEET_SAME_PERSON: "Keep one of the two lines.",
         ProblemCode.SHEET_SAME_REFERENCE: "Keep one of the two lines.",
+        ProblemCode.SHEET_NEAR: "Compare them; confirm, or keep one of the two lines.",
+        ProblemCode.FILE_PASSPORT: "Take the line out; enter it for that person.",
+        ProblemCode.FILE_OPEN: "Take the line out.",
+        ProblemCode.FILE_LOOK_ALIKE: "Compare them; confirm, or take the line out.",
+        ProblemCode.NAME_UNCONFIRMED: "Copy the names from the passport's last lines.",
+        ProblemCode.REQUEST_HOSTED: "Take the line out.",
+        ProblemCode.REQUEST_NOT_POSSIBLE: "Take the line out, and tell who asks.",
+        ProblemCode.REQUEST_REFERENCE: "Ask the other economy which of them it means.",
+        ProblemCode.REQUEST_PASSPORT: "Ask the other economy which of them is right.",
+        ProblemCode.ANSWER_EVENT: "Write one of the words of the guide.",
+        ProblemCode.ANSWER_HOSTED: "Take the line out; that economy answers here.",
+        ProblemCode.ANSWER_NOT_ASKED: "Compare economy and reference.",
+        ProblemCode.ANSWER_STATE: "Look at the case before you change the line.",
     }
 )
 """What to do, in one sentence, for each code."""

@@ -31,6 +31,14 @@ MAX_RECORD: Final = 16_384
 MAX_REPORTED: Final = 1_000
 """Faults that are listed one by one; the others are counted."""
 
+_TOGETHER: Final = 500
+"""Rows that are looked up at once."""
+_OF_ALIKE: Final = {
+    ProblemCode.SHEET_SAME_PERSON,
+    ProblemCode.SHEET_NEAR,
+    ProblemCode.FILE_LOOK_ALIKE,
+}
+
 _BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _SAFE = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -94,17 +102,19 @@ class Report:
     def may_be_confirmed(self) -> bool:
         """Whether an officer may let it pass, knowing that these are different people.
 
-        Two people can have one name, birth date and nationality; nothing else that is
-        reported can be right.
+        Two people can be alike, in the sheet or on file; nothing else that is reported
+        can be right.
         """
         codes = {fault.problem.code for fault in self.problems}
-        return codes == {ProblemCode.SHEET_SAME_PERSON} and not self.more
+        return bool(codes) and codes <= _OF_ALIKE and not self.more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch(Generic[_Row]):
     """Rows to be stored in one transaction."""
 
+    lines: tuple[int, ...]
+    """Of each row."""
     first_line: int
     last_line: int
     """Keep it with the rows: an import goes on after it."""
@@ -131,6 +141,7 @@ def check(
     path: Path,
     kind: Kind[_Row],
     *,
+    look_up: Callable[[Sequence[tuple[int, _Row]]], Iterable[RowProblem]] | None = None,
     on_progress: Callable[[int], None] = lambda rows: None,
 ) -> Report:
     """Read a whole sheet and report every fault, keeping nothing.
@@ -139,7 +150,9 @@ def check(
         path: A CSV file in UTF-8, with commas; a byte order mark at its beginning is
             tolerated.  At most 1,000,000 rows of 16 KiB each.
         kind: What its rows should be.
-        on_progress: Called with the number of good rows so far, every 1,000.
+        look_up: Called with up to 500 good rows by line at a time; returns what is
+            wrong with them beside what is stored already.
+        on_progress: Called with the number of good rows so far, every 500.
 
     Returns:
         The report.  Memory does not grow with the sheet: what finds duplicates lies in
@@ -148,18 +161,21 @@ def check(
     Raises:
         SheetError: The file cannot be read.
 
-    Not checked: duplicates of what is stored already.
+    Not checked: without ``look_up``, what is stored already.
     """
     faults = _Faults()
     rows = 0
     with _open(path) as file, _Seen.opened() as seen:
         found = _hash(file)
-        for line, row in _read(file, kind, faults):
-            rows += 1
-            for code, key in kind.keys(row):
-                seen.add(code, key, line)
-            if rows % 1000 == 0:
-                on_progress(rows)
+        good = _read(file, kind, faults)
+        while numbered := list(islice(good, _TOGETHER)):
+            rows += len(numbered)
+            for line, row in numbered:
+                for code, key in kind.keys(row):
+                    seen.add(code, key, line)
+            for fault in look_up(numbered) if look_up else ():
+                faults.add(fault)
+            on_progress(rows)
         for repeated in seen.repeated():
             faults.add(repeated)
     if not rows and not faults.found:
@@ -208,6 +224,7 @@ def batches(
                 raise SheetError(file=str(path), reason="is being written to")
             _refuse_faults(path, faults)
             yield Batch(
+                lines=tuple(line for line, _ in numbered),
                 first_line=numbered[0][0],
                 last_line=numbered[-1][0],
                 rows=tuple(row for _, row in numbered),
@@ -507,5 +524,5 @@ _SAME: Final = {
     ProblemCode.SHEET_SAME_PERSON: (
         "Line {} has the same name, birth date and nationality."
     ),
-    ProblemCode.SHEET_SAME_REFERENCE: "Line {} has the same issuer and reference.",
+    ProblemCode.SHEET_SAME_REFERENCE: "Line {} has the same economy and reference.",
 }

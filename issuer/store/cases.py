@@ -55,7 +55,7 @@ class Person(Base):
             "ix_person_same",
             "economy",
             "machine_family_name",
-            "birthdate",
+            "machine_given_name",
             "nationality",
         ),
         Index("ix_person_born", "economy", "birthdate"),
@@ -390,3 +390,52 @@ class BulkItem(Base):
     record_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     outcome: Mapped[str | None] = mapped_column(String(80))
     """``done``, or why not; None while it waits."""
+
+
+class ImportState(StrEnum):
+    """Where the import of a sheet stands."""
+
+    RUNNING = "running"
+    """Or interrupted: whoever has the same sheet goes on behind the last line."""
+    DONE = "done"
+    ABANDONED = "abandoned"
+    """What was saved stays; the rest will not come."""
+
+
+class ImportRun(Base):
+    """The import of one sheet, and how far it is; moves with the rows that it saves."""
+
+    __tablename__ = "import_run"
+
+    id: Mapped[int] = identity()
+    economy: Mapped[str] = code(reference="hosted_economy.code")
+    kind: Mapped[str] = mapped_column(String(24))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the sheet: another one is another import."""
+    at: Mapped[datetime]
+    """The moment under which its rows are read, however often it is interrupted."""
+    confirmed: Mapped[bool] = mapped_column(default=False)
+    """An officer said that look-alikes are other people."""
+    rows: Mapped[int]
+    """Of the sheet."""
+    last_line: Mapped[int] = mapped_column(default=1)
+    """The last line whose row is saved; 1 is the header."""
+    saved: Mapped[int] = mapped_column(default=0)
+    """Rows that are saved."""
+    state: Mapped[ImportState] = word(ImportState, "state")
+    started_by: Mapped[int] = refers_to("account.id")
+    changed_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("saved <= rows", name="not_over"),
+        CheckConstraint("state <> 'done' OR saved = rows", name="done"),
+        Index(
+            "uq_import_run_once",
+            "economy",
+            "kind",
+            "fingerprint",
+            unique=True,
+            sqlite_where=sql("state <> 'abandoned'"),
+            postgresql_where=sql("state <> 'abandoned'"),
+        ),
+    )

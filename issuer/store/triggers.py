@@ -170,6 +170,15 @@ TRIGGERS: Final = (
         exists="SELECT 1 FROM status_list AS l WHERE l.economy = NEW.economy"
         " AND l.number = NEW.list_number AND l.is_closed",
     ),
+    # A row of a sheet is saved once: its import never goes back.
+    Trigger(
+        name="tr_import_run_goes_on",
+        table="import_run",
+        on="UPDATE",
+        when="NEW.last_line < OLD.last_line OR NEW.fingerprint <> OLD.fingerprint"
+        " OR NEW.at <> OLD.at",
+    ),
+    Trigger(name="tr_import_run_kept", table="import_run", on="DELETE"),
 )
 
 

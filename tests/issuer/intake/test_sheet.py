@@ -97,7 +97,9 @@ def test_ten_thousand_rows_and_three_bad_ones(path: Path) -> None:
         (10_001, "nationality", ProblemCode.CODE),
     ]
     assert not report.is_clean
-    assert ticks == list(range(1000, 10_000, 1000))
+    assert ticks[0] == 500
+    assert ticks == sorted(ticks)
+    assert ticks[-1] == report.rows
     with pytest.raises(SheetError, match=r"line 19: birthdate: date\.impossible"):
         list(sheet.batches(path, APPLICATIONS, expected_fingerprint=report.fingerprint))
 
