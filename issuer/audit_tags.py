@@ -126,9 +126,10 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "status_list:opened": _tag("number", "capacity"),
         "status_list:closed": _tag("number", "ends_unknown"),
         "plastic:made": _tag("credential", "design"),
-        "plastic:batched": _tag("batch", "count"),
-        "plastic:handed_over": _tag("credential"),
-        "plastic:spoiled": _tag("credential"),
+        "plastic:read": _tag("credential", "design"),
+        "plastic:batched": _tag("batch", "count", "design", "sums_sha256"),
+        "plastic:handed_over": _STATES | {"credential"},
+        "plastic:spoiled": _STATES | {"credential"},
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

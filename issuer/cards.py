@@ -15,10 +15,14 @@ from issuer.errors import Invalid
 from issuer.office import Desk
 from issuer.operations import Answer, Request, operation
 from issuer.preclearances import lanes_of
+from issuer.profile import last_day
 from issuer.scheme import Scheme
 from issuer.store import (
+    Account,
     Card,
     Credential,
+    Document,
+    DocumentKind,
     Issue,
     IssueState,
     Passport,
@@ -72,6 +76,7 @@ class IssueView(Answer):
     key_id: str
     economies: tuple[str, ...]
     requested_by: int
+    requested_by_name: str
     intended_at: datetime
     recorded_at: datetime | None
 
@@ -92,9 +97,11 @@ class SuspensionView(Answer):
 
     credential: int | None
     suspended_by: int
+    suspended_by_name: str
     suspended_at: datetime
     reason: str
     lifted_by: int | None
+    lifted_by_name: str | None
     lifted_at: datetime | None
     lift_reason: str | None
 
@@ -103,7 +110,9 @@ class LaneView(Answer):
     """What one destination says."""
 
     destination: str
+    name: str
     state: lifecycle.Preclearance
+    changed_at: datetime
     printed: bool
     """Whether the text that was signed last for some live credential says so."""
 
@@ -123,6 +132,8 @@ class CardView(Answer):
     economy: str
     person: int
     application: int | None
+    portrait: int | None
+    """Number of the document that shows the holder; None where there is none."""
     family_name: str
     given_name: str
     birthdate: date
@@ -130,7 +141,10 @@ class CardView(Answer):
     state: lifecycle.Card
     first_issued_on: date | None
     expires_at: datetime | None
+    end_says: str
+    """Why it ends when it does."""
     continues: int | None
+    continued_by: int | None
     losses: int
     credentials: tuple[CredentialView, ...]
     issues: tuple[IssueView, ...]
@@ -152,7 +166,7 @@ def show(desk: Desk, given: ShowCard) -> CardView:
     def work(session: Session) -> CardView:
         card = desk.find(session, Card, given.card)
         desk.log(session, "card:read", f"card:{card.id}")
-        return _view(session, desk, card)
+        return view_of(session, desk, card)
 
     return desk.look(work)
 
@@ -295,7 +309,8 @@ def _line(card: Card, person: Person) -> CardLine:
 # One card
 
 
-def _view(session: Session, desk: Desk, card: Card) -> CardView:
+def view_of(session: Session, desk: Desk, card: Card) -> CardView:
+    """Describe a card; whoever calls this logs the reading."""
     person = session.get_one(Person, card.person_id)
     credentials = session.scalars(
         select(Credential).where(Credential.card_id == card.id).order_by(Credential.id)
@@ -319,6 +334,7 @@ def _view(session: Session, desk: Desk, card: Card) -> CardView:
         economy=card.economy,
         person=person.id,
         application=card.application_id,
+        portrait=_portrait(session, card),
         family_name=person.family_name,
         given_name=person.given_name,
         birthdate=person.birthdate,
@@ -326,16 +342,20 @@ def _view(session: Session, desk: Desk, card: Card) -> CardView:
         state=card.state,
         first_issued_on=card.first_issued_on,
         expires_at=card.expires_at,
+        end_says=_end_says(card, [passport for _, passport in links]),
         continues=card.continues_id,
+        continued_by=session.scalars(
+            select(Card.id).where(Card.continues_id == card.id).limit(1)
+        ).first(),
         losses=card.losses,
         credentials=tuple(
             _credential_view(session, each, printed.get(each.id, ()))
             for each in credentials
         ),
-        issues=tuple(map(_issue_view, issues)),
+        issues=tuple(_issue_view(session, each) for each in issues),
         passports=tuple(_link_view(link, passport) for link, passport in links),
         suspensions=_suspensions(session, card),
-        lanes=_lanes(session, card, credentials, printed),
+        lanes=_lanes(session, desk, card, credentials, printed),
         actions=tuple(
             _actions(
                 card,
@@ -371,7 +391,32 @@ def _credential_view(
     )
 
 
-def _issue_view(each: Issue) -> IssueView:
+def _end_says(card: Card, passports: list[Passport]) -> str:
+    if card.expires_at is None:
+        return "It has no end yet: nothing was issued."
+    end = last_day(card.expires_at)
+    if any(passport.expires_on == end for passport in passports):
+        return "It ends with the passport that it was issued for."
+    return "It ends with its term, counted from its first issue."
+
+
+def _portrait(session: Session, card: Card) -> int | None:
+    return session.scalars(
+        select(Document.id)
+        .where(
+            Document.application_id == card.application_id,
+            Document.kind == DocumentKind.PORTRAIT,
+        )
+        .order_by(Document.id.desc())
+        .limit(1)
+    ).first()
+
+
+def _name(session: Session, account: int) -> str:
+    return session.get_one(Account, account).display_name
+
+
+def _issue_view(session: Session, each: Issue) -> IssueView:
     return IssueView(
         issue=each.id,
         credential=each.credential_id,
@@ -379,6 +424,7 @@ def _issue_view(each: Issue) -> IssueView:
         key_id=each.key_id,
         economies=tuple(each.economies.split()),
         requested_by=each.requested_by,
+        requested_by_name=_name(session, each.requested_by),
         intended_at=each.intended_at,
         recorded_at=each.recorded_at,
     )
@@ -403,9 +449,11 @@ def _suspensions(session: Session, card: Card) -> tuple[SuspensionView, ...]:
         SuspensionView(
             credential=each.credential_id,
             suspended_by=each.suspended_by,
+            suspended_by_name=_name(session, each.suspended_by),
             suspended_at=each.suspended_at,
             reason=each.reason,
             lifted_by=each.lifted_by,
+            lifted_by_name=_name(session, each.lifted_by) if each.lifted_by else None,
             lifted_at=each.lifted_at,
             lift_reason=each.lift_reason,
         )
@@ -415,6 +463,7 @@ def _suspensions(session: Session, card: Card) -> tuple[SuspensionView, ...]:
 
 def _lanes(
     session: Session,
+    desk: Desk,
     card: Card,
     credentials: Iterable[Credential],
     printed: dict[int, tuple[str, ...]],
@@ -425,10 +474,13 @@ def _lanes(
         if each.state in LIVE
         for code in printed.get(each.id, ())
     }
+    scheme = desk.office.scheme(session)
     return tuple(
         LaneView(
             destination=lane.destination,
+            name=scheme.economy(lane.destination).name,
             state=lane.state,
+            changed_at=lane.changed_at,
             printed=lane.destination in live,
         )
         for lane in lanes_of(session, card.id)

@@ -254,6 +254,7 @@ class SchemeVersion(Answer):
     state: Literal["proposed", "approved", "rejected"]
     sha256: str
     reason: str
+    proposed_by: int
     proposed_at: datetime
     approved_at: datetime | None
 
@@ -287,6 +288,21 @@ class SchemeDiff(Answer):
     """Everything that differs, by key path."""
 
     changes: list[SchemeChange]
+
+
+class SchemeWhich(Request):
+    """Which version's text."""
+
+    id: int | None = Field(
+        default=None, description="Number of a version; the one in force if left out."
+    )
+
+
+class SchemeFile(Answer):
+    """The whole file of a version."""
+
+    text: str
+    sha256: str
 
 
 class ListSchemes(Request):
@@ -366,6 +382,25 @@ def list_schemes(desk: Desk, given: ListSchemes) -> SchemeVersions:
     query = select(SchemeText).order_by(SchemeText.id.desc()).limit(200)
     rows = desk.read(lambda session: session.scalars(query).all())
     return SchemeVersions(versions=[_version(row) for row in rows])
+
+
+@operation(
+    "scheme.text", "Give the whole file of a version.", *_EVERYBODY, changes=False
+)
+def scheme_text(desk: Desk, given: SchemeWhich) -> SchemeFile:
+    """Return a version's text, to be changed and proposed.
+
+    Raises:
+        NotFound: There is no such version.
+    """
+
+    def work(session: Session) -> str:
+        if given.id is None:
+            return _text_in_force(session)
+        return _text(session, given.id).text
+
+    text = desk.read(work)
+    return SchemeFile(text=text, sha256=sha256(text.encode()).hexdigest())
 
 
 @operation(
@@ -588,6 +623,7 @@ def _version(row: SchemeText) -> SchemeVersion:
         state=state,
         sha256=row.sha256,
         reason=row.reason,
+        proposed_by=row.proposed_by,
         proposed_at=row.proposed_at,
         approved_at=row.approved_at,
     )

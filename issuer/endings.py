@@ -57,6 +57,7 @@ def end_card(
             _WITH_THE_CARD.get(event, "revoke"),
             by=Side.SYSTEM,
             reason=f"the card: {event}",
+            reason_code=reason_code,
         )
     # What was lost may be continued by another card, with the same passport.
     for link in open_links(session, card.id) if event != "report_lost" else ():

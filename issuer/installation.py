@@ -170,6 +170,11 @@ class Installation(_Table):
         return self.path(self.outside) / "audit-heads.jsonl"
 
     @property
+    def bureau(self) -> Path:
+        """Where batches for the personalisation bureau lie until they are sent."""
+        return self.path("bureau")
+
+    @property
     def issue_log(self) -> Path:
         """Where every index that was given to a signer is kept."""
         return self.path(self.outside) / "issued.jsonl"

@@ -32,8 +32,9 @@ _TAGS: Final[Mapping[Kind, frozenset[str]]] = MappingProxyType(
         ),
     }
 )
-_IN_BULK: Final = '%"bulk":%'
-"""In the fields of a row whose change two people answer for."""
+_IN_BULK: Final = '%"bulk%'
+"""In the fields of a row whose change two people answer for: the number of the bulk
+change, by itself or as a reason code."""
 
 
 def check_limit(session: Session, desk: Desk, kind: Kind, *, more: int = 1) -> None:

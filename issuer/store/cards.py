@@ -339,3 +339,20 @@ class Plastic(Base):
     changed_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_plastic_queue", "economy", "state", "changed_at"),)
+
+
+class PlasticBatch(Base):
+    """An archive that was made for a bureau."""
+
+    __tablename__ = "plastic_batch"
+
+    batch: Mapped[str] = mapped_column(String(64), primary_key=True)
+    economy: Mapped[str] = code()
+    design: Mapped[str] = mapped_column(String(64))
+    count: Mapped[int]
+    sums_sha256: Mapped[str] = mapped_column(String(64))
+    """What the bureau is told by another way, to know the archive by."""
+    made_by: Mapped[int] = refers_to("account.id")
+    made_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_plastic_batch_economy", "economy", "made_at"),)

@@ -24,6 +24,7 @@ from issuer.errors import (
     NotAllowed,
     NotFound,
     NotProven,
+    PublishRefused,
     SigningError,
     SignOnDown,
     StoreError,
@@ -80,7 +81,7 @@ def status_of(error: IssuerError) -> int:
             return 403
         case NotFound():
             return 404
-        case Conflict() | IllegalTransition() | Forbidden():
+        case Conflict() | IllegalTransition() | Forbidden() | PublishRefused():
             return 409
         case StoreError() | SigningError() | SignOnDown():
             return 503
@@ -91,7 +92,7 @@ def status_of(error: IssuerError) -> int:
 def code_of(error: IssuerError) -> str:
     """Return the stable code of an exception of ours, for people to pass on."""
     match error:
-        case Conflict():
+        case Conflict() | PublishRefused():
             return error.code
         case IllegalTransition():
             return error.reason
@@ -116,7 +117,7 @@ _CODES: Final[tuple[tuple[type[IssuerError], str], ...]] = (
 def sentence_of(error: IssuerError) -> str | None:
     """Return what an exception of ours says to people, if it may be shown."""
     match error:
-        case Conflict() | IllegalTransition():
+        case Conflict() | IllegalTransition() | PublishRefused():
             return f"{error.detail[:1].upper()}{error.detail[1:]}."
         case Forbidden():
             return _RULES.get(error.rule, "The database does not allow this.")
@@ -128,6 +129,12 @@ _RULES: Final = MappingProxyType(
     {
         "ck_account_role_not_to_oneself": "Nobody gives a role to themselves: "
         "another administrator has to do it.",
+        "ck_issue_four_eyes": "Whoever approved the application does not have its card "
+        "signed: another person has to do it.",
+        "ck_scheme_text_four_eyes": "Whoever proposed a version does not approve it: "
+        "another person has to do it.",
+        "ck_shrink_request_four_eyes": "Whoever asked for it does not approve it: "
+        "another person has to do it.",
         "uq_account_oidc_subject": "Another account is linked to this person.",
         "uq_passkey_credential_id": "This passkey is in use already.",
     }

@@ -13,6 +13,7 @@ from issuer.errors import (
     IllegalTransition,
     Invalid,
     IssuerError,
+    PublishRefused,
 )
 from issuer.web.cookies import FORM_TOKEN
 from issuer.web.failures import code_of, sentence_of, status_of
@@ -65,7 +66,7 @@ class Form:
             case Invalid():
                 for path, _, sentence in error.problems:
                     self.refuse((names or {}).get(path, path), sentence)
-            case Conflict() | IllegalTransition() | Forbidden():
+            case Conflict() | IllegalTransition() | Forbidden() | PublishRefused():
                 self.refuse("", sentence_of(error) or "", status=status_of(error))
                 self.code = code_of(error)
             case _:

@@ -122,6 +122,11 @@ def go_to(endpoint: str, **values: Any) -> Response:
     return cast(Response, redirect(address_of(endpoint, **values), 303))
 
 
+def redirect_to(path: str) -> Response:
+    """Send the browser to a page by its path here, with a GET."""
+    return cast(Response, redirect(path, 303))
+
+
 def is_local(address: str) -> bool:
     """Tell whether an address is a page here, whatever a browser makes of it."""
     return (

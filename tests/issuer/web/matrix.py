@@ -22,6 +22,14 @@ PRECLEARANCE: Final = frozenset({Role.PRECLEARANCE})
 BULK: Final = frozenset({Role.VETTING, Role.ISSUING, Role.PRECLEARANCE})
 ADMIN: Final = frozenset({Role.ADMIN})
 ADMIN_AND_AUDIT: Final = frozenset({Role.ADMIN, Role.AUDIT})
+ISSUING: Final = frozenset({Role.ISSUING})
+ISSUING_AND_AUDIT: Final = frozenset({Role.ISSUING, Role.AUDIT})
+AUDIT: Final = frozenset({Role.AUDIT})
+PUBLISHING: Final = frozenset({Role.PUBLISHING})
+PUBLICATION: Final = PUBLISHING | ADMIN_AND_AUDIT
+READS_REPORTS: Final = BULK | ADMIN_AND_AUDIT
+CASES: Final = frozenset({Role.INTAKE, Role.VETTING, Role.ISSUING})
+CASES_AND_AUDIT: Final = CASES | {Role.AUDIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +110,46 @@ MATRIX: Final = {
     ("bulk.approve", "POST"): Row(BULK, of_economy=True),
     ("bulk.reject", "POST"): Row(BULK, of_economy=True),
     ("bulk.resume", "POST"): Row(BULK, of_economy=True),
+    # Other economies' cards: test_c4_another_economys_card_is_not_there.
+    ("cards.index", "GET"): Row(CASES_AND_AUDIT),
+    ("cards.index", "POST"): Row(CASES_AND_AUDIT),
+    ("cards.show", "GET"): Row(CASES_AND_AUDIT),
+    ("cards.portrait", "GET"): Row(CASES),
+    ("cards.act", "GET"): Row(ISSUING),
+    ("cards.act", "POST"): Row(ISSUING),
+    ("reissue.index", "GET"): Row(ISSUING | {Role.INTAKE}),
+    ("reissue.step", "GET"): Row(ISSUING | {Role.INTAKE}),
+    ("reissue.step", "POST"): Row(ISSUING | {Role.INTAKE}),
+    ("reissue.passport", "GET"): Row(ISSUING),
+    ("reissue.passport", "POST"): Row(ISSUING),
+    ("plastic.index", "GET"): Row(ISSUING_AND_AUDIT),
+    ("plastic.batch", "POST"): Row(ISSUING),
+    ("plastic.take", "POST"): Row(ISSUING),
+    ("plastic.show", "GET"): Row(ISSUING),
+    ("plastic.side", "GET"): Row(ISSUING),
+    ("plastic.pdf", "GET"): Row(ISSUING),
+    ("plastic.hand_over", "POST"): Row(ISSUING),
+    ("plastic.spoil", "POST"): Row(ISSUING),
+    ("reports.index", "GET"): Row(READS_REPORTS),
+    ("reports.picture", "GET"): Row(READS_REPORTS),
+    ("reports.file", "GET"): Row(READS_REPORTS),
+    ("publication.index", "GET"): Row(PUBLICATION),
+    ("publication.publish", "POST"): Row(PUBLISHING),
+    ("publication.propose_shrink", "POST"): Row(PUBLISHING),
+    ("publication.approve_shrink", "POST"): Row(PUBLISHING),
+    ("configuration.index", "GET"): Row(ALL_ROLES),
+    ("configuration.economy", "GET"): Row(ALL_ROLES),
+    ("configuration.versions", "GET"): Row(ALL_ROLES),
+    ("configuration.version", "GET"): Row(ALL_ROLES),
+    ("configuration.text", "GET"): Row(ALL_ROLES),
+    ("configuration.propose", "GET"): Row(ADMIN),
+    ("configuration.propose", "POST"): Row(ADMIN),
+    ("configuration.approve", "POST"): Row(ADMIN),
+    ("configuration.reject", "POST"): Row(ADMIN),
+    ("configuration.keys", "GET"): Row(PUBLICATION),
+    ("logbook.index", "GET"): Row(AUDIT),
+    ("logbook.verify", "POST"): Row(AUDIT),
+    # Other economies' accounts: test_c4_another_economys_operator_is_not_there.
+    ("logbook.operator", "GET"): Row(frozenset({Role.AUDIT, Role.ISSUING, Role.ADMIN})),
+    ("logbook.propose", "POST"): Row(ISSUING),
 }

@@ -1,0 +1,205 @@
+"""Reports: a picture, the same numbers as a table, and as a file."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from flask import Response, make_response, request
+from werkzeug.exceptions import NotFound
+
+from issuer.plots import Series, bars
+from issuer.web.access import Needs, Pages
+from issuer.web.here import perform, render
+
+pages = Pages("reports")
+_WINDOWS: Final = (90, 365, 1_825)
+_SCHEMES: Final = ("light", "dark")
+# What a spreadsheet would take for a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+Row = tuple[str | int | float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One report, made for a page."""
+
+    title: str
+    about: str
+    heads: tuple[str, ...]
+    rows: tuple[Row, ...]
+    labels: tuple[str, ...]
+    series: tuple[Series, ...]
+    unit: str
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to draw."""
+        return not any(value for each in self.series for value in each.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """How an operation's answer becomes a report."""
+
+    operation: str
+    takes_days: bool
+    make: Callable[[Any], Report]
+
+
+def _answer_times(found: Any) -> Report:
+    rows = found.rows
+    return Report(
+        title="How long economies take to answer",
+        about=f"Median of the answers of the last {found.days} days, in days.",
+        heads=("Economy", "Answers", "Median days", "Longest days", "Open",
+               "Oldest open days", "Target days"),
+        rows=tuple(
+            (r.name, r.answers, r.median_days, r.longest_days, r.open,
+             r.oldest_open_days, r.target_days) for r in rows
+        ),
+        labels=tuple(r.name for r in rows),
+        series=(Series(name="Median", values=[r.median_days for r in rows]),),
+        unit="days",
+    )  # fmt: skip
+
+
+def _months(found: Any) -> Report:
+    rows = found.rows
+    columns = (("Cards issued", "issued"), ("Cleared for our cards", "cleared"),
+               ("Cleared for others", "cleared_for_others"),
+               ("Refused to others", "refused_for_others"))  # fmt: skip
+    return Report(
+        title="Issued and cleared each month",
+        about="Months in UTC. Answers are counted where they stand now.",
+        heads=("Month", *(name for name, _ in columns)),
+        rows=tuple((r.month, *(getattr(r, key) for _, key in columns)) for r in rows),
+        labels=tuple(r.month for r in rows),
+        series=tuple(
+            Series(name=name, values=[getattr(r, key) for r in rows])
+            for name, key in columns
+        ),
+        unit="cards and answers",
+    )
+
+
+_AGES: Final = (("Up to 30 days", "up_to_30_days"), ("31 to 90", "up_to_90_days"),
+                ("91 to 180", "up_to_180_days"), ("181 to 365", "up_to_365_days"),
+                ("Older", "older"))  # fmt: skip
+
+
+def _backlog(title: str, about: str, rows: Sequence[Any]) -> Report:
+    return Report(
+        title=title,
+        about=about,
+        heads=("Economy", *(name for name, _ in _AGES)),
+        rows=tuple((r.name, *(getattr(r, key) for _, key in _AGES)) for r in rows),
+        labels=tuple(r.name for r in rows),
+        series=tuple(
+            Series(name=name, values=[getattr(r, key) for r in rows])
+            for name, key in _AGES
+        ),
+        unit="open requests",
+    )
+
+
+_KINDS: Final = MappingProxyType(
+    {
+        "answer-times": _Kind(
+            operation="report.answer_times", takes_days=True, make=_answer_times
+        ),
+        "months": _Kind(operation="report.months", takes_days=True, make=_months),
+        "outgoing": _Kind(
+            operation="report.backlog",
+            takes_days=False,
+            make=lambda found: _backlog(
+                "What others have not answered us",
+                "Our open questions by destination and age.",
+                found.outgoing,
+            ),
+        ),
+        "incoming": _Kind(
+            operation="report.backlog",
+            takes_days=False,
+            make=lambda found: _backlog(
+                "What we have not answered others",
+                "Open requests by the economy that asks, and by age.",
+                found.incoming,
+            ),
+        ),
+    }
+)
+
+
+@pages.at(
+    "/reports",
+    Needs("report.backlog"),
+    menu=("Reports", "How long answers take; what was issued; what waits.", "r"),
+)
+def index() -> Response:
+    """Show one report, and the way to the others."""
+    name = request.args.get("report", "answer-times")
+    report = _report(name)
+    return render(
+        "reports/index.html",
+        name=name,
+        report=report,
+        days=_days(),
+        windows=_WINDOWS if _KINDS[name].takes_days else (),
+        names=tuple(_KINDS),
+    )
+
+
+@pages.at("/reports/<name>/<scheme>.svg", Needs("report.backlog"))
+def picture(name: str, scheme: str) -> Response:
+    """Draw a report for a light or a dark page."""
+    if scheme not in _SCHEMES:
+        raise NotFound
+    report = _report(name)
+    if report.is_empty:
+        raise NotFound
+    drawn = bars(
+        report.labels,
+        report.series,
+        unit=report.unit,
+        scheme="dark" if scheme == "dark" else "light",
+    )
+    answer = make_response(drawn)
+    answer.mimetype = "image/svg+xml"
+    return answer
+
+
+@pages.at("/reports/<name>.csv", Needs("report.backlog"))
+def file(name: str) -> Response:
+    """Download a report for a spreadsheet."""
+    report = _report(name)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(report.heads)
+    writer.writerows([_cell(value) for value in row] for row in report.rows)
+    answer = make_response(text.getvalue().encode())
+    answer.mimetype = "text/csv"
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{name}.csv")
+    return answer
+
+
+def _cell(value: str | int | float | None) -> str | int | float:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+def _days() -> int:
+    wanted = request.args.get("days", type=int)
+    return wanted if wanted in _WINDOWS else _WINDOWS[0]
+
+
+def _report(name: str) -> Report:
+    kind = _KINDS.get(name)
+    if kind is None:
+        raise NotFound
+    fields = {"days": _days()} if kind.takes_days else {}
+    return kind.make(perform(kind.operation, fields))
