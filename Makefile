@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check bench serve vectors soak clean
+.PHONY: help demo test check bench serve vectors openapi soak clean
 
 help:
 	@echo "make demo     the whole story on pictures, in build/demo"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench    figures beside what you would pick instead, in build/bench"
 	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races"
 	@echo "make vectors  write tests/vectors anew from their generator"
+	@echo "make openapi  write the description of the back office's API anew"
 	@echo "make serve    the back office of a demonstration, on http://localhost:8321/demonstration"
 
 $(READY): pyproject.toml constraints.txt
@@ -37,6 +38,10 @@ check: $(READY)
 
 vectors: $(READY)
 	$(BIN)/python -m tests.vectors.build_vectors
+
+openapi: $(READY)
+	$(BIN)/python -c 'from issuer.api.openapi import text_of; from issuer.operations import all_operations; \
+	  print(text_of(all_operations()), end="")' > docs/back-office.openapi.json
 
 bench: $(READY)
 	$(BIN)/python -m bench

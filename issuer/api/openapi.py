@@ -3,6 +3,7 @@
 Source: OpenAPI Specification 3.1.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -28,6 +29,14 @@ def path_of(operation: Operation) -> str:
     """Return the path of an operation below the prefix: ``/card/issue-app``."""
     noun, _, verb = operation.name.partition(".")
     return f"/{noun}/{verb}".replace("_", "-")
+
+
+def text_of(operations: Mapping[str, Operation]) -> str:
+    """Write the document as it is kept in ``docs/back-office.openapi.json``."""
+    return (
+        json.dumps(describe(operations), indent=1, sort_keys=True, ensure_ascii=False)
+        + "\n"
+    )
 
 
 def describe(operations: Mapping[str, Operation]) -> dict[str, Any]:

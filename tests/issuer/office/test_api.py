@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,9 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from issuer.api import blueprint, describe
+from issuer.api.openapi import text_of
 from issuer.office import Actor
+from issuer.operations import all_operations
 from issuer.store import AuditRow, Role
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.small_operations import SMALL
@@ -189,3 +192,11 @@ def test_the_description_is_valid_and_served(client: FlaskClient) -> None:
     assert served == json.loads(json.dumps(describe(SMALL)))
     validate(served)
     assert OPEN in served["paths"]
+
+
+def test_the_published_description_is_that_of_every_operation() -> None:
+    """``docs/back-office.openapi.json`` is what a server says of itself."""
+    text = text_of(all_operations())
+    validate(json.loads(text))
+    kept = Path(__file__).parents[3] / "docs" / "back-office.openapi.json"
+    assert kept.read_text("utf-8") == text, "write it anew: make openapi"
