@@ -1,4 +1,4 @@
-"""The steps of the database: what they make is what the models say, and nothing else."""
+"""The steps of the database: what they make is what the models say, no more."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ POSTGRESQL = (
     " is_identity, column_default FROM information_schema.columns"
     " WHERE table_schema = 'public' AND table_name <> 'alembic_version'",
     "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
-    " WHERE conname NOT LIKE 'alembic%'",
+    " WHERE conname NOT LIKE 'alembic%' AND connamespace = 'public'::regnamespace",
     "SELECT indexname, indexdef FROM pg_indexes"
     " WHERE schemaname = 'public' AND tablename <> 'alembic_version'",
     "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
