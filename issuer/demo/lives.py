@@ -57,6 +57,8 @@ _AFTER: Final[Mapping[str, Answer]] = {
     "suspend": Answer.SUSPENDED,
     "lapse": Answer.LAPSED,
 }
+_LONGEST_WAIT: Final = timedelta(days=240)
+"""Published waits are up to a year; what is asked is answered some day."""
 _REMINDED: Final = timedelta(days=120)
 _LIVE: Final = (CardState.ACTIVE, CardState.SUSPENDED)
 
@@ -212,6 +214,8 @@ def _circulate(life: Life, economy: str, scheme: Scheme, now: datetime) -> None:
     asked = min(moment_of(life.issued_on or life.applied_on, hour=4), now)
     for code in scheme.destinations(economy, life.traveller.nationality, now):
         wanted = weighted(_ANSWERS, life.dice)
+        if wanted == Answer.PENDING and now - asked > _LONGEST_WAIT:
+            wanted = Answer.APPROVED
         steps = [Step(event="send", after=Answer.PENDING, at=asked)]
         for event in _DECISIONS[wanted]:
             at = _session_after(code, steps[-1].at)
