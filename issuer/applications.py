@@ -1,6 +1,5 @@
 """Applications to the home economy: entered, reviewed, decided, circulated, ended."""
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,6 +19,7 @@ from issuer.intake.names import confirm
 from issuer.intake.problem import Problem
 from issuer.intake.uploads import Upload, read_document, read_portrait
 from issuer.lifecycle import APPLICATION, CARD, Side
+from issuer.numbers import draw_application_number
 from issuer.office import Desk
 from issuer.on_file import OnFile
 from issuer.operations import Answer, Request, once, operation
@@ -51,7 +51,6 @@ UNDECIDED: Final = (State.DRAFT, State.SUBMITTED, State.HOME_REVIEW)
 _INTAKE: Final = (Role.INTAKE,)
 _VETTING: Final = (Role.VETTING,)
 READERS: Final = (Role.INTAKE, Role.VETTING, Role.ISSUING)
-_NUMBERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _LIVE: Final = ("prepared", "valid", "suspended")
 MOST_PEOPLE: Final = 1_000
 """A name that fits more of them is no search."""
@@ -245,7 +244,7 @@ def _application(
     _check_renewal(session, desk, entry, person)
     row = Application(
         economy=desk.economy,
-        number=_new_number(),
+        number=draw_application_number(desk.economy),
         kind=entry.kind,
         person_id=person.id,
         passport_id=passport.id,
@@ -575,11 +574,6 @@ def _changes(record: object, columns: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value for name, value in columns.items() if getattr(record, name) != value
     }
-
-
-def _new_number() -> str:
-    # Not guessable from another, and without letters that are read as digits.
-    return "A" + "".join(secrets.choice(_NUMBERS) for _ in range(11))
 
 
 # Documents

@@ -22,6 +22,7 @@ from issuer.indexes import draw_document_numbers, draw_places
 from issuer.issuance import Prepared, prepare
 from issuer.issue_log import Logged
 from issuer.jws import PublicKey, canonical, public_jwk, public_key_from_jwk
+from issuer.keyholder import HEAD_START
 from issuer.keys import KeyRecord
 from issuer.lifecycle import CREDENTIAL, Side
 from issuer.limits import check_limit
@@ -43,8 +44,6 @@ from issuer.store import (
     StrayIndex,
 )
 
-KEY_REST: Final = timedelta(hours=24)
-"""A key signs once devices have had this long to learn of it."""
 CLOCK_SLACK: Final = timedelta(seconds=60)
 """Requests overlap: one that began earlier may be written later.  It is then dated like
 the last one; a clock that is further behind than this was set back."""
@@ -188,7 +187,7 @@ def check_key(session: Session, economy: str, key: KeyRecord, at: datetime) -> N
         or json.loads(row.public_key) != public_jwk(key.public_key)
     ):
         raise Conflict("key.unpublished", f"key {key.key_id} is not a published one")
-    if at < row.published_at + KEY_REST:
+    if at < row.published_at + HEAD_START:
         raise ClockError(
             f"key {key.key_id} was published at {row.published_at}: it signs 24 hours"
             " after that"

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
 
 from issuer import audit
@@ -15,6 +14,7 @@ from issuer.documents import key_row
 from issuer.errors import SettingsError
 from issuer.installation import FILE, Installation
 from issuer.keys import KeyRecord
+from issuer.passwords import hash_password
 from issuer.publish.files import replace_file
 from issuer.store import (
     Account,
@@ -72,7 +72,7 @@ def add_economy(
     system = _account(f"system-{code.lower()}", "This installation", code, now)
     system.kind = AccountKind.SYSTEM
     person = _account(administrator, display_name, code, now)
-    person.password_hash = PasswordHasher().hash(password)
+    person.password_hash = hash_password(password)
     person.created_by = created_by
     session.add_all((system, person))
     session.flush()

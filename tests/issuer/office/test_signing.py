@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from issuer import audit
 from issuer.errors import ClockError, Conflict, Forbidden, SigningError
-from issuer.intents import CLOCK_SLACK, KEY_REST, Declined, Order
+from issuer.intents import CLOCK_SLACK, Declined, Order
 from issuer.issue_log import IssueLog
 from issuer.jws import PublicKey, public_key_from_jwk
+from issuer.keyholder import HEAD_START
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.office import Desk, Office
 from issuer.signing import Issued, issue, issue_many, recover
@@ -284,7 +285,7 @@ def test_t7_recovery_does_not_sign_before_the_last_card_either(
 
 @pytest.mark.parametrize(
     ("published", "allowed"),
-    [(NOW - KEY_REST, True), (NOW - KEY_REST + SECOND, False), (None, False)],
+    [(NOW - HEAD_START, True), (NOW - HEAD_START + SECOND, False), (None, False)],
 )
 def test_i7_a_key_signs_24_hours_after_it_was_published(
     office: BackOffice, cards: CardBuilder, published: Any, allowed: bool
