@@ -55,10 +55,10 @@ def _answer_times(found: Any) -> Report:
     return Report(
         title="How long economies take to answer",
         about=f"Median of the answers of the last {found.days} days, in days.",
-        heads=("Economy", "Answers", "Median days", "Longest days", "Open",
+        heads=("Economy", "Answers", "Median days", "Nine in ten, days", "Open",
                "Oldest open days", "Target days"),
         rows=tuple(
-            (r.name, r.answers, r.median_days, r.longest_days, r.open,
+            (r.name, r.answers, r.median_days, r.nine_in_ten_days, r.open,
              r.oldest_open_days, r.target_days) for r in rows
         ),
         labels=tuple(r.name for r in rows),
