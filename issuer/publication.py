@@ -842,7 +842,7 @@ def _mark_published(
 
 
 _NONE_YET: Final = (
-    "nothing is published from here yet: publish now, once the repository is made"
+    "there is no repository to publish to yet; whoever runs this service makes it"
 )
 
 
@@ -949,4 +949,5 @@ def _log_alarms(session: Session, desk: Desk) -> Iterator[Problem]:
     )
     path = desk.office.installation.issue_log
     if not path.exists() and session.scalar(signed):
-        yield Problem(code="issue_log.missing", detail=f"{path} is not there")
+        detail = "cards were signed, but the record of signatures on disk is not there"
+        yield Problem(code="issue_log.missing", detail=detail)
