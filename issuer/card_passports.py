@@ -404,7 +404,7 @@ def _form(credential: Credential, scheme: Scheme, desk: Desk) -> FormEffect:
     if credential.form == "app":
         says = "is signed anew for the same phone; the old code stops working"
     elif "physical" in forms:
-        says = "ends now; print another with card.replace"
+        says = "ends now: take it back, and make another from the card's page"
     else:
         says = "ends now, and no plastic is issued any more: convert the card"
     return FormEffect(credential=credential.id, form=credential.form, says=says)

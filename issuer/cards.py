@@ -151,6 +151,8 @@ class CardView(Answer):
     passports: tuple[LinkView, ...]
     suspensions: tuple[SuspensionView, ...]
     lanes: tuple[LaneView, ...]
+    approved_by_you: bool
+    """Whoever asks approved the application: another person has to have it signed."""
     actions: tuple[Action, ...]
 
 
@@ -348,6 +350,7 @@ def view_of(session: Session, desk: Desk, card: Card) -> CardView:
             select(Card.id).where(Card.continues_id == card.id).limit(1)
         ).first(),
         losses=card.losses,
+        approved_by_you=card.approved_by == desk.actor.account_id,
         credentials=tuple(
             _credential_view(session, each, printed.get(each.id, ()))
             for each in credentials
@@ -498,7 +501,7 @@ _CONSEQUENCES: Final = {
     "card.issue_plastic": "A plastic document is signed and waits to be printed.",
     "card.rebind": "The old phone's code stops working when the new one is signed.",
     "card.convert": "The card moves into an app; unless kept, its plastic ends.",
-    "card.refresh": "The same phone gets the newest answers; its index stays.",
+    "card.refresh": "The same phone gets the newest answers; its number stays.",
     "card.add_economies": "Another document is printed; the one in use ends.",
     "card.replace": "Another document is printed with a number of its own; the end day"
     " stays.",

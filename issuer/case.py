@@ -47,7 +47,7 @@ from issuer.waits import waits
 _CONSEQUENCES: Final[Mapping[str, str]] = {
     "submit": "The application is final for the applicant, and its review can begin.",
     "open": "The home review begins; what was typed can no longer be corrected.",
-    "pass_stage": "This stage of the review is recorded as passed, in your name.",
+    "pass_stage": "The stage {stage} is recorded as passed, in your name.",
     "approve": "The card becomes active and its term begins today.",
     "refuse": "The application ends and its card is cancelled; this is final.",
     "circulate": "Every economy that the pair rules allow is asked to pre-clear.",
@@ -230,7 +230,7 @@ def _case(session: Session, desk: Desk, row: Application) -> Case:
         cards=_cards(session, row),
         lanes=_lanes(session, desk, scheme, person, lanes) if card else (),
         timeline=_timeline(session, desk, row, card, lanes),
-        actions=_actions(desk, row, len(review_stages(scheme, row))),
+        actions=_actions(desk, row, review_stages(scheme, row)),
     )
 
 
@@ -371,25 +371,27 @@ def _lane_actions(desk: Desk, lane: Preclearance | None) -> tuple[Action, ...]:
     )
 
 
-def _actions(desk: Desk, row: Application, stages: int) -> tuple[Action, ...]:
+def _actions(desk: Desk, row: Application, stages: Sequence[str]) -> tuple[Action, ...]:
+    left = stages[row.stage :]
+    stage = left[0].replace("_", " ") if left else ""
     return tuple(
         Action(
             operation=f"application.{event}",
-            consequence=_CONSEQUENCES[event],
-            blocked=_blocked(desk, row, event, stages),
+            consequence=_CONSEQUENCES[event].format(stage=stage),
+            blocked=_blocked(desk, row, event, left),
         )
         for event in APPLICATION.allowed(row.state, by=Side.HOME)
-        if desk.actor.roles & _ROLES[event]
+        if desk.actor.roles & _ROLES[event] and (left or event != "pass_stage")
     )
 
 
-def _blocked(desk: Desk, row: Application, event: str, stages: int) -> str | None:
+def _blocked(
+    desk: Desk, row: Application, event: str, left: Sequence[str]
+) -> str | None:
     if event in {"approve", "refuse"} and row.entered_by == desk.actor.account_id:
         return "you entered this application; another person has to decide"
-    if event == "approve" and row.stage < stages:
-        return "stages of the review are left"
-    if event == "pass_stage" and row.stage >= stages:
-        return "every stage is passed"
+    if event == "approve" and left:
+        return "stages of the review are left to pass"
     return None
 
 

@@ -49,7 +49,13 @@ from issuer.publish import (
 from issuer.publish.checks import Documents, Shrink, read_list
 from issuer.publish.files import read_file, replace_file
 from issuer.publish.moments import moment_of, whole_second
-from issuer.publish.names import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from issuer.publish.names import (
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    metadata_file,
+)
 from issuer.publish.repository import MAX_METADATA, Repository
 from issuer.publish.status import read_status
 from issuer.scheme import Scheme
@@ -98,6 +104,8 @@ class ListChange(Answer):
 
     name: str
     """As it is published; ``AUS/status/1.jwt``, or an overlay."""
+    is_overlay: bool
+    """The four numbers are of a destination's answers, not of a card's states."""
     before: Tally | None
     """None for a new list."""
     after: Tally
@@ -509,6 +517,7 @@ def _head(session: Session, economy: str) -> Head:
 def _change(name: str, before: bytes | None, after: bytes) -> ListChange:
     return ListChange(
         name=name,
+        is_overlay="/overlay/" in name,
         before=None if before is None else _tally(before),
         after=_tally(after),
         changed=sum(1 for _ in differences(before or b"", after)),
@@ -832,12 +841,21 @@ def _mark_published(
 # Health
 
 
+_NONE_YET: Final = (
+    "there is no repository to publish to yet; whoever runs this service makes it"
+)
+
+
 def _status_of(office: Office, alarms: list[Problem]) -> RepositoryStatus | None:
     installation = office.installation
     places = installation.publish
+    folder = installation.path(places.out)
+    journal = Journal(path=installation.path(places.journal))
+    is_begun = journal.path.exists() or (folder / metadata_file(ROOT, 1)).exists()
+    if not is_begun:
+        alarms.append(Problem(code="publication.none", detail=_NONE_YET))
+        return None
     try:
-        folder = installation.path(places.out)
-        journal = Journal(path=installation.path(places.journal))
         return read_status(folder, None if places.submissions else journal)
     except PublishRefused as error:
         alarms.append(Problem(code=error.code, detail=error.detail))
@@ -931,4 +949,5 @@ def _log_alarms(session: Session, desk: Desk) -> Iterator[Problem]:
     )
     path = desk.office.installation.issue_log
     if not path.exists() and session.scalar(signed):
-        yield Problem(code="issue_log.missing", detail=f"{path} is not there")
+        detail = "cards were signed, but the record of signatures on disk is not there"
+        yield Problem(code="issue_log.missing", detail=detail)

@@ -14,6 +14,7 @@ from issuer.incoming import Screening
 from issuer.lifecycle import Application, Card, Preclearance
 from issuer.scheme import Scheme
 from issuer.store import BulkState, DocumentKind, HitState
+from issuer.web import states
 from issuer.web.access import Needs
 from issuer.web.here import may, site
 
@@ -35,26 +36,10 @@ APPLICATIONS: Final[Mapping[Application, Look]] = MappingProxyType(
     }
 )
 ANSWERS: Final[Mapping[Preclearance, Look]] = MappingProxyType(
-    {
-        Preclearance.NOT_SENT: ("quiet", "Not asked"),
-        Preclearance.PENDING: ("info", "Waiting"),
-        Preclearance.APPROVED: ("good", "Approved"),
-        Preclearance.NOT_APPROVED: ("stop", "Not approved"),
-        Preclearance.SUSPENDED: ("warn", "Suspended"),
-        Preclearance.WITHDRAWN: ("stop", "Withdrawn"),
-        Preclearance.LAPSED: ("quiet", "Lapsed"),
-    }
+    {Preclearance(state): each for state, each in states.LANES.items()}
 )
 CARDS: Final[Mapping[Card, Look]] = MappingProxyType(
-    {
-        Card.PENDING_HOME: ("info", "Waits for approval"),
-        Card.ACTIVE: ("good", "Active"),
-        Card.SUSPENDED: ("warn", "Suspended"),
-        Card.LOST: ("stop", "Reported lost"),
-        Card.CANCELLED: ("stop", "Cancelled"),
-        Card.SUPERSEDED: ("quiet", "Replaced"),
-        Card.EXPIRED: ("quiet", "Expired"),
-    }
+    {Card(state): each for state, each in states.CARDS.items()}
 )
 SCREENINGS: Final[Mapping[Screening, Look]] = MappingProxyType(
     {
@@ -222,6 +207,7 @@ def install(app: Flask) -> None:
         ("button", lambda name: BUTTONS.get(name, name)),
         ("access", lambda event: KEYS.get(event, "")),
         ("document", DOCUMENTS.__getitem__),
+        ("stage", lambda code: code.replace("_", " ").capitalize()),
         ("why", lambda code: WHY.get(code, code)),
         ("effect", lambda code: EFFECTS.get(code, code)),
         ("outcome", lambda code: OUTCOMES.get(code, f"Left out: {code}")),

@@ -131,6 +131,10 @@ _RULES: Final = MappingProxyType(
         "another administrator has to do it.",
         "ck_issue_four_eyes": "Whoever approved the application does not have its card "
         "signed: another person has to do it.",
+        "ck_suspension_four_eyes": "Whoever suspended it does not lift the suspension: "
+        "another person has to do it.",
+        "ck_bulk_four_eyes": "Whoever proposed a bulk change does not release it: "
+        "another person has to do it.",
         "ck_scheme_text_four_eyes": "Whoever proposed a version does not approve it: "
         "another person has to do it.",
         "ck_shrink_request_four_eyes": "Whoever asked for it does not approve it: "

@@ -13,10 +13,10 @@ _Look = tuple[str, str]
 
 CARDS: Final = MappingProxyType[str, _Look](
     {
-        lifecycle.Card.PENDING_HOME: ("info", "Not issued yet"),
+        lifecycle.Card.PENDING_HOME: ("info", "Waits for approval"),
         lifecycle.Card.ACTIVE: ("good", "Active"),
         lifecycle.Card.SUSPENDED: ("warn", "Suspended"),
-        lifecycle.Card.LOST: ("stop", "Lost"),
+        lifecycle.Card.LOST: ("stop", "Reported lost"),
         lifecycle.Card.CANCELLED: ("stop", "Cancelled"),
         lifecycle.Card.SUPERSEDED: ("quiet", "Replaced by a newer card"),
         lifecycle.Card.EXPIRED: ("quiet", "Expired"),
@@ -35,10 +35,10 @@ CREDENTIALS: Final = MappingProxyType[str, _Look](
 )
 LANES: Final = MappingProxyType[str, _Look](
     {
-        lifecycle.Preclearance.NOT_SENT: ("quiet", "Not sent"),
-        lifecycle.Preclearance.PENDING: ("info", "Waits for an answer"),
-        lifecycle.Preclearance.APPROVED: ("good", "Cleared"),
-        lifecycle.Preclearance.NOT_APPROVED: ("stop", "Not cleared"),
+        lifecycle.Preclearance.NOT_SENT: ("quiet", "Not asked"),
+        lifecycle.Preclearance.PENDING: ("info", "Waiting"),
+        lifecycle.Preclearance.APPROVED: ("good", "Approved"),
+        lifecycle.Preclearance.NOT_APPROVED: ("stop", "Not approved"),
         lifecycle.Preclearance.SUSPENDED: ("warn", "Suspended"),
         lifecycle.Preclearance.WITHDRAWN: ("stop", "Withdrawn"),
         lifecycle.Preclearance.LAPSED: ("quiet", "Lapsed"),

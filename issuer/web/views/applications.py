@@ -17,6 +17,7 @@ from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import go_to, perform, render
 from issuer.web.views.paging import Paging
 from issuer.web.views.reasons import FROM, reason, remember
+from issuer.web.views.sheets import download
 
 pages = Pages("applications")
 ACTIONS: Final = (
@@ -69,6 +70,17 @@ def search() -> Response:
     if lines is not None:
         remember(form.get(REASON).strip())
     return _list(lines, Paging(), form=form, origin="search")
+
+
+@pages.at("/applications/export", Needs("export.applications"), methods=("POST",))
+def export() -> Response:
+    """Download applications as a sheet."""
+    form, state = Form.read(), request.form.get("state", "")
+    sheet = download("export.applications", form, {"state": state or None})
+    if sheet is not None:
+        return sheet
+    lines = perform("application.list", {"state": state or None}, reason=FROM["list"])
+    return _list(lines, Paging(), form=form, state=state, origin=state or "list")
 
 
 def _list(

@@ -22,6 +22,13 @@ _WHY: Final = "why"
 """In the browser's cookie: why this officer looks at cards, as said last."""
 _AT_THE_COUNTER: Final = "the holder asks at the counter"
 _MAX_KEY: Final = 4_000
+_SIGNING: Final = frozenset(
+    {
+        "card.issue_app", "card.issue_plastic", "card.rebind", "card.convert",
+        "card.refresh", "card.add_economies", "card.replace",
+    }
+)  # fmt: skip
+"""What has a card signed: never by whoever approved the application."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +301,7 @@ def act(card: int, name: str) -> Response:
         door=door,
         credential=_credential(view, credential) if door.of_credential else None,
         consequence=_consequence(view, door, credential),
+        SIGNING=_SIGNING,
     )
 
 

@@ -5,8 +5,11 @@ from flask import Response, request
 from issuer.lifecycle import Preclearance
 from issuer.web.access import Needs, Pages
 from issuer.web.case_words import scheme
+from issuer.web.forms import REASON, Form
 from issuer.web.here import perform, render
 from issuer.web.views.paging import Paging
+from issuer.web.views.reasons import FROM
+from issuer.web.views.sheets import download
 
 pages = Pages("outgoing")
 
@@ -14,6 +17,19 @@ pages = Pages("outgoing")
 @pages.at("/answers", Needs("preclearance.list"))
 def index() -> Response:
     """List answers that are open, or overdue."""
+    return _answers(Form(values={REASON: FROM["overdue"]}))
+
+
+@pages.at("/answers/export", Needs("export.preclearances"), methods=("POST",))
+def export() -> Response:
+    """Download what economies answered as a sheet."""
+    form = Form.read()
+    destination = request.form.get("destination") or None
+    sheet = download("export.preclearances", form, {"destination": destination})
+    return _answers(form) if sheet is None else sheet
+
+
+def _answers(form: Form) -> Response:
     paging = Paging.read()
     overdue = "overdue" in request.args
     destination = request.args.get("destination") or None
@@ -22,6 +38,8 @@ def index() -> Response:
     kept = {"overdue": 1 if overdue else None, "destination": destination}
     return render(
         "applications/answers.html",
+        status=form.status,
+        form=form,
         lines=lines,
         overdue=overdue,
         destination=destination or "",

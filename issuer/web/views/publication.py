@@ -7,7 +7,7 @@ from flask import Response
 from issuer.errors import IssuerError
 from issuer.web.access import Needs, Pages
 from issuer.web.failures import sentence_of
-from issuer.web.forms import Form, submit
+from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import now, perform, render
 
 pages = Pages("publication")
@@ -20,9 +20,7 @@ pages = Pages("publication")
 )
 def index() -> Response:
     """Show the health of what is published."""
-    form = Form()
-    form.values["reason"] = "lists are due"
-    return _page(form)
+    return _page(_blank())
 
 
 @pages.at("/publication/publish", Needs("lists.publish"), methods=("POST",))
@@ -31,7 +29,7 @@ def publish() -> Response:
     form = Form.read()
     fields = {"approval": form.get("approval") or None, "overdue": _ticked(form)}
     done = submit("lists.publish", form, fields)
-    return _page(form) if done is None else _page(Form(), done=done)
+    return _page(form) if done is None else _page(_blank(), done=done)
 
 
 @pages.at("/publication/shrink", Needs("lists.propose_shrink"), methods=("POST",))
@@ -48,6 +46,10 @@ def approve_shrink() -> Response:
     form = Form.read()
     fields = {"id": form.get("id") or 0}
     return _page(form, asked=submit("lists.approve_shrink", form, fields))
+
+
+def _blank() -> Form:
+    return Form(values={REASON: "lists are due"})
 
 
 def _ticked(form: Form) -> bool:

@@ -11,6 +11,8 @@ from flask import Response, flash, request
 from werkzeug.exceptions import NotFound
 
 from issuer.card_choices import Choice, Choices, Why
+from issuer.cards import CardView
+from issuer.lifecycle import PassportLink
 from issuer.web import states
 from issuer.web.access import Needs, Pages
 from issuer.web.forms import REASON, Form, submit
@@ -73,6 +75,7 @@ def step(card: int, why: str) -> Response:
             return answer
     elif request.method == "GET":
         form.values[REASON] = states.WHYS[choice.why][0].lower()
+        form.values |= _linked(found.card)
     return _step_page(found, choice, name, form)
 
 
@@ -103,6 +106,18 @@ def passport(card: int) -> Response:
         word=f"{_LINK} {card}",
         names={each.destination: each.name for each in found.card.lanes},
     )
+
+
+def _linked(card: CardView) -> dict[str, str]:
+    """Return what is on file of the passport that a card goes with."""
+    for each in card.passports:
+        if each.state == PassportLink.LINKED:
+            return {
+                "country": each.country,
+                "number": each.number,
+                "expires_on": each.expires_on.isoformat(),
+            }
+    return {}
 
 
 def _choices(card: int) -> Choices:
@@ -158,9 +173,7 @@ def _renew(card: int, why: Why, form: Form) -> Response | None:
     }
     if done is None:
         return None
-    flash(f"Application {done.number} is opened as a draft.")
-    for warning in done.warnings:
-        flash(warning)
+    flash(f"Application {done.number} is opened as a draft. Submit it when complete.")
     return redirect_to(f"/applications/{done.application}")
 
 

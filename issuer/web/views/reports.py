@@ -55,7 +55,7 @@ def _answer_times(found: Any) -> Report:
     return Report(
         title="How long economies take to answer",
         about=f"Median of the answers of the last {found.days} days, in days.",
-        heads=("Economy", "Answers", "Median days", "Nine in ten within, days", "Open",
+        heads=("Economy", "Answers", "Median days", "Nine in ten, days", "Open",
                "Oldest open days", "Target days"),
         rows=tuple(
             (r.name, r.answers, r.median_days, r.nine_in_ten_days, r.open,

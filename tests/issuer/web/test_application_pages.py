@@ -272,3 +272,30 @@ def test_the_start_page_shows_what_ones_roles_see(small: Front) -> None:
     admin = other(small, Role.ADMIN)
     admin.get("/")
     assert "What waits" not in admin.page
+
+
+def test_applications_are_downloaded_for_a_reason_only(
+    small: Front, officer: Browser
+) -> None:
+    Flow(small.back).enter()
+    refused = officer.post("/applications/export", page="/applications")
+    assert (refused.status_code, refused.mimetype) == (400, "text/html")
+    assert "Say why" in officer.page
+    why = {"reason": "figures for the ministry"}
+    found = officer.post("/applications/export", why, page="/applications")
+    assert found.mimetype == "text/csv"
+    assert '"Anna"' in found.get_data(as_text=True)
+    closed = officer.post(
+        "/applications/export", {**why, "state": "closed"}, page="/applications"
+    )
+    assert '"Anna"' not in closed.get_data(as_text=True)
+
+
+def test_answers_are_downloaded_for_one_economy_or_all(
+    small: Front, officer: Browser
+) -> None:
+    Flow(small.back).circulated()
+    why = {"reason": "figures for the ministry", "destination": "JPN"}
+    found = officer.post("/answers/export", why, page="/answers").get_data(as_text=True)
+    assert "JPN" in found
+    assert "SGP" not in found

@@ -281,3 +281,12 @@ def test_an_office_that_publishes_nothing_says_what_is_wrong(front: Front) -> No
     assert refused.status_code in {409, 503}
     again = browser.get("/publication")
     assert again.status_code == 200
+
+
+def test_where_nothing_can_be_published_yet_no_place_of_the_server_is_shown(
+    small: Front,
+) -> None:
+    officer = small.browser().enter(small.person())
+    page = officer.get("/publication").get_data(as_text=True)
+    assert "There is no repository to publish to yet" in page
+    assert str(small.back.office.installation.folder) not in page
