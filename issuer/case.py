@@ -10,7 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
-from issuer.applications import READERS, One, first_card, review_stages
+from issuer.applications import (
+    READERS,
+    One,
+    first_card,
+    own_hand,
+    review_stages,
+)
 from issuer.errors import NotFound
 from issuer.lifecycle import APPLICATION, PRECLEARANCE, Side
 from issuer.office import Desk
@@ -230,7 +236,7 @@ def _case(session: Session, desk: Desk, row: Application) -> Case:
         cards=_cards(session, row),
         lanes=_lanes(session, desk, scheme, person, lanes) if card else (),
         timeline=_timeline(session, desk, row, card, lanes),
-        actions=_actions(desk, row, len(review_stages(scheme, row))),
+        actions=_actions(session, desk, row, len(review_stages(scheme, row))),
     )
 
 
@@ -371,21 +377,25 @@ def _lane_actions(desk: Desk, lane: Preclearance | None) -> tuple[Action, ...]:
     )
 
 
-def _actions(desk: Desk, row: Application, stages: int) -> tuple[Action, ...]:
+def _actions(
+    session: Session, desk: Desk, row: Application, stages: int
+) -> tuple[Action, ...]:
     return tuple(
         Action(
             operation=f"application.{event}",
             consequence=_CONSEQUENCES[event],
-            blocked=_blocked(desk, row, event, stages),
+            blocked=_blocked(session, desk, row, event, stages),
         )
         for event in APPLICATION.allowed(row.state, by=Side.HOME)
         if desk.actor.roles & _ROLES[event]
     )
 
 
-def _blocked(desk: Desk, row: Application, event: str, stages: int) -> str | None:
-    if event in {"approve", "refuse"} and row.entered_by == desk.actor.account_id:
-        return "you entered this application; another person has to decide"
+def _blocked(
+    session: Session, desk: Desk, row: Application, event: str, stages: int
+) -> str | None:
+    if event in {"approve", "refuse"} and (own := own_hand(session, desk, row)):
+        return own
     if event == "approve" and row.stage < stages:
         return "stages of the review are left"
     if event == "pass_stage" and row.stage >= stages:

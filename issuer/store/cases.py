@@ -163,6 +163,20 @@ class Application(Base):
     )
 
 
+class ApplicationHand(Base):
+    """Somebody who put into an application what its card says or shows.
+
+    Who entered it is known without; these have corrected what was typed, or gave the
+    portrait or the signature.
+    """
+
+    __tablename__ = "application_hand"
+
+    application_id: Mapped[int] = refers_to("application.id", primary_key=True)
+    account_id: Mapped[int] = refers_to("account.id", primary_key=True)
+    since: Mapped[datetime]
+
+
 class ReviewStep(Base):
     """One stage of a home review that was passed or failed."""
 
