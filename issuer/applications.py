@@ -1176,6 +1176,7 @@ class ListApplications(Request):
     stage: int | None = Field(
         None,
         ge=0,
+        le=1_000,
         description="Only with so many stages passed; of those under review, where no"
         " state is given.",
     )
@@ -1280,6 +1281,8 @@ def _page(
 ) -> tuple[list[tuple[Application, Person]], bool]:
     order = (Application.changed_at, Application.id)
     begun = session.get(Application, given.after) if given.after is not None else None
+    if begun is not None and begun.economy != desk.economy:
+        begun = None  # where it would stand says when it changed
     found, too_many = _found(session, desk.economy, given.search)
     query = (
         select(Application, Person)

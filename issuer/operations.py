@@ -12,6 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import import_module
 from types import MappingProxyType
@@ -78,6 +79,8 @@ def _check(value: Any) -> None:
     match value:
         case int() if not -_LARGEST <= value <= _LARGEST:
             raise PydanticCustomError("too_large", "has more than 63 bits")
+        case datetime() if value.tzinfo is not None:
+            _check_moment(value)
         case str() if not value.isprintable() and _NOT_TEXT.search(value):
             raise PydanticCustomError("not_text", "holds what is no character")
         case Mapping():
@@ -86,6 +89,15 @@ def _check(value: Any) -> None:
         case list() | tuple():
             for each in value:
                 _check(each)
+        case _:
+            pass
+
+
+def _check_moment(value: datetime) -> None:
+    try:
+        value.astimezone(UTC)
+    except (OverflowError, ValueError) as error:
+        raise PydanticCustomError("too_large", "is no moment in UTC") from error
 
 
 class Answer(BaseModel):

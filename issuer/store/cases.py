@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer import lifecycle
-from issuer.store.base import Base, code, differs, identity, refers_to, word
+from issuer.store.base import Base, Id, code, differs, identity, refers_to, word
 
 
 class Sex(StrEnum):
@@ -447,7 +447,7 @@ class BulkItem(Base):
     __tablename__ = "bulk_item"
 
     bulk_id: Mapped[int] = refers_to("bulk.id", primary_key=True)
-    record_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    record_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     outcome: Mapped[str | None] = mapped_column(String(80))
     """``done``, or why not; None while it waits."""
 
