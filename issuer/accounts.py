@@ -15,7 +15,7 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.orm import Session
 
 from issuer import sessions
-from issuer.errors import Conflict, Invalid, NotProven
+from issuer.errors import Conflict, Invalid, NotFound, NotProven
 from issuer.office import Actor, Desk
 from issuer.operations import Answer, Request, once, operation
 from issuer.passwords import hash_code, new_code
@@ -449,12 +449,14 @@ def close_api_key(desk: Desk, given: CloseApiKey) -> ApiKeyView:
 
     def work(session: Session) -> ApiKeyView:
         key = session.get(ApiKey, given.key)
-        # The account decides whose it is; a key that is missing looks the same.
-        account = desk.find(session, Account, key.account_id if key else 0)
-        if key is not None and key.closed_at is None:
+        account = session.get(Account, key.account_id) if key else None
+        # One that is missing looks the same, to the last letter.
+        if key is None or account is None or account.economy != desk.economy:
+            raise NotFound(f"there is no api_key {given.key}")
+        if key.closed_at is None:
             key.closed_at = desk.now
             desk.log(session, "api_key:closed", f"account:{account.id}", key=key.id)
-        return _key_view(session.get_one(ApiKey, given.key))
+        return _key_view(key)
 
     return once(desk, given, ApiKeyView, work)
 

@@ -28,6 +28,7 @@ from issuer.profile import card_expiry
 from issuer.scheme import Scheme
 from issuer.store import (
     Application,
+    ApplicationHand,
     ApplicationKind,
     Card,
     Content,
@@ -276,7 +277,7 @@ class Correct(Request):
     *_INTAKE,
 )
 def correct(desk: Desk, given: Correct) -> Entered:
-    """Correct a draft or what was submitted.
+    """Correct a draft or what was submitted; who does so is not who decides.
 
     Raises:
         Conflict: ``application.under_review``; ``application.has_card``: the person
@@ -297,6 +298,7 @@ def correct(desk: Desk, given: Correct) -> Entered:
         person = session.get_one(Person, row.person_id)
         changed = _set_person(session, person, row, typed, names)
         changed += _set_passport(session, desk, person, row, typed)
+        _note_hand(session, desk, row)
         desk.log(session, "application:corrected", _subject(row), fields=changed)
         return _entered(row, names, typed)
 
@@ -552,12 +554,43 @@ def _set_passport(
     known = _passport_on_file(session, desk.economy, columns)
     if known is not None and known.id != passport.id:
         _check_passport(known, person, columns)
-        row.passport_id = known.id
-        _relink(session, row, known)
-        return [f"passport.{name}" for name in changed]
-    for name, value in changed.items():
-        setattr(passport, name, value)
+        _take_passport(session, row, known)
+    elif changed and _is_used_elsewhere(session, row, passport):
+        if known is not None:
+            _check_passport(known, person, columns)
+        new = Passport(economy=desk.economy, person_id=person.id, **columns)
+        session.add(new)
+        session.flush()
+        _take_passport(session, row, new)
+    else:
+        for name, value in changed.items():
+            setattr(passport, name, value)
     return [f"passport.{name}" for name in changed]
+
+
+def _is_used_elsewhere(session: Session, row: Application, passport: Passport) -> bool:
+    """Tell whether another application or card names a passport, and would change."""
+    others = select(Application.id).where(
+        Application.person_id == row.person_id,
+        Application.passport_id == passport.id,
+        Application.id != row.id,
+    )
+    links = (
+        select(PassportLink.id)
+        .join(Card, Card.id == PassportLink.card_id)
+        .where(
+            PassportLink.passport_id == passport.id,
+            or_(Card.application_id != row.id, Card.application_id.is_(None)),
+        )
+    )
+    return any(
+        session.scalars(query.limit(1)).first() is not None for query in (others, links)
+    )
+
+
+def _take_passport(session: Session, row: Application, passport: Passport) -> None:
+    row.passport_id = passport.id
+    _relink(session, row, passport)
 
 
 def _relink(session: Session, row: Application, passport: Passport) -> None:
@@ -611,7 +644,9 @@ def add_document(desk: Desk, given: AddDocument) -> DocumentAdded:
 
     Raises:
         Invalid: It is no PDF, PNG or JPEG, too large, damaged or more than one thing.
-        Conflict: ``application.ended``: nothing can be added any more.
+        Conflict: ``application.ended``: nothing can be added any more;
+            ``application.decided``: a portrait or signature comes before the decision,
+            and who adds one is not who decides.
         NotFound: There is no such application here.
     """
     upload = _upload(given)
@@ -623,6 +658,13 @@ def add_document(desk: Desk, given: AddDocument) -> DocumentAdded:
             "application.ended",
             f"the application is {row.state}",
         )
+        if given.kind in _ON_THE_CARD:
+            refuse_if(
+                row.decided_by is not None,
+                "application.decided",
+                "the card shows what was there when it was decided about",
+            )
+            _note_hand(session, desk, row)
         media_type = MEDIA_TYPES[upload.kind]
         if session.get(Content, upload.sha256) is None:
             session.add(
@@ -660,6 +702,7 @@ def add_document(desk: Desk, given: AddDocument) -> DocumentAdded:
     return once(desk, given, DocumentAdded, work)
 
 
+_ON_THE_CARD: Final = (DocumentKind.PORTRAIT, DocumentKind.SIGNATURE)
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "pdf": "application/pdf",
     "png": "image/png",
@@ -792,7 +835,7 @@ def approve(desk: Desk, given: One) -> Moved:
 
     def work(session: Session, row: Application) -> None:
         _check_move(row, "approve")
-        _check_second_person(desk, row)
+        _check_second_person(session, desk, row)
         stages = review_stages(desk.office.scheme(session), row)
         refuse_if(
             row.stage < len(stages),
@@ -833,7 +876,7 @@ def refuse(desk: Desk, given: Refusing) -> Moved:
 
     def work(session: Session, row: Application) -> None:
         _check_move(row, "refuse")
-        _check_second_person(desk, row)
+        _check_second_person(session, desk, row)
         stages = review_stages(desk.office.scheme(session), row)
         if row.stage < len(stages):
             stage = stages[row.stage]
@@ -1002,12 +1045,35 @@ def _check_move(row: Application, event: str) -> None:
     APPLICATION.after(row.state, event, by=Side.HOME)
 
 
-def _check_second_person(desk: Desk, row: Application) -> None:
-    refuse_if(
-        row.entered_by == desk.actor.account_id,
-        "application.second_person",
-        "you entered this application; another person has to decide",
-    )
+def _check_second_person(session: Session, desk: Desk, row: Application) -> None:
+    own = own_hand(session, desk, row)
+    refuse_if(own is not None, "application.second_person", own or "")
+
+
+def own_hand(session: Session, desk: Desk, row: Application) -> str | None:
+    """Say why the actor is not the second person of an application; None if they are.
+
+    Whoever corrected it, or gave the card its portrait or signature, may have put all
+    of it there: they are no second person either.
+    """
+    account = desk.actor.account_id
+    if row.entered_by == account:
+        return "you entered this application; another person has to decide"
+    if session.get(ApplicationHand, (row.id, account)) is not None:
+        return "you changed this application; another person has to decide"
+    return None
+
+
+def _note_hand(session: Session, desk: Desk, row: Application) -> None:
+    """Remember who wrote on an application: they do not decide about it."""
+    if own_hand(session, desk, row) is None:
+        session.add(
+            ApplicationHand(
+                application_id=row.id,
+                account_id=desk.actor.account_id,
+                since=desk.now,
+            )
+        )
 
 
 def _add_step(
@@ -1104,6 +1170,7 @@ class ListApplications(Request):
     stage: int | None = Field(
         None,
         ge=0,
+        le=1_000,
         description="Only with so many stages passed; of those under review, where no"
         " state is given.",
     )
@@ -1208,6 +1275,8 @@ def _page(
 ) -> tuple[list[tuple[Application, Person]], bool]:
     order = (Application.changed_at, Application.id)
     begun = session.get(Application, given.after) if given.after is not None else None
+    if begun is not None and begun.economy != desk.economy:
+        begun = None  # where it would stand says when it changed
     found, too_many = _found(session, desk.economy, given.search)
     query = (
         select(Application, Person)

@@ -10,7 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
-from issuer.applications import READERS, One, first_card, review_stages
+from issuer.applications import (
+    READERS,
+    One,
+    first_card,
+    own_hand,
+    review_stages,
+)
 from issuer.errors import NotFound
 from issuer.lifecycle import APPLICATION, PRECLEARANCE, Side
 from issuer.office import Desk
@@ -230,7 +236,7 @@ def _case(session: Session, desk: Desk, row: Application) -> Case:
         cards=_cards(session, row),
         lanes=_lanes(session, desk, scheme, person, lanes) if card else (),
         timeline=_timeline(session, desk, row, card, lanes),
-        actions=_actions(desk, row, review_stages(scheme, row)),
+        actions=_actions(session, desk, row, review_stages(scheme, row)),
     )
 
 
@@ -371,14 +377,16 @@ def _lane_actions(desk: Desk, lane: Preclearance | None) -> tuple[Action, ...]:
     )
 
 
-def _actions(desk: Desk, row: Application, stages: Sequence[str]) -> tuple[Action, ...]:
+def _actions(
+    session: Session, desk: Desk, row: Application, stages: Sequence[str]
+) -> tuple[Action, ...]:
     left = stages[row.stage :]
     stage = left[0].replace("_", " ") if left else ""
     return tuple(
         Action(
             operation=f"application.{event}",
             consequence=_CONSEQUENCES[event].format(stage=stage),
-            blocked=_blocked(desk, row, event, left),
+            blocked=_blocked(session, desk, row, event, left),
         )
         for event in APPLICATION.allowed(row.state, by=Side.HOME)
         if desk.actor.roles & _ROLES[event] and (left or event != "pass_stage")
@@ -386,10 +394,10 @@ def _actions(desk: Desk, row: Application, stages: Sequence[str]) -> tuple[Actio
 
 
 def _blocked(
-    desk: Desk, row: Application, event: str, left: Sequence[str]
+    session: Session, desk: Desk, row: Application, event: str, left: Sequence[str]
 ) -> str | None:
-    if event in {"approve", "refuse"} and row.entered_by == desk.actor.account_id:
-        return "you entered this application; another person has to decide"
+    if event in {"approve", "refuse"} and (own := own_hand(session, desk, row)):
+        return own
     if event == "approve" and left:
         return "stages of the review are left to pass"
     return None

@@ -404,7 +404,9 @@ def list_incoming(desk: Desk, given: ListIncoming) -> RequestLines:
             *_wanted(given),
             Preclearance.issuer == given.issuer if given.issuer else true(),
         )
-        rows, after = page(session, query, given.after, given.limit)
+        rows, after = page(
+            session, query, given.after, given.limit, economy=desk.economy
+        )
         wait = waits(session, desk.office.scheme(session), [desk.economy], at=desk.now)[
             desk.economy
         ]
@@ -697,7 +699,7 @@ def _unscreened(session: Session, desk: Desk, limit: int) -> list[tuple[int, Ask
     query = select(Preclearance).where(
         Preclearance.destination == desk.economy, _UNSCREENED
     )
-    rows, _ = page(session, query, None, limit)
+    rows, _ = page(session, query, None, limit, economy=desk.economy)
     return [(row.id, _asked(session, row)) for row in rows]
 
 

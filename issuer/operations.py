@@ -9,14 +9,17 @@ in and out, so that no door can do what another cannot, or forget to ask who is 
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from sqlalchemy.orm import Session
 
 from issuer.errors import Conflict, Invalid
@@ -55,10 +58,46 @@ _MODULES: Final[tuple[str, ...]] = (
 """Where operations are defined; `all_operations` imports them."""
 
 
+_LARGEST: Final = 2**63 - 1
+_NOT_TEXT: Final = re.compile(r"[\0\ud800-\udfff]")
+
+
 class Request(BaseModel):
     """What goes in: nothing beside the known fields, and it cannot change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_kept(cls, value: Any) -> Any:
+        """Refuse at its field what no database of ours can hold or look for."""
+        _check(value)
+        return value
+
+
+def _check(value: Any) -> None:
+    match value:
+        case int() if not -_LARGEST <= value <= _LARGEST:
+            raise PydanticCustomError("too_large", "has more than 63 bits")
+        case datetime() if value.tzinfo is not None:
+            _check_moment(value)
+        case str() if not value.isprintable() and _NOT_TEXT.search(value):
+            raise PydanticCustomError("not_text", "holds what is no character")
+        case Mapping():
+            for each in (*value, *value.values()):
+                _check(each)
+        case list() | tuple():
+            for each in value:
+                _check(each)
+        case _:
+            pass
+
+
+def _check_moment(value: datetime) -> None:
+    try:
+        value.astimezone(UTC)
+    except (OverflowError, ValueError) as error:
+        raise PydanticCustomError("too_large", "is no moment in UTC") from error
 
 
 class Answer(BaseModel):

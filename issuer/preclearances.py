@@ -518,7 +518,9 @@ def list_lanes(desk: Desk, given: ListLanes) -> LaneLines:
             _of(given.destination),
             *([_is_overdue(known, desk.now)] if given.overdue else []),
         )
-        rows, after = page(session, query, given.after, given.limit)
+        rows, after = page(
+            session, query, given.after, given.limit, economy=desk.economy
+        )
         lines = tuple(lane_line(row, known[row.destination], desk.now) for row in rows)
         return LaneLines(lanes=lines, after=after)
 
@@ -530,10 +532,16 @@ def page(
     query: Select[Preclearance],
     after: int | None,
     limit: int,
+    *,
+    economy: str,
 ) -> tuple[list[Preclearance], int | None]:
-    """Run a query of lanes in the order in which they were asked; one page of it."""
+    """Run a query of lanes in the order in which they were asked; one page of it.
+
+    It begins behind ``after`` if that is a lane of the economy that looks: where
+    another's would stand says when it was asked.
+    """
     begun = session.get(Preclearance, after) if after is not None else None
-    if begun is not None:
+    if begun is not None and economy in (begun.issuer, begun.destination):
         order = tuple_(Preclearance.asked_at, Preclearance.id)
         query = query.where(order > (begun.asked_at, begun.id))
     rows = list(

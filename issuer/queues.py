@@ -250,6 +250,8 @@ def passports_short(desk: Desk, given: ListShort) -> ShortPassports:
 
     def work(session: Session) -> ShortPassports:
         begun = session.get(Passport, given.after) if given.after is not None else None
+        if begun is not None and begun.economy != desk.economy:
+            begun = None  # where it would stand says when it ends
         query = (
             _short(desk)
             .join(Person, Person.id == Passport.person_id)

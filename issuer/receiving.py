@@ -374,7 +374,7 @@ class ToldCredential(Request):
 
     form: Form
     document_number: str = Field(pattern=r"^[A-Z0-9]{1,22}$")
-    list_number: int = Field(ge=0, le=2**32 - 1)
+    list_number: int = Field(ge=0, le=2**31 - 1)
     list_index: int = Field(ge=0, le=2**20 - 1)
     state: Literal["valid", "suspended", "revoked", "superseded", "expired"]
 

@@ -393,6 +393,7 @@ class _Record:
     def __init__(self, session: Session, desk: Desk) -> None:
         self._session = session
         self._desk = desk
+        self._scheme = desk.office.scheme(session)
         self._ended: list[dict[str, Any]] = []
         self._issues: list[dict[str, Any]] = []
         self._credentials: list[dict[str, Any]] = []
@@ -417,7 +418,11 @@ class _Record:
                 return _declined(intent, result.reason, result.detail)  # stays open
             return self._void(intent, credential, result.reason, result.detail)
         try:
-            check_card(basis, self._desk.now)
+            # The card may have changed while the key worked: one text is released, and
+            # only if the database still says all of it.
+            check_claims(
+                intent, credential, check_card(basis, self._desk.now), self._scheme
+            )
             self._sign(intent, credential, basis, result.text)
         except (Conflict, IllegalTransition) as error:
             code = error.code if isinstance(error, Conflict) else error.reason

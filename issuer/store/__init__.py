@@ -20,6 +20,7 @@ from issuer.store.cards import (
 )
 from issuer.store.cases import (
     Application,
+    ApplicationHand,
     ApplicationKind,
     Bulk,
     BulkItem,
@@ -69,6 +70,7 @@ __all__ = [
     "AccountRole",
     "ApiKey",
     "Application",
+    "ApplicationHand",
     "ApplicationKind",
     "AuditChain",
     "AuditRow",

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer import lifecycle
-from issuer.store.base import Base, code, differs, identity, refers_to, word
+from issuer.store.base import Base, Id, code, differs, identity, refers_to, word
 
 
 class Sex(StrEnum):
@@ -161,6 +161,20 @@ class Application(Base):
             postgresql_where=sql("state IN ('draft', 'submitted', 'home_review')"),
         ),
     )
+
+
+class ApplicationHand(Base):
+    """Somebody who put into an application what its card says or shows.
+
+    Who entered it is known without; these have corrected what was typed, or gave the
+    portrait or the signature.
+    """
+
+    __tablename__ = "application_hand"
+
+    application_id: Mapped[int] = refers_to("application.id", primary_key=True)
+    account_id: Mapped[int] = refers_to("account.id", primary_key=True)
+    since: Mapped[datetime]
 
 
 class ReviewStep(Base):
@@ -433,7 +447,7 @@ class BulkItem(Base):
     __tablename__ = "bulk_item"
 
     bulk_id: Mapped[int] = refers_to("bulk.id", primary_key=True)
-    record_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    record_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     outcome: Mapped[str | None] = mapped_column(String(80))
     """``done``, or why not; None while it waits."""
 

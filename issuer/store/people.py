@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from issuer.store.base import Base, code, identity, refers_to, word
+from issuer.store.base import Base, Id, code, identity, refers_to, word
 
 
 class Role(StrEnum):
@@ -103,7 +103,7 @@ class Passkey(Base):
     account_id: Mapped[int] = refers_to("account.id", index=True)
     credential_id: Mapped[bytes] = mapped_column(LargeBinary)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    sign_count: Mapped[int] = mapped_column(default=0)
+    sign_count: Mapped[int] = mapped_column(Id, default=0)
     label: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime]
 

@@ -71,11 +71,33 @@ def _grows_only(table: str) -> tuple[Trigger, Trigger]:
     )
 
 
-GROWING: Final = ("audit", "preclearance_event", "statement", "stray_index")
+GROWING: Final = (
+    "audit",
+    "application_hand",
+    "preclearance_event",
+    "statement",
+    "stray_index",
+)
 """Tables that only grow."""
 
 TRIGGERS: Final = (
     *(trigger for table in GROWING for trigger in _grows_only(table)),
+    # Whoever wrote on an application is not the second person who decides about it.
+    Trigger(
+        name="tr_application_decided_by_own_hand",
+        table="application",
+        on="UPDATE",
+        when="NEW.decided_by IS NOT NULL",
+        exists="SELECT 1 FROM application_hand AS h WHERE h.application_id = NEW.id"
+        " AND h.account_id = NEW.decided_by",
+    ),
+    Trigger(
+        name="tr_application_hand_late",
+        table="application_hand",
+        on="INSERT",
+        exists="SELECT 1 FROM application AS a WHERE a.id = NEW.application_id"
+        " AND a.decided_by IS NOT NULL",
+    ),
     Trigger(
         name="tr_card_final",
         table="card",

@@ -4,6 +4,7 @@ import base64
 import io
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -218,6 +219,25 @@ def test_a_correction_does_not_change_a_card_that_is_out(flow: Flow) -> None:
         flow.do("application.correct", application=again.application, **fields)
 
 
+def test_i1_a_correction_leaves_the_passport_of_a_card_that_is_out(flow: Flow) -> None:
+    fields = flow.fields()
+    first = flow.do("application.enter", who="ann", **fields)
+    for name in ("submit", "open", "pass_stage"):
+        flow.step(name, first.application)
+    card = flow.step("approve", first.application).card
+    number = fields["passport"]["number"]
+    again = flow.do("application.enter", **fields, person_id=first.person)
+    fields["passport"]["expires_on"] = "2038-05-05"
+    with refused("passport.differs"):
+        flow.do("application.correct", application=again.application, **fields)
+    fields["passport"]["number"] = "STOLEN1"
+    flow.do("application.correct", application=again.application, **fields)
+    linked = flow.read(lambda s: rows(s, PassportLink, card_id=card))[0].passport_id
+    assert flow.row(Passport, linked).number == number
+    mine = flow.row(Application, again.application).passport_id
+    assert flow.row(Passport, mine).number == "STOLEN1"
+
+
 def test_a_correction_takes_no_passport_of_somebody_else(flow: Flow) -> None:
     theirs, fields = flow.fields(), flow.fields()
     flow.do("application.enter", **theirs)
@@ -345,6 +365,68 @@ def test_i1_who_entered_does_not_decide(flow: Flow) -> None:
     for event in ("approve", "refuse"):
         with refused("application.second_person"):
             flow.do(f"application.{event}", who="ann", application=case)
+
+
+def test_i1_who_corrected_does_not_decide(flow: Flow) -> None:
+    """What the first person typed may be all replaced: the second has typed it."""
+    case = flow.enter()
+    flow.do("application.correct", application=case, **flow.fields())
+    for name in ("submit", "open", "pass_stage"):
+        flow.step(name, case)
+    for event in ("approve", "refuse"):
+        with refused("application.second_person"):
+            flow.do(f"application.{event}", application=case)
+    flow.step("approve", case, who="eve")
+
+
+@pytest.mark.parametrize("kind", ["portrait", "signature"])
+def test_i1_who_gave_the_card_its_face_does_not_decide(flow: Flow, kind: str) -> None:
+    case = flow.enter()
+    flow.do(
+        "application.add_document", application=case, kind=kind, name="x.png",
+        content=picture(),
+    )  # fmt: skip
+    for name in ("submit", "open", "pass_stage"):
+        flow.step(name, case)
+    with refused("application.second_person"):
+        flow.do("application.approve", application=case)
+    flow.step("approve", case, who="eve")
+
+
+@pytest.mark.parametrize("kind", ["portrait", "signature"])
+def test_i1_no_card_gets_another_face_once_it_is_approved(
+    flow: Flow, kind: str
+) -> None:
+    moved = flow.active()
+    document: dict[str, Any] = {
+        "application": moved.application, "name": "x.png", "content": picture()
+    }  # fmt: skip
+    with refused("application.decided"):
+        flow.do("application.add_document", kind=kind, **document)
+    flow.do("application.add_document", kind="other", **document)
+
+
+def test_i1_the_database_knows_whose_hand_it_was(flow: Flow) -> None:
+    case = flow.enter()
+    flow.do("application.correct", application=case, **flow.fields())
+    bob = flow.desk(who="bob").actor.account_id
+
+    def change(statement: str) -> None:
+        flow.write(lambda session: session.execute(text(statement)))
+
+    moment = "'2030-01-01 00:00:00'"
+    decided = f"state = 'home_approved', decided_at = {moment}, decided_by = {bob}"
+    alone = f"UPDATE application SET {decided} WHERE id = {case}"  # noqa: S608
+    hand = f"{flow.active().application}, {bob}, {moment}"
+    late = f"INSERT INTO application_hand VALUES ({hand})"  # noqa: S608
+    for statement, rule in (
+        (alone, "tr_application_decided_by_own_hand"),
+        (late, "tr_application_hand_late"),
+        ("DELETE FROM application_hand", "tr_application_hand_kept"),
+        ("UPDATE application_hand SET account_id = 1", "tr_application_hand_unchanged"),
+    ):
+        with pytest.raises(Forbidden, match=rule):
+            change(statement)
 
 
 @pytest.mark.parametrize("state", ["home_approved", "home_refused"])

@@ -10,6 +10,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from issuer import audit
+from issuer.economy import Form
 from issuer.errors import ClockError, Conflict, Forbidden, SigningError
 from issuer.intents import CLOCK_SLACK, Declined, Order
 from issuer.issue_log import IssueLog
@@ -215,6 +216,37 @@ def test_a_card_that_ended_while_the_key_worked_is_not_released(
         issued(cancelling.desk("KOR"), app_order(card))
     (row,) = cards.issues(card)
     assert (row.state, row.text) == (IssueState.VOID, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE passport SET number = 'OTHER1'",
+        "UPDATE preclearance SET state = 'withdrawn' WHERE destination = 'SGP'",
+        "UPDATE person SET machine_given_name = 'JOAN'",
+        "UPDATE card SET expires_at = '2031-01-15 23:59:59+00'",
+    ],
+)
+@pytest.mark.parametrize("form", ["app", "physical"])
+def test_i3_a_card_that_says_something_else_by_now_is_not_released(
+    office: BackOffice, cards: CardBuilder, change: str, form: Form
+) -> None:
+    """Another officer changes the card while the key works on the old text."""
+    card = cards.make()
+
+    class Changes(Watched):
+        def sign(self, data: bytes) -> bytes:
+            office.store.write(lambda session: session.execute(text(change)), now=NOW)
+            return super().sign(data)
+
+    inner = office.office
+    keys = OtherKeys(inner.signers, lambda signer: Changes(signer, []))
+    changing = BackOffice(office=replace(inner, signers=keys))
+    order = app_order(card) if form == "app" else Order(card_id=card, form=form)
+    with pytest.raises(Conflict, match=r"issue\.unfounded"):
+        issued(changing.desk("KOR"), order)
+    assert state_of(cards, card) == ["void"]
+    assert [each.text for each in cards.issues(card)] == [None]
 
 
 @pytest.mark.parametrize(
