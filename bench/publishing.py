@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bench import report
-from issuer.demo.rows import add_rows, count_on
+from issuer.demo.rows import count_on
 from issuer.documents import scheme_document
 from issuer.entries import overlays, own_lists
 from issuer.installation import Installation
@@ -52,6 +52,7 @@ from issuer.store import (
     Store,
 )
 from issuer.store.people import AccountRole
+from issuer.store.rows import add_rows
 
 CREDENTIALS: Final = 500_000
 QUICK: Final = 50_000

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from issuer.errors import AuditError
 from issuer.jws import canonical
 from issuer.publish.files import append_line, read_file
 from issuer.store import AuditChain, AuditRow
+from issuer.store.rows import add_rows, table_of
 
 START: Final = "0" * 64
 """What the first row has for the hash of the one before it."""
@@ -161,8 +162,7 @@ def record_many(
         }
         chain.seq, chain.hash = chain.seq + 1, _hash(row)
         rows.append({**row, "hash": chain.hash})
-    if rows:
-        session.execute(insert(AuditRow), rows)
+    add_rows(session, table_of(AuditRow), rows)
 
 
 def check_fields(tag: str, fields: Mapping[str, Scalar]) -> None:

@@ -15,10 +15,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
+from issuer.basis import Basis, bases
 from issuer.economy import Form
 from issuer.endings import live_credentials
 from issuer.errors import Conflict, Invalid, ProfileError
-from issuer.intents import Basis, Declined, Order, bases
+from issuer.intents import Declined, Order
 from issuer.issuance import holder_key_from_jwk
 from issuer.jws import PublicKey, canonical, public_jwk, public_key_from_jwk
 from issuer.office import Desk

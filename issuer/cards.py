@@ -318,7 +318,9 @@ def view_of(session: Session, desk: Desk, card: Card) -> CardView:
         select(Credential).where(Credential.card_id == card.id).order_by(Credential.id)
     ).all()
     issues = session.scalars(
-        select(Issue).where(Issue.card_id == card.id).order_by(Issue.id)
+        select(Issue)
+        .where(Issue.credential_id.in_([each.id for each in credentials]))
+        .order_by(Issue.id)
     ).all()
     printed = {
         each.credential_id: tuple(each.economies.split())

@@ -5,18 +5,22 @@ transaction of a desk.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import audit, lifecycle
+from issuer.basis import (
+    Basis,
+    KnownCredential,
+    bases,
+)
 from issuer.economy import Form
-from issuer.endings import LIVE, OPEN_LINK
 from issuer.errors import ClockError, Conflict, IllegalTransition, ProfileError
 from issuer.indexes import draw_document_numbers, draw_places
 from issuer.issuance import Prepared, prepare
@@ -31,18 +35,14 @@ from issuer.profile import CardData
 from issuer.scheme import Scheme
 from issuer.store import (
     AccountKind,
-    Card,
     Credential,
     Issue,
     IssueState,
     KeyState,
-    Passport,
-    PassportLink,
-    Person,
-    Preclearance,
     SigningKey,
     StrayIndex,
 )
+from issuer.store.rows import add_rows, draw_identities, table_of
 
 CLOCK_SLACK: Final = timedelta(seconds=60)
 """Requests overlap: one that began earlier may be written later.  It is then dated like
@@ -117,29 +117,6 @@ class Declined:
     code: str
     """As `Conflict` has it, or the reason of `issuance.Refusal`."""
     detail: str
-
-
-@dataclass(slots=True, kw_only=True)
-class Basis:
-    """What the database knows of a card: all that a signed text may say."""
-
-    card: Card
-    person: Person
-    link: lifecycle.PassportLink | None = None
-    passport: Passport | None = None
-    approved: set[str] = field(default_factory=set)
-    """Destinations whose pre-clearance is approved."""
-    credentials: list[Credential] = field(default_factory=list)
-    """Those that are prepared, valid or suspended."""
-
-    def economies(self, scheme: Scheme, at: datetime) -> tuple[str, ...]:
-        """Return what is printed: what is approved, and still allowed by the scheme."""
-        possible = scheme.destinations(self.card.economy, self.person.nationality, at)
-        return tuple(code for code in sorted(possible) if code in self.approved)
-
-    def credential(self, key: int | None) -> Credential | None:
-        """Return one of its credentials, by its identity."""
-        return next((each for each in self.credentials if each.id == key), None)
 
 
 def check_log(session: Session, last: Logged | None) -> None:
@@ -261,41 +238,6 @@ def open_intents(
     return [_intent_of(*row) for row in session.execute(query)]
 
 
-def bases(session: Session, economy: str, cards: Iterable[int]) -> dict[int, Basis]:
-    """Read what is known of some cards of an economy, by card."""
-    wanted = [*dict.fromkeys(cards)]
-    found = {
-        card.id: Basis(card=card, person=person)
-        for card, person in session.execute(
-            select(Card, Person)
-            .join(Person, Person.id == Card.person_id)
-            .where(Card.id.in_(wanted), Card.economy == economy)
-        )
-    }
-    for link, passport in session.execute(
-        select(PassportLink, Passport)
-        .join(Passport, Passport.id == PassportLink.passport_id)
-        .where(PassportLink.card_id.in_(found), PassportLink.state.in_(OPEN_LINK))
-    ):
-        found[link.card_id].link = link.state
-        found[link.card_id].passport = passport
-    for card_id, destination in session.execute(
-        select(Preclearance.card_id, Preclearance.destination).where(
-            Preclearance.card_id.in_(found),
-            Preclearance.state == lifecycle.Preclearance.APPROVED,
-        )
-    ):
-        found[card_id].approved.add(destination)
-    for credential in session.scalars(
-        select(Credential).where(
-            Credential.card_id.in_(found),
-            Credential.state.in_((lifecycle.Credential.PREPARED, *LIVE)),
-        )
-    ):
-        found[credential.card_id].credentials.append(credential)
-    return found
-
-
 def intend(
     session: Session, desk: Desk, key: KeyRecord, asked: Sequence[Asked]
 ) -> list[Intent | Declined]:
@@ -356,7 +298,7 @@ def card_data(
 
 
 def check_claims(
-    intent: Intent, credential: Credential, basis: Basis, scheme: Scheme
+    intent: Intent, credential: KnownCredential, basis: Basis, scheme: Scheme
 ) -> None:
     """Demand that an intent says what the database says now, byte by byte.
 
@@ -480,7 +422,7 @@ def _check(
         raise Conflict(f"card.has_{order.form}", "the card has one already")
 
 
-def _check_refresh(credential: Credential | None) -> None:
+def _check_refresh(credential: KnownCredential | None) -> None:
     if credential is None:
         raise Conflict("credential.ended", "it has ended")
     CREDENTIAL.after(credential.state, "refresh", by=Side.HOME)
@@ -495,7 +437,7 @@ class _Draft:
     basis: Basis
     place: tuple[int, int]
     document_number: str
-    credential: Credential | None
+    credential: KnownCredential | None
     """The one that is refreshed."""
     economies: tuple[str, ...]
     holder_key: PublicKey | None
@@ -565,13 +507,17 @@ def _store(
         if isinstance(prepared, Prepared)
     ]
     credentials = _store_credentials(session, [draft for draft, _ in ready], at)
+    table = table_of(Issue)
+    drawn = draw_identities(session, table, len(ready))
     rows = [
-        _issue_row(desk, draft, prepared, credential, at)
-        for (draft, prepared), credential in zip(ready, credentials, strict=True)
+        {"id": key, **_issue_row(desk, draft, prepared, credential, at)}
+        for key, (draft, prepared), credential in zip(
+            drawn, ready, credentials, strict=True
+        )
     ]
-    identities = _stored(session, rows)
+    add_rows(session, table, rows)
     intents = [
-        _intent(identities[row["request_key"]], draft, prepared, row)
+        _intent(draft, prepared, row)
         for row, (draft, prepared) in zip(rows, ready, strict=True)
     ]
     _log(session, desk, intents, is_fresh=[not draft.credential for draft, _ in ready])
@@ -605,27 +551,24 @@ def _prepared(
 def _store_credentials(
     session: Session, drafts: Sequence[_Draft], at: datetime
 ) -> list[int]:
-    rows = [_credential_row(each, at) for each in drafts if each.credential is None]
-    made: dict[tuple[int, int], int] = {}
-    if rows:
-        stored = session.execute(
-            insert(Credential).returning(
-                Credential.id, Credential.list_number, Credential.list_index
-            ),
-            rows,
-        )
-        made = {(number, index): key for key, number, index in stored}
-    return [
-        each.credential.id if each.credential else made[each.place] for each in drafts
+    fresh = [each for each in drafts if each.credential is None]
+    table = table_of(Credential)
+    drawn = draw_identities(session, table, len(fresh))
+    rows = [
+        _credential_row(key, each, at) for key, each in zip(drawn, fresh, strict=True)
     ]
+    add_rows(session, table, rows)
+    made = iter(drawn)
+    return [each.credential.id if each.credential else next(made) for each in drafts]
 
 
-def _credential_row(draft: _Draft, at: datetime) -> dict[str, object]:
+def _credential_row(identity: int, draft: _Draft, at: datetime) -> dict[str, object]:
     basis, order = draft.basis, draft.asked.order
     number, index = draft.place
     key = draft.holder_key
     assert basis.passport is not None  # noqa: S101  # `check_card` saw it
     return {
+        "id": identity,
         "economy": basis.card.economy,
         "card_id": order.card_id,
         "form": order.form,
@@ -664,19 +607,10 @@ def _issue_row(
     }
 
 
-def _stored(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    if not rows:
-        return {}
-    stored = session.execute(insert(Issue).returning(Issue.id, Issue.request_key), rows)
-    return {request_key: key for key, request_key in stored}
-
-
-def _intent(
-    issue_id: int, draft: _Draft, prepared: Prepared, row: Mapping[str, Any]
-) -> Intent:
+def _intent(draft: _Draft, prepared: Prepared, row: Mapping[str, Any]) -> Intent:
     number, index = draft.place
     return Intent(
-        issue_id=issue_id,
+        issue_id=row["id"],
         card_id=row["card_id"],
         credential_id=row["credential_id"],
         list_number=number,

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
-from issuer.intents import Basis, bases
+from issuer.basis import Basis, bases
 from issuer.issuance import Prepared
 from issuer.issue_log import IssueLog, Logged
 from issuer.jws import b64u

@@ -10,7 +10,8 @@ import json
 import os
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -52,6 +53,10 @@ class Logged:
             raise ValueError("not a line of this log") from error
 
 
+_FIELDS: Final = tuple(each.name for each in fields(Logged))
+_values = attrgetter(*_FIELDS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueLog:
     """The file; any number of processes may share it."""
@@ -69,7 +74,7 @@ class IssueLog:
         """
         if not lines:
             return
-        text = b"".join(json.dumps(asdict(line)).encode() + b"\n" for line in lines)
+        text = b"".join(_line(line) for line in lines)
         is_new = not self.path.exists()
         with _locked(self.path) as descriptor:
             os.ftruncate(descriptor, end := _whole_length(descriptor))
@@ -136,6 +141,11 @@ class IssueLog:
             return Logged.parse(line)
         except ValueError as error:
             raise AuditError(f"{self.path}: {where} is damaged") from error
+
+
+def _line(line: Logged) -> bytes:
+    written = json.dumps(dict(zip(_FIELDS, _values(line), strict=True)))
+    return written.encode() + b"\n"
 
 
 @contextmanager

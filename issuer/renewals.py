@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from issuer.basis import KnownCard
 from issuer.endings import end_card
 from issuer.lifecycle import CARD, Side
 from issuer.office import Desk
@@ -12,7 +13,7 @@ from issuer.preclearances import lapse_all
 from issuer.store import Application, Card
 
 
-def finish_renewals(session: Session, desk: Desk, cards: Sequence[Card]) -> None:
+def finish_renewals(session: Session, desk: Desk, cards: Sequence[KnownCard]) -> None:
     """End the cards that some cards renew, in the transaction of their first signature.
 
     Args:

@@ -17,16 +17,26 @@ released, so its bytes may be signed again.
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final, Protocol
+from itertools import chain
+from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import audit, lifecycle
+from issuer.basis import (
+    CREDENTIAL_COLUMNS,
+    Basis,
+    KnownCard,
+    KnownCredential,
+    bases,
+    bases_without_answers,
+)
 from issuer.endings import LIVE
 from issuer.errors import (
     ClockError,
@@ -38,11 +48,9 @@ from issuer.errors import (
 )
 from issuer.intents import (
     Asked,
-    Basis,
     Declined,
     Intent,
     Order,
-    bases,
     check_card,
     check_claims,
     check_log,
@@ -61,13 +69,13 @@ from issuer.lifecycle import CREDENTIAL, Side
 from issuer.office import Desk, Office
 from issuer.renewals import finish_renewals
 from issuer.store import (
-    Card,
     Credential,
     Issue,
     IssueState,
     Plastic,
     PlasticState,
 )
+from issuer.store.rows import add_rows, change_rows, table_of
 
 BATCH: Final = 500
 """Cards of one transaction."""
@@ -205,7 +213,9 @@ def issue_many(
         desk: Who asks.
         orders: What to sign, each under a request key of its own, which tells what was
             done already where an interrupted batch is begun again.
-        sign: Who signs; by default this process.
+        sign: Who signs; by default this process.  Given one, `BATCH` cards are signed
+            while the database takes the next and records the last; it is called from
+            one other thread.
 
     Returns:
         For each order, in the same sequence, its credential or why there is none.  One
@@ -215,10 +225,11 @@ def issue_many(
         ClockError, Conflict, StoreDown: As for `issue`, where it is about all;
             what was recorded before stays.
     """
-    results: list[Issued | Declined] = []
-    for start in range(0, len(orders), BATCH):
-        results += _issue_batch(desk, orders[start : start + BATCH], sign)
-    return results
+    parts = [orders[start : start + BATCH] for start in range(0, len(orders), BATCH)]
+    if sign is None:
+        return [each for part in parts for each in _Begun.of(desk, part).finish()]
+    with ThreadPoolExecutor(1) as elsewhere:
+        return [*chain.from_iterable(_in_step(desk, parts, sign, elsewhere))]
 
 
 def recover(office: Office, now: datetime) -> Recovered:
@@ -281,22 +292,23 @@ class _Hand:
             last = log.last()
         return cls(desk=desk, signer=signer, key=key, log=log, last_line=last)
 
-    def complete(
-        self, intents: Sequence[Intent], sign: BatchSigner | None = None
-    ) -> list[Issued | Declined]:
+    def complete(self, intents: Sequence[Intent]) -> list[Issued | Declined]:
         """Sign what was intended, and record it."""
         if not intents:
             return []
+        self.put_down(intents)
+        return self.record(intents, self.sign(intents))
+
+    def put_down(self, intents: Sequence[Intent]) -> None:
+        """Write the lines of the log; before it returns no key may work."""
         with _needing_the_log():
             self.log.append([each.logged(self.desk.economy) for each in intents])
-        signed = self._sign([each.prepared for each in intents], sign)
-        return self.desk.write(
-            lambda session: _record(session, self.desk, intents, signed)
-        )
 
-    def _sign(
-        self, prepared: Sequence[Prepared], sign: BatchSigner | None
+    def sign(
+        self, intents: Sequence[Intent], sign: BatchSigner | None = None
     ) -> list[SignedCard | Refusal]:
+        """Let the key work; the database is not touched."""
+        prepared = [each.prepared for each in intents]
         now = overlapping(self.desk.now, max(each.issued_at for each in prepared))
         if sign is not None:
             return sign(prepared, key=self.key, now=now, last_issued_at=None)
@@ -309,6 +321,14 @@ class _Hand:
             laboratory=_laboratory,
         )
 
+    def record(
+        self, intents: Sequence[Intent], signed: Sequence[SignedCard | Refusal]
+    ) -> list[Issued | Declined]:
+        """Record what came of it, in one transaction."""
+        return self.desk.write(
+            lambda session: _record(session, self.desk, intents, signed)
+        )
+
 
 @contextmanager
 def _needing_the_log() -> Iterator[None]:
@@ -318,35 +338,92 @@ def _needing_the_log() -> Iterator[None]:
         raise StoreDown("the log of what is signed cannot be used") from error
 
 
-def _issue_batch(
-    desk: Desk, orders: Sequence[tuple[str, Order]], sign: BatchSigner | None
-) -> list[Issued | Declined]:
-    hand = _Hand.of(desk)
-    asked = [
-        Asked(key=_checked_key(key), digest=_digest_of(order), order=order)
-        for key, order in orders
-    ]
+def _in_step(
+    desk: Desk,
+    parts: Iterable[Sequence[tuple[str, Order]]],
+    sign: BatchSigner,
+    elsewhere: Executor,
+) -> Iterator[list[Issued | Declined]]:
+    """Let one part be signed while the database takes the next and records the last."""
+    last: _Begun | None = None
+    for part in parts:
+        if last is not None and not last.cards.isdisjoint(o.card_id for _, o in part):
+            yield last.finish()  # what it comes to decides about this part
+            last = None
+        try:
+            begun = _Begun.of(desk, part)
+            begun.begin_signing(sign, elsewhere)
+        except BaseException:
+            if last is not None:
+                last.finish()  # it is signed: what stops the next does not undo it
+            raise
+        if last is not None:
+            yield last.finish()
+        last = begun
+    if last is not None:
+        yield last.finish()
 
-    def work(session: Session) -> dict[str, Intent | Declined]:
-        check_log(session, hand.last_line)
-        digests = {each.key: each.digest for each in asked}
-        known = known_intents(session, desk.economy, digests)
-        new = [each for each in asked if each.key not in known]
-        made = intend(session, desk, hand.key, new) if new else []
-        return known | {each.key: one for each, one in zip(new, made, strict=True)}
 
-    intents = desk.write(work)
-    waiting = [
-        each
-        for each in intents.values()
-        if isinstance(each, Intent) and each.text is None
-    ]
-    results = hand.complete(waiting, sign)
-    done = {
-        intent.request_key: result
-        for intent, result in zip(waiting, results, strict=True)
-    }
-    return [done.get(each.key) or _told(intents[each.key]) for each in asked]
+@dataclass(slots=True, kw_only=True)
+class _Begun:
+    """A part of a batch whose intents are stored."""
+
+    hand: _Hand
+    asked: Sequence[Asked]
+    intents: Mapping[str, Intent | Declined]
+    """By request key."""
+    waiting: Sequence[Intent]
+    """Those that have no text yet."""
+    signed: Future[list[SignedCard | Refusal]] | None = None
+
+    @classmethod
+    def of(cls, desk: Desk, orders: Sequence[tuple[str, Order]]) -> "_Begun":
+        hand = _Hand.of(desk)
+        asked = [
+            Asked(key=_checked_key(key), digest=_digest_of(order), order=order)
+            for key, order in orders
+        ]
+        intents = desk.write(lambda session: _intents(session, hand, asked))
+        waiting = [
+            each
+            for each in intents.values()
+            if isinstance(each, Intent) and each.text is None
+        ]
+        return cls(hand=hand, asked=asked, intents=intents, waiting=waiting)
+
+    @property
+    def cards(self) -> set[int]:
+        return {each.order.card_id for each in self.asked}
+
+    def begin_signing(self, sign: BatchSigner, elsewhere: Executor) -> None:
+        if self.waiting:
+            self.hand.put_down(self.waiting)
+            self.signed = elsewhere.submit(self.hand.sign, self.waiting, sign)
+
+    def finish(self) -> list[Issued | Declined]:
+        if self.signed is None:
+            results = self.hand.complete(self.waiting)
+        else:
+            results = self.hand.record(self.waiting, self.signed.result())
+        done = {
+            intent.request_key: result
+            for intent, result in zip(self.waiting, results, strict=True)
+        }
+        return [
+            done.get(each.key) or _told(self.intents[each.key]) for each in self.asked
+        ]
+
+
+def _intents(
+    session: Session, hand: _Hand, asked: Sequence[Asked]
+) -> dict[str, Intent | Declined]:
+    desk = hand.desk
+    check_log(session, hand.last_line)
+    digests = {each.key: each.digest for each in asked}
+    known = known_intents(session, desk.economy, digests)
+    new = [each for each in asked if each.key not in known]
+    made = intend(session, desk, hand.key, new) if new else []
+    return known | {each.key: one for each, one in zip(new, made, strict=True)}
 
 
 def _told(intent: Intent | Declined) -> Issued | Declined:
@@ -366,25 +443,36 @@ def _record(
     signed: Sequence[SignedCard | Refusal],
 ) -> list[Issued | Declined]:
     rows = _rows(session, intents)
-    known = bases(session, desk.economy, (each.card_id for each in intents))
+    known = bases_without_answers(
+        session, desk.economy, (each.card_id for each in intents)
+    )
     record = _Record(session=session, desk=desk)
     results = [
-        record.add(intent, *rows[intent.issue_id], known[intent.card_id], result)
+        record.add(intent, rows[intent.issue_id], known[intent.card_id], result)
         for intent, result in zip(intents, signed, strict=True)
     ]
     record.write()
     return results
 
 
-def _rows(
-    session: Session, intents: Iterable[Intent]
-) -> dict[int, tuple[Issue, Credential]]:
+class _Stored(NamedTuple):
+    """How far an intent is in the database."""
+
+    state: IssueState
+    text: str | None
+    credential: KnownCredential
+
+
+def _rows(session: Session, intents: Iterable[Intent]) -> dict[int, _Stored]:
     found = session.execute(
-        select(Issue, Credential)
+        select(Issue.id, Issue.state, Issue.text, *CREDENTIAL_COLUMNS)
         .join(Credential, Credential.id == Issue.credential_id)
         .where(Issue.id.in_([each.issue_id for each in intents]))
     )
-    return {issue.id: (issue, credential) for issue, credential in found}
+    return {
+        key: _Stored(state, text, KnownCredential(*credential))
+        for key, state, text, *credential in found
+    }
 
 
 class _Record:
@@ -399,19 +487,19 @@ class _Record:
         self._credentials: list[dict[str, Any]] = []
         self._plastics: list[dict[str, Any]] = []
         self._entries: list[audit.Entry] = []
-        self._begun: list[Card] = []
+        self._begun: list[KnownCard] = []
 
     def add(
         self,
         intent: Intent,
-        issue: Issue,
-        credential: Credential,
+        stored: _Stored,
         basis: Basis,
         result: SignedCard | Refusal,
     ) -> Issued | Declined:
-        if issue.state == IssueState.SIGNED and issue.text:
-            return Issued.of(intent, issue.text)  # another process was first
-        if issue.state == IssueState.VOID:
+        credential = stored.credential
+        if stored.state == IssueState.SIGNED and stored.text:
+            return Issued.of(intent, stored.text)  # another process was first
+        if stored.state == IssueState.VOID:
             return _declined(intent, "issue.void", "it came to nothing meanwhile")
         if isinstance(result, Refusal):
             if result.reason.startswith("sign."):
@@ -431,20 +519,15 @@ class _Record:
 
     def write(self) -> None:
         """Write it all; what ends comes first, so that one lives at a time."""
-        for table, changes in (
-            (Credential, self._ended),
-            (Issue, self._issues),
-            (Credential, self._credentials),
-        ):
-            if changes:
-                self._session.execute(update(table), changes)
-        if self._plastics:
-            self._session.execute(insert(Plastic), self._plastics)
+        change_rows(self._session, table_of(Credential), self._ended)
+        change_rows(self._session, table_of(Issue), self._issues)
+        change_rows(self._session, table_of(Credential), self._credentials)
+        add_rows(self._session, table_of(Plastic), self._plastics)
         self._desk.log_many(self._session, self._entries)
         finish_renewals(self._session, self._desk, self._begun)
 
     def _sign(
-        self, intent: Intent, credential: Credential, basis: Basis, text: str
+        self, intent: Intent, credential: KnownCredential, basis: Basis, text: str
     ) -> None:
         event = "sign" if credential.state == CREDENTIAL.start else "refresh"
         after = CREDENTIAL.after(credential.state, event, by=Side.HOME)
@@ -458,7 +541,7 @@ class _Record:
         self._note(event, credential, after, issue=intent.issue_id)
         self._settle(intent, IssueState.SIGNED, text=text)
 
-    def _supersede(self, old: Credential | None) -> None:
+    def _supersede(self, old: KnownCredential | None) -> None:
         # One that ended meanwhile stays as it is.
         if old is None or old.state not in LIVE:
             return
@@ -468,7 +551,7 @@ class _Record:
         self._note("supersede", old, after)
 
     def _void(
-        self, intent: Intent, credential: Credential, code: str, detail: str
+        self, intent: Intent, credential: KnownCredential, code: str, detail: str
     ) -> Declined:
         self._settle(intent, IssueState.VOID, why=code)
         if credential.state == CREDENTIAL.start:
@@ -515,7 +598,7 @@ class _Record:
     def _note(
         self,
         event: str,
-        credential: Credential,
+        credential: KnownCredential,
         after: lifecycle.Credential,
         **fields: audit.Scalar,
     ) -> None:
@@ -536,7 +619,7 @@ class _Record:
         )
 
 
-def _plastic_row(credential: Credential, now: datetime) -> dict[str, Any]:
+def _plastic_row(credential: KnownCredential, now: datetime) -> dict[str, Any]:
     return {
         "credential_id": credential.id,
         "economy": credential.economy,
@@ -588,7 +671,7 @@ def _unfit(
     scheme = hand.desk.office.scheme(session)
     found: dict[int, Refusal] = {}
     for intent in intents:
-        _, credential = rows[intent.issue_id]
+        credential = rows[intent.issue_id].credential
         basis = known.get(intent.card_id)
         try:
             check_claims(intent, credential, check_card(basis, hand.desk.now), scheme)

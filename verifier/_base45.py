@@ -1,20 +1,24 @@
 """Base45 (RFC 9285), strict: every byte string has exactly one spelling."""
 
+import struct
+
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _DIGIT = bytes(max(0, _ALPHABET.find(bytes([code]))) for code in range(256))
 
 
+_DIGITS = _ALPHABET.decode()
+_PAIRS = tuple(_DIGITS[value % 45] + _DIGITS[value // 45] for value in range(45 * 45))
+"""The two digits of each number below 2025, the low one first."""
+
+
 def encode(data: bytes) -> str:
     """Return ``data`` in base45."""
-    digits = bytearray()
-    for start in range(0, len(data) - 1, 2):
-        rest, low = divmod(data[start] << 8 | data[start + 1], 45)
-        high, middle = divmod(rest, 45)
-        digits += bytes((_ALPHABET[low], _ALPHABET[middle], _ALPHABET[high]))
-    if len(data) % 2:
-        high, low = divmod(data[-1], 45)
-        digits += bytes((_ALPHABET[low], _ALPHABET[high]))
-    return digits.decode("ascii")
+    even = len(data) & ~1
+    numbers = struct.unpack(f">{even // 2}H", data[:even])
+    digits = [_PAIRS[n % 2025] + _DIGITS[n // 2025] for n in numbers]
+    if len(data) > even:
+        digits.append(_PAIRS[data[-1]])
+    return "".join(digits)
 
 
 def decode(text: str) -> bytes:

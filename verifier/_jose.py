@@ -7,6 +7,7 @@ keeps the last of two equal members and it forgives loose base64url.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -86,7 +87,7 @@ def load_point(point: bytes) -> PublicKey:
     """
     if len(point) != 1 + _COORDINATE_BYTES:
         raise ValueError("not a compressed point")
-    return ec.EllipticCurvePublicKey.from_encoded_point(_P256, point)
+    return _key_of(point)
 
 
 def load_jwk(jwk: object) -> PublicKey:
@@ -102,6 +103,13 @@ def load_jwk(jwk: object) -> PublicKey:
     if jwk["kty"] != "EC" or jwk["crv"] != "P-256":
         raise ValueError("not a P-256 key")
     point = b"\x04" + _coordinate(jwk, "x") + _coordinate(jwk, "y")
+    return _key_of(point)
+
+
+@lru_cache(maxsize=32)
+def _key_of(point: bytes) -> PublicKey:
+    # The same card is unpacked, verified and shown again within moments, and finding
+    # the key of a point takes half as long as a signature.  A bad point is not kept.
     return ec.EllipticCurvePublicKey.from_encoded_point(_P256, point)
 
 

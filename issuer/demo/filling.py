@@ -22,7 +22,7 @@ from issuer import audit
 from issuer.bulk import Propose, propose
 from issuer.demo import pictures
 from issuer.demo.lives import Lane, Life, Step, invent_life, moment_of
-from issuer.demo.rows import add_rows, count_on, next_id
+from issuer.demo.rows import count_on, next_id
 from issuer.errors import Conflict, Forbidden, SigningError
 from issuer.indexes import draw_document_numbers
 from issuer.issuance import Credential as Signed
@@ -82,6 +82,7 @@ from issuer.store import (
     StrayIndex,
     WatchHit,
 )
+from issuer.store.rows import add_rows
 
 PORTION: Final = 500
 """Travellers in one transaction."""

@@ -77,6 +77,12 @@ class Card(Base):
         Index("ix_card_person_id", "person_id"),
         Index("ix_card_queue", "economy", "state", "expires_at", "id"),
         Index("ix_card_application_id", "application_id"),
+        Index(
+            "ix_card_continues_id",
+            "continues_id",
+            sqlite_where=sql("continues_id IS NOT NULL"),
+            postgresql_where=sql("continues_id IS NOT NULL"),
+        ),
     )
 
 

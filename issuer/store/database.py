@@ -6,18 +6,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, Final, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from issuer.errors import StoreDown, StoreError
 from issuer.store import schema
 from issuer.store.faults import Fault, fault_of, rule_of
-from issuer.store.office import Receipt
+from issuer.store.office import ANSWERS, COMMITS, Receipt
 
 _Result = TypeVar("_Result")
 
@@ -26,6 +35,14 @@ ATTEMPTS: Final = 5
 _PAUSE: Final = 0.02
 """Seconds before the second attempt; doubled, and varied, for each further one."""
 _FEW: Final = 5
+_SELDOM: Final = 1_000
+"""One transaction in so many takes old receipts away."""
+MOST_PRUNED: Final = 5_000
+"""Receipts at a time: more than come in between, and a few milliseconds."""
+COMMIT_KEPT: Final = timedelta(days=1)
+"""How long a receipt of a commit is kept; it is asked about within seconds."""
+ANSWER_KEPT: Final = timedelta(days=30)
+"""How long the answer to a request key is kept (the API guide says so)."""
 _BUSY: Final = 2.0
 """Seconds for which SQLite waits for another writer."""
 _PLANNED_FOR_VALUES: Final = "-c plan_cache_mode=force_custom_plan -c jit=off"
@@ -142,6 +159,8 @@ class Store:
             result = work(session)
             session.flush()
             session.add(Receipt(key=key, digest="", answer="", at=now))
+            if secrets.randbelow(_SELDOM) == 0:
+                prune(session, now)
             results.append(result)
             return result
 
@@ -209,6 +228,29 @@ class Store:
             raise _store_error(error) from error
         except SQLAlchemyError as error:
             raise StoreError(type(error).__name__) from error
+
+
+def prune(session: Session, now: datetime) -> None:
+    """Take away receipts that nobody asks about any more, the oldest first.
+
+    At most `MOST_PRUNED` of each kind; `Store.write` calls this now and then.
+
+    Args:
+        session: Of a transaction that writes.
+        now: Its moment.
+    """
+    for kind, kept in ((COMMITS, COMMIT_KEPT), (ANSWERS, ANSWER_KEPT)):
+        old = (
+            select(Receipt.key)
+            .where(text(kind), Receipt.at < now - kept)
+            .order_by(Receipt.at)
+            .limit(MOST_PRUNED)
+            .with_for_update(skip_locked=True)  # another may be at it
+        )
+        session.execute(
+            delete(Receipt).where(Receipt.key.in_(old)),
+            execution_options={"synchronize_session": False},
+        )
 
 
 class _TryAgain(StoreDown):

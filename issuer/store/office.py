@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import (
     CheckConstraint,
@@ -126,8 +127,17 @@ class AuditRow(Base):
     )
 
 
+COMMITS: Final = "digest = ''"
+"""Which receipts are of a commit; see `Store.write`."""
+ANSWERS: Final = "digest <> ''"
+"""Which are of a request."""
+
+
 class Receipt(Base):
-    """What was answered to a request, so that the same request gets the same answer."""
+    """What was answered to a request, so that the same request gets the same answer.
+
+    Or that a transaction was committed; `issuer.store.database.prune` ends both.
+    """
 
     __tablename__ = "receipt"
 
@@ -135,7 +145,14 @@ class Receipt(Base):
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the request; another one under the same key is refused."""
     answer: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime] = mapped_column(index=True)
+    at: Mapped[datetime]
+
+    __table_args__ = tuple(
+        Index(name, "at", sqlite_where=sql(which), postgresql_where=sql(which))
+        for name, which in (
+            ("ix_receipt_commit", COMMITS), ("ix_receipt_answer", ANSWERS),
+        )
+    )  # fmt: skip
 
 
 class PublicationRow(Base):

@@ -3,15 +3,25 @@
 import sqlite3
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from issuer.errors import Forbidden, SchemaError, StoreDown, StoreError
-from issuer.store import Account, AccountKind, HostedEconomy, Store
+from issuer.store import (
+    Account,
+    AccountKind,
+    Content,
+    HostedEconomy,
+    Receipt,
+    Store,
+)
+from issuer.store import database as store_database
+from issuer.store.database import ANSWER_KEPT, COMMIT_KEPT
+from issuer.store.rows import add_rows, table_of
 from tests.components import needs
 from tests.databases import PostgreSQL
 
@@ -183,3 +193,148 @@ def test_a_database_of_an_unknown_kind_is_refused() -> None:
         Store.open("mysql://nobody@nowhere/x")
     with pytest.raises(StoreError):
         Store.open("not a url")
+
+
+def receipts(store: Store) -> set[str]:
+    """The keys that are left, without those that `Store.write` made just now."""
+    made = select(Receipt.key).where(Receipt.answer == "old")
+    return store.read(lambda session: {*session.scalars(made)})
+
+
+def add_receipts(store: Store, ages: dict[str, timedelta]) -> None:
+    """Those whose names begin with ``commit`` are of transactions."""
+
+    def work(session: Session) -> None:
+        for key, age in ages.items():
+            digest = "" if key.startswith("commit") else "0" * 64
+            session.add(Receipt(key=key, digest=digest, answer="old", at=NOW - age))
+
+    store.write(work, now=NOW)
+
+
+def test_old_receipts_are_taken_away_by_and_by(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a commit after a day; an answer is given again for thirty."""
+    monkeypatch.setattr(store_database, "_SELDOM", 10**9)
+    moment = timedelta(seconds=1)
+    add_receipts(
+        store,
+        {
+            "commit:old": COMMIT_KEPT + moment,
+            "commit:new": COMMIT_KEPT - moment,
+            "AUS:1:old": ANSWER_KEPT + moment,
+            "AUS:1:new": ANSWER_KEPT - moment,
+        },
+    )
+    store.write(add_economy("AUS"), now=NOW)
+    assert len(receipts(store)) == 4  # seldom is not always
+    monkeypatch.setattr(store_database, "_SELDOM", 1)
+    store.write(add_economy("NZL"), now=NOW)
+    assert receipts(store) == {"commit:new", "AUS:1:new"}
+
+
+def test_receipts_are_taken_away_a_few_at_a_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No request waits until years of them are gone; the oldest go first."""
+    add_receipts(store, {f"commit:{day}": timedelta(days=day) for day in range(2, 7)})
+    monkeypatch.setattr(store_database, "_SELDOM", 1)
+    monkeypatch.setattr(store_database, "MOST_PRUNED", 2)
+    store.write(add_economy("AUS"), now=NOW)
+    assert receipts(store) == {"commit:2", "commit:3", "commit:4"}
+
+
+@needs("PostgreSQL")
+@pytest.mark.parametrize(
+    ("setting", "value"), [("plan_cache_mode", "force_custom_plan"), ("jit", "off")]
+)
+def test_postgresql_plans_for_the_values_it_is_asked_with(
+    postgresql_server: PostgreSQL, setting: str, value: str
+) -> None:
+    """A plan for all values is slow for the busiest economy; compiling one, for all."""
+    store = Store.open(postgresql_server.new())
+    shown = text(f"SHOW {setting}")
+    assert store.read(lambda session: session.scalar(shown)) == value
+    store.close()
+
+
+def test_sqlite_lets_writers_stand_in_line(tmp_path: Path) -> None:
+    """Who waits takes no connection, and does not knock at the database meanwhile."""
+    store = Store.create(f"sqlite:///{tmp_path}/a.sqlite3")
+    inside, knocked = threading.Event(), threading.Event()
+
+    def knock(_: object) -> None:
+        if inside.is_set():
+            knocked.set()
+
+    event.listen(store.engine, "begin", knock, insert=True)
+    second = threading.Thread(target=store.write, args=(add_economy("NZL"),),
+                              kwargs={"now": NOW})  # fmt: skip
+    seen = []
+
+    def first(session: Session) -> None:
+        add_economy("AUS")(session)
+        inside.set()
+        second.start()
+        seen.append(knocked.wait(0.3))
+
+    store.write(first, now=NOW)
+    second.join()
+    assert seen == [False]
+    assert sorted(codes(store)) == ["AUS", "NZL"]
+
+
+def test_sqlite_lets_nobody_stand_in_line_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_database, "_BUSY", 0.01)
+    store = Store.create(f"sqlite:///{tmp_path}/a.sqlite3")
+    refused: list[StoreDown] = []
+
+    def second() -> None:
+        try:
+            store.write(add_economy("NZL"), now=NOW)
+        except StoreDown as error:
+            refused.append(error)
+
+    def first(session: Session) -> None:
+        add_economy("AUS")(session)
+        other = threading.Thread(target=second)
+        other.start()
+        other.join()
+
+    store.write(first, now=NOW)
+    assert len(refused) == 1
+    assert codes(store) == ["AUS"]
+
+
+def test_many_rows_keep_every_kind_of_value(store: Store) -> None:
+    """Also text that a database could take for something else, and bytes."""
+    moment = NOW.replace(microsecond=123456)
+    names = {'a "quoted" \\ one', "日本語 'x'", "%s :rows $1"}
+
+    def work(session: Session) -> None:
+        rows = [
+            {"sha256": name, "media_type": "x", "data": bytes(range(256))}
+            for name in names
+        ]
+        add_rows(session, table_of(Content), rows)
+        kept = {"key": "k", "digest": "d", "answer": "", "at": moment}
+        add_rows(session, table_of(Receipt), [kept])
+        add_rows(session, table_of(Receipt), [])
+
+    store.write(work, now=NOW)
+    found = store.read(lambda session: [*session.scalars(select(Content))])
+    assert {each.sha256 for each in found} == names
+    assert {each.data for each in found} == {bytes(range(256))}
+    kept = store.read(lambda session: session.get_one(Receipt, "k"))
+    assert kept.at == moment
+
+
+def test_many_rows_break_a_rule_by_its_name(store: Store) -> None:
+    rows = [{"key": "k", "digest": "d", "answer": "old", "at": NOW}] * 2
+    with pytest.raises(Forbidden) as refused:
+        store.write(lambda session: add_rows(session, table_of(Receipt), rows), now=NOW)
+    assert refused.value.rule == "pk_receipt"
+    assert receipts(store) == set()

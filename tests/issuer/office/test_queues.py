@@ -145,6 +145,10 @@ PAGES: list[tuple[str, str, dict[str, Any]]] = [
     ("report.months", "JPN", {}),
     ("report.backlog", "JPN", {}),
     ("bulk.list", "AUS", {}),
+    ("card.show", "AUS", {"card": 1}),
+    ("card.find", "AUS", {"document_number": "AB1234567"}),
+    ("card.find", "AUS", {"passport_number": "PA1234567"}),
+    ("card.find", "AUS", {"family_name": "QAAAB"}),
 ]
 
 

@@ -2,23 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from issuer import audit
+from issuer import audit, signing
 from issuer.economy import Form
-from issuer.errors import ClockError, Conflict, Forbidden, SigningError
+from issuer.errors import ClockError, Conflict, Forbidden, Invalid, SigningError
 from issuer.intents import CLOCK_SLACK, Declined, Order
+from issuer.issuance import Credential as SignedCard
+from issuer.issuance import Prepared, Refusal, sign_many
 from issuer.issue_log import IssueLog
 from issuer.jws import PublicKey, public_key_from_jwk
 from issuer.keyholder import HEAD_START
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.office import Desk, Office
-from issuer.signing import Issued, issue, issue_many, recover
+from issuer.signing import BatchSigner, Issued, issue, issue_many, recover
 from issuer.store import AuditRow, Credential, Issue, IssueState, SigningKey, StatusList
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import CardBuilder, phone
@@ -496,3 +498,54 @@ def test_i3_the_database_takes_no_intent_without_an_approval(
     with pytest.raises(Forbidden) as refused:
         office.store.write(forge, now=NOW)
     assert refused.value.rule == "ck_issue_approved"
+
+
+def in_this_process(office: BackOffice) -> BatchSigner:
+    """What a pool of processes does, without them."""
+    signer, _ = office.office.signers.signer("KOR", "card", now=NOW)
+
+    def sign(
+        prepared: Sequence[Prepared],
+        *,
+        key: KeyRecord,
+        now: datetime,
+        last_issued_at: datetime | None,
+    ) -> list[SignedCard | Refusal]:
+        return sign_many(
+            prepared, signer, key=key, now=now, last_issued_at=last_issued_at
+        )
+
+    return sign
+
+
+def test_a_long_batch_is_signed_while_the_next_part_is_taken(
+    office: BackOffice, cards: CardBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is in the log before its key works, and all come back in order."""
+    monkeypatch.setattr(signing, "BATCH", 3)
+    made = cards.make_many(8)
+    desk = office.office.system_desk("KOR", now=NOW, reason="a test")
+    orders = [(f"k{card}", app_order(card)) for card in made]
+    again = ("again", app_order(made[0], "other"))
+    sign = in_this_process(office)
+    results = issue_many(desk, [*orders[:3], again, *orders[3:]], sign=sign)
+    assert [each.card_id for each in results] == [*made[:3], made[0], *made[3:]]
+    assert isinstance(results[3], Declined)
+    assert results[3].code == "card.has_app"
+    assert len(lines(office)) == 8
+    assert issue_many(desk, orders, sign=sign) == [*results[:3], *results[4:]]
+
+
+def test_r1_what_stops_a_batch_leaves_nothing_signed_unrecorded(
+    office: BackOffice, cards: CardBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The part that was being signed meanwhile is recorded all the same."""
+    monkeypatch.setattr(signing, "BATCH", 2)
+    made = cards.make_many(4)
+    desk = office.office.system_desk("KOR", now=NOW, reason="a test")
+    orders = [(f"k{card}", app_order(card)) for card in made]
+    orders[3] = ("x" * 81, orders[3][1])
+    with pytest.raises(Invalid):
+        issue_many(desk, orders, sign=in_this_process(office))
+    assert [state_of(cards, card) for card in made] == [["valid"], ["valid"], [], []]
+    assert recover(office.office, NOW).completed == 0
