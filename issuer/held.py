@@ -97,13 +97,22 @@ def hold(desk: Desk, given: Decide) -> Held:
     "incoming.held", "List one's own decisions that are held.", _ROLE, changes=False
 )
 def list_held(desk: Desk, given: NoChoice) -> HeldDecisions:
-    """List them."""
+    """List them; whose they are is logged."""
 
     def work(session: Session) -> HeldDecisions:
         shown = [_shown(session, desk, row) for row in session.scalars(_own(desk))]
+        if shown:
+            desk.log(
+                session,
+                "queue:read",
+                "queue:held",
+                queue="held",
+                records=[each.preclearance for each in shown],
+                count=len(shown),
+            )
         return HeldDecisions(decisions=tuple(shown))
 
-    return desk.read(work)
+    return desk.look(work)
 
 
 class Undo(Request):

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from issuer.store.base import Base, code, differs, identity, refers_to, word
+from issuer.store.base import Base, Id, code, differs, identity, refers_to, word
 
 
 class HostedEconomy(Base):
@@ -97,7 +97,7 @@ class AuditChain(Base):
     __tablename__ = "audit_chain"
 
     economy: Mapped[str] = mapped_column(String(3), primary_key=True)
-    seq: Mapped[int]
+    seq: Mapped[int] = mapped_column(Id)
     hash: Mapped[str] = mapped_column(String(64))
 
 
@@ -108,7 +108,7 @@ class AuditRow(Base):
 
     id: Mapped[int] = identity()
     economy: Mapped[str] = mapped_column(String(3))
-    seq: Mapped[int]
+    seq: Mapped[int] = mapped_column(Id)
     at: Mapped[datetime]
     actor_id: Mapped[int] = refers_to("account.id")
     tag: Mapped[str] = mapped_column(String(64))
@@ -164,7 +164,7 @@ class PublicationRow(Base):
     economy: Mapped[str] = code(reference="hosted_economy.code")
     at: Mapped[datetime]
     by: Mapped[int] = refers_to("account.id")
-    audit_seq: Mapped[int]
+    audit_seq: Mapped[int] = mapped_column(Id)
     """The log's head in the moment of reading the lists."""
     approved_by: Mapped[int | None] = refers_to("account.id")
     details: Mapped[str] = mapped_column(Text)
