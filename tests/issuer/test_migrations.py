@@ -85,7 +85,10 @@ def postgresql_shape(url: str) -> list[set[str]]:
     engine = create_engine(url)
     with engine.connect() as connection:
         shape = [
-            {" ".join(str(row).split()) for row in connection.execute(text(query))}
+            {
+                " ".join(" | ".join(map(str, row)).split())
+                for row in connection.execute(text(query))
+            }
             for query in POSTGRESQL
         ]
     engine.dispose()
