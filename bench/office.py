@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, text
 
-from bench import report
+from bench import mass, report
 from bench.crowd import Filled, fill_office
 from bench.pages import Page, Places, find_places, pages
 from issuer.operations import all_operations
@@ -91,12 +91,14 @@ def _measure(
         ]
         _print_pages(name, timed, volume)
         readers = time_readers(office, places, calls)
-    bars = [_page_bar(name, timed), _readers_bar(name, readers)]
+        issuing = mass.measure(name, office, is_quick=calls < _CALLS)
+    bars = [_page_bar(name, timed), _readers_bar(name, readers), issuing.pop("bar")]
     return {
         "volume": volume,
         "filled": asdict(filled),
         "pages": [asdict(each) for each in timed],
         "readers": readers,
+        "issuing": issuing,
         "load": os.getloadavg()[0],
         "bars": bars,
     }
