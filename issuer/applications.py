@@ -824,6 +824,7 @@ def pass_stage(desk: Desk, given: Passing) -> Moved:
     "application.approve",
     "Approve an application at home; never by who entered it.",
     *_VETTING,
+    by_person=True,
 )
 def approve(desk: Desk, given: One) -> Moved:
     """Approve: the card is active from now on.

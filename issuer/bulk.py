@@ -384,6 +384,7 @@ class Release(OneBulk):
     "bulk.approve",
     "Release a change of many records that somebody else proposed, and do it.",
     *_WORKERS,
+    by_person=True,
 )
 def approve(desk: Desk, given: Release) -> BulkView:
     """Release, then run.

@@ -187,7 +187,10 @@ def suspend(desk: Desk, given: CardWhy) -> CardMoved:
 
 
 @operation(
-    "card.restore", "Lift a card's suspension: for a second person.", Role.ISSUING
+    "card.restore",
+    "Lift a card's suspension: for a second person.",
+    Role.ISSUING,
+    by_person=True,
 )
 def restore(desk: Desk, given: CardWhy) -> CardMoved:
     """Lift a suspension; credentials that it had suspended are valid again.
@@ -257,6 +260,7 @@ def suspend_credential(desk: Desk, given: CredentialWhy) -> CredentialMoved:
     "credential.restore",
     "Lift a credential's suspension: for a second person.",
     Role.ISSUING,
+    by_person=True,
 )
 def restore_credential(desk: Desk, given: CredentialWhy) -> CredentialMoved:
     """Lift the suspension of one credential.

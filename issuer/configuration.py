@@ -424,7 +424,12 @@ def diff_scheme(desk: Desk, given: DiffScheme) -> SchemeDiff:
     return desk.read(work)
 
 
-@operation("scheme.approve", "Approve a version, as a second person.", Role.ADMIN)
+@operation(
+    "scheme.approve",
+    "Approve a version, as a second person.",
+    Role.ADMIN,
+    by_person=True,
+)
 def approve_scheme(desk: Desk, given: SchemeId) -> SchemeVersion:
     """Put a version in force.
 

@@ -166,6 +166,15 @@ class Desk:
             names = " or ".join(sorted(roles))
             raise NotAllowed(f"{self.actor.login} has not the role {names}")
 
+    def require_person(self) -> None:
+        """Demand a person, where a second one decides.
+
+        Raises:
+            NotAllowed: The actor is a program.
+        """
+        if self.actor.kind == AccountKind.PROGRAM:
+            raise NotAllowed(f"{self.actor.login} is a program, and no second person")
+
     def read(self, work: Callable[[Session], _Result]) -> _Result:
         """Run work that changes nothing, and leaves nothing in the log."""
         return self.office.store.read(work)

@@ -120,6 +120,8 @@ class Operation:
     roles: frozenset[Role]
     """Any of these may."""
     changes: bool
+    by_person: bool = False
+    """It is what a second person does: no program's key can be that person."""
     request: type[Request]
     answer: type[Answer]
     run: Callable[[Desk, Any], Answer]
@@ -137,6 +139,8 @@ class Operation:
             IssuerError: What the operation itself raises.
         """
         desk.require(*self.roles)
+        if self.by_person:
+            desk.require_person()
         return self.run(desk, self.parse(given))
 
     def parse(self, given: Mapping[str, Any] | Request) -> Request:
@@ -164,7 +168,11 @@ _known: dict[str, Operation] = {}
 
 
 def operation(
-    name: str, summary: str, *roles: Role, changes: bool = True
+    name: str,
+    summary: str,
+    *roles: Role,
+    changes: bool = True,
+    by_person: bool = False,
 ) -> Callable[
     [Callable[[Desk, _Request], _Answer]], Callable[[Desk, _Request], _Answer]
 ]:
@@ -186,6 +194,7 @@ def operation(
             summary=summary,
             roles=frozenset(roles),
             changes=changes,
+            by_person=by_person,
             request=hints[second],
             answer=hints["return"],
             run=function,

@@ -290,6 +290,7 @@ def propose_shrink(desk: Desk, given: Place) -> ShrinkApproval:
     "lists.approve_shrink",
     "Approve, as a second person, that something goes that is published.",
     Role.PUBLISHING,
+    by_person=True,
 )
 def approve_shrink(desk: Desk, given: ApproveShrink) -> ShrinkApproval:
     """Approve; the database refuses whoever asked.

@@ -419,11 +419,14 @@ def told(desk: Desk, given: Told) -> Heard:
         NotFound: This economy was never asked about such a card.
         IllegalTransition: The card cannot go that way.
         Conflict: ``incoming.no_end``: an active card has an end;
-            ``incoming.index_taken``: the index is another credential's.
+            ``incoming.index_taken``: the index is another credential's;
+            ``incoming.shared``: other economies that are hosted here were asked about
+            this card as well, and one of them does not speak for the others.
     """
 
     def work(session: Session) -> Heard:
         card = _told_card(session, desk, given)
+        _check_is_ours(session, desk, card)
         if given.expires_at is not None:
             card.expires_at = require_aware(given.expires_at)
         lapsed = _apply_event(session, desk, card, given.event) if given.event else 0
@@ -456,6 +459,21 @@ def _told_card(session: Session, desk: Desk, given: Told) -> Card:
     if card is None:
         raise NotFound("there is no such card")
     return card
+
+
+def _check_is_ours(session: Session, desk: Desk, card: Card) -> None:
+    """Refuse to change what other destinations decide and publish by."""
+    others = session.scalars(
+        select(Preclearance.destination).where(
+            Preclearance.card_id == card.id,
+            Preclearance.destination != desk.economy,
+        )
+    ).all()
+    refuse_if(
+        bool(others),
+        "incoming.shared",
+        "other economies that are hosted here were asked about this card as well",
+    )
 
 
 def _apply_event(session: Session, desk: Desk, card: Card, event: str) -> int:

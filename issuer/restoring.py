@@ -181,6 +181,7 @@ def reconcile(desk: Desk, given: Reconcile) -> Reconciliation:
     "backup.confirm",
     "Approve, as a second person, what was proposed, and do it.",
     Role.ADMIN,
+    by_person=True,
 )
 def confirm(desk: Desk, given: ConfirmReconcile) -> Reconciliation:
     """Do what was proposed; publishing and issuing are open again afterwards.

@@ -1,13 +1,15 @@
 """Who may do what, on whose records; and what is done once."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy.orm import Session
 
 from issuer import audit
 from issuer.errors import Conflict, Invalid, NotAllowed, NotFound
 from issuer.office import Desk
-from issuer.operations import Answer, Operation, Request, once
-from issuer.store import Account, Role, StatusList
+from issuer.operations import Answer, Operation, Request, all_operations, once
+from issuer.store import Account, AccountKind, Role, StatusList
 from tests.issuer.back_office import BackOffice
 
 
@@ -92,3 +94,22 @@ def test_c4_a_record_of_another_economy_is_not_there(back_office: BackOffice) ->
     assert str(not_mine.value).replace(str(number), "") == str(nobodys.value).replace(
         str(10**9), ""
     )
+
+
+def test_i1_a_program_is_no_second_person(back_office: BackOffice) -> None:
+    """Else an administrator could be both: one's own account, and a key's."""
+    robot = replace(back_office.desk("AUS").actor, kind=AccountKind.PROGRAM)
+    desk = replace(back_office.desk("AUS"), actor=robot)
+    seconds = {name for name, each in all_operations().items() if each.by_person}
+    assert seconds == {
+        "application.approve",
+        "backup.confirm",
+        "bulk.approve",
+        "card.restore",
+        "credential.restore",
+        "lists.approve_shrink",
+        "scheme.approve",
+    }
+    for name in seconds:
+        with pytest.raises(NotAllowed, match="no second person"):
+            all_operations()[name].perform(desk, {})
