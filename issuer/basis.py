@@ -107,21 +107,6 @@ class Basis:
 
 def bases(session: Session, economy: str, cards: Iterable[int]) -> dict[int, Basis]:
     """Read what is known of some cards of an economy, by card."""
-    found = bases_without_answers(session, economy, cards)
-    for card_id, destination in session.execute(
-        select(Preclearance.card_id, Preclearance.destination).where(
-            Preclearance.card_id.in_(found),
-            Preclearance.state == lifecycle.Preclearance.APPROVED,
-        )
-    ):
-        found[card_id].approved.add(destination)
-    return found
-
-
-def bases_without_answers(
-    session: Session, economy: str, cards: Iterable[int]
-) -> dict[int, Basis]:
-    """Read the same, but not what destinations said: for a text that exists already."""
     found = _cards(session, economy, [*dict.fromkeys(cards)])
     rows = session.execute(
         select(*CREDENTIAL_COLUMNS).where(
@@ -131,6 +116,13 @@ def bases_without_answers(
     for row in rows:
         credential = KnownCredential(*row)
         found[credential.card_id].credentials.append(credential)
+    for card_id, destination in session.execute(
+        select(Preclearance.card_id, Preclearance.destination).where(
+            Preclearance.card_id.in_(found),
+            Preclearance.state == lifecycle.Preclearance.APPROVED,
+        )
+    ):
+        found[card_id].approved.add(destination)
     return found
 
 

@@ -35,7 +35,6 @@ from issuer.basis import (
     KnownCard,
     KnownCredential,
     bases,
-    bases_without_answers,
 )
 from issuer.endings import LIVE
 from issuer.errors import (
@@ -443,9 +442,7 @@ def _record(
     signed: Sequence[SignedCard | Refusal],
 ) -> list[Issued | Declined]:
     rows = _rows(session, intents)
-    known = bases_without_answers(
-        session, desk.economy, (each.card_id for each in intents)
-    )
+    known = bases(session, desk.economy, (each.card_id for each in intents))
     record = _Record(session=session, desk=desk)
     results = [
         record.add(intent, rows[intent.issue_id], known[intent.card_id], result)
