@@ -649,12 +649,12 @@ def run(
     action = _action(desk, row.action)
     arguments = action.arguments.model_validate(json.loads(row.arguments))
     wanted = at_most or row.size
-    todo = desk.read(lambda session: list(_waiting(session, row, wanted)))
+    waiting = desk.read(lambda session: list(_waiting(session, row, wanted)))
     done = 0
-    for records in _parts(todo, action.chunk):
+    for records in _parts(waiting, action.chunk):
         _run_chunk(desk, row, action, arguments, records)
         done += len(records)
-        progress(done, len(todo))
+        progress(done, len(waiting))
     return desk.write(lambda session: _finish(session, desk, bulk))
 
 
@@ -674,14 +674,14 @@ def _run_chunk(
 def _try_chunk(
     desk: Desk, row: Bulk, action: BulkAction, arguments: Any, records: Sequence[int]
 ) -> None:
-    todo = desk.read(lambda session: _still_waiting(session, row, records))
-    prepared = action.prepare(desk, todo, arguments) if action.prepare else None
+    waiting = desk.read(lambda session: _still_waiting(session, row, records))
+    prepared = action.prepare(desk, waiting, arguments) if action.prepare else None
 
     def work(session: Session) -> None:
         batch = Batch(
             session=session,
             desk=desk,
-            records=_still_waiting(session, row, todo),
+            records=_still_waiting(session, row, waiting),
             arguments=arguments,
             prepared=prepared,
             bulk=row.id,
