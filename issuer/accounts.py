@@ -43,7 +43,14 @@ Login = Annotated[
         description="What its owner types: lower case letters, digits, '.', '_', '-'.",
     ),
 ]
-_Label = Annotated[str, Field(min_length=1, max_length=100)]
+_Label = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Which program, on which machine.",
+    ),
+]
 _Number = Annotated[int, Field(ge=1, lt=2**63, description="Number of the account.")]
 
 
@@ -86,7 +93,7 @@ class AccountsRequest(Request):
 
     include_closed: bool = Field(False, description="Also accounts that are closed.")
     after: int | None = Field(None, description="The last account of the page before.")
-    limit: int = Field(50, ge=1, le=200)
+    limit: int = Field(50, ge=1, le=200, description="How many at most, up to 200.")
 
 
 class AccountPage(Answer):
@@ -106,7 +113,9 @@ class CreateAccount(Request):
     """A new account of this economy, without roles."""
 
     login: Login
-    display_name: Annotated[str, Field(min_length=1, max_length=100)]
+    display_name: str = Field(
+        min_length=1, max_length=100, description="As it is shown to others."
+    )
     kind: AccountKind = Field(
         AccountKind.PERSON, description="A program signs in by an API key."
     )
@@ -126,7 +135,7 @@ class RoleRequest(Request):
     """A role of an account."""
 
     account: _Number
-    role: Role
+    role: Role = Field(description="Which role.")
 
 
 class LinkSignOn(Request):

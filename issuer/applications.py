@@ -92,8 +92,8 @@ class PassportFields(Request):
 class Enter(Request):
     """A new application."""
 
-    person: PersonFields
-    passport: PassportFields
+    person: PersonFields = Field(description="Who applies.")
+    passport: PassportFields = Field(description="The passport of the card.")
     kind: ApplicationKind = Field(ApplicationKind.NEW, description="Why they apply.")
     renews_card: int | None = Field(None, description="The card that is renewed.")
     person_id: int | None = Field(
@@ -232,8 +232,9 @@ def refusal(entry: Entry, found: OnFile) -> Conflict | None:
         if unnamed:
             return Conflict(
                 "application.duplicate",
-                f"persons {', '.join(map(str, unnamed))} look alike; give person_id if"
-                " it is one of them, or confirm_duplicate_of if they are others",
+                f"already on file and alike: person {', '.join(map(str, unnamed))};"
+                " give person_id if it is one of them, or confirm_duplicate_of if they"
+                " are others",
             )
     known = found.passports.get(identity.passport_key)
     return _of_other_person(known) if known else None
@@ -263,8 +264,8 @@ class Correct(Request):
     """What to put in place of what was typed."""
 
     application: int = Field(description="Number of the record.")
-    person: PersonFields
-    passport: PassportFields
+    person: PersonFields = Field(description="Who applies.")
+    passport: PassportFields = Field(description="The passport of the card.")
     names_confirmed: bool = Field(
         default=False,
         description="The names proposed for the card were compared with the passport.",
@@ -477,6 +478,8 @@ def _check_passport(
 ) -> None:
     if known.person_id != person.id:
         raise _of_other_person(known)
+    if known.issued_on is None:  # a passport may be linked to a card without it
+        known.issued_on = columns["issued_on"]
     differs = [name for name, value in columns.items() if getattr(known, name) != value]
     refuse_if(
         bool(differs),

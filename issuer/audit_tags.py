@@ -128,6 +128,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "plastic:made": _tag("credential", "design"),
         "plastic:read": _tag("credential", "design"),
         "plastic:batched": _tag("batch", "count", "design", "sums_sha256"),
+        "plastic:archive_removed": _tag("count"),
         "plastic:handed_over": _STATES | {"credential"},
         "plastic:spoiled": _STATES | {"credential"},
         # Many at once.
@@ -138,6 +139,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "import:started": _tag("kind", "rows", "sha256", "confirmed"),
         "import:done": _tag("kind", "rows", "sha256"),
         "import:abandoned": _tag("kind", "rows", "saved", "sha256"),
+        "demo:filled": _tag("rows"),
         # Outside.
         "publication:published": _tag("version", "lists", "ended"),
         "publication:submitted": _tag("version", "lists"),

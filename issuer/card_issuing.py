@@ -107,7 +107,7 @@ class Replace(Request):
     """Make a plastic document again."""
 
     card: CardNumber
-    why: ReplaceReason
+    why: ReplaceReason = Field(description="Why the old document goes.")
     design: _Design = ""
 
 

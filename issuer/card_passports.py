@@ -73,7 +73,7 @@ class ReportPassport(Request):
     """A passport that its holder no longer has, or may no longer use."""
 
     card: CardNumber
-    how: HowReported
+    how: HowReported = Field(description="What was reported.")
 
 
 class PassportReported(Answer):
@@ -259,7 +259,7 @@ class Renew(Request):
     """The card that is renewed, and the passport that the new one shall go with."""
 
     card: CardNumber
-    passport: PassportFields
+    passport: PassportFields = Field(description="The passport of the new card.")
 
 
 class Renewal(Answer):

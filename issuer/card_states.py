@@ -63,7 +63,7 @@ class ReportLost(Request):
     """A loss, and what shows that it was reported."""
 
     card: CardNumber
-    what: Lost
+    what: Lost = Field(description="What was lost.")
     police_report: bool = Field(
         False, description="The report of the police was shown, where one is due."
     )

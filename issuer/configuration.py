@@ -62,7 +62,9 @@ class HostEconomy(Request):
         pattern=r"^[a-z0-9][a-z0-9._-]{1,62}$",
         description="Login of its first administrator.",
     )
-    display_name: str = Field(min_length=1, max_length=100)
+    display_name: str = Field(
+        min_length=1, max_length=100, description="Name of its first administrator."
+    )
     is_test: bool = Field(
         default=False, description="Its cards are never green on any device."
     )

@@ -144,7 +144,12 @@ class KeyHolder:
         for record in records:
             if record.signs_at(now):
                 return record
-        raise SigningError(f"{economy} has no {use} key that may sign now")
+        raise SigningError(
+            f"{economy} has no {use} key that may sign now; a card key may 24 hours"
+            " after its first publication, see publication status"
+            if use == "card"
+            else f"{economy} has no {use} key that may sign now"
+        )
 
 
 def is_ready(row: SigningKey, now: datetime) -> bool:

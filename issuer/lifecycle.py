@@ -192,7 +192,8 @@ class Lifecycle(Generic[_State]):
     def _refusal(self, state: _State, event: str) -> IllegalTransition:
         if self.is_final(state):
             return IllegalTransition(f"{self.name}.ended", f"it is {state}")
-        return IllegalTransition(f"{self.name}.not_now", f"{event} while it is {state}")
+        detail = f"not possible while it is {state}: {event}"
+        return IllegalTransition(f"{self.name}.not_now", detail)
 
 
 def _step(

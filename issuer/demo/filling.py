@@ -815,10 +815,9 @@ class _Portion:
             economy=here.economy,
             actor_id=here.officer,
             at=here.now,
-            tag="import:done",
+            tag="demo:filled",
             subject=f"demo:{self.numbers.start}",
             reason="demonstration data",
-            kind="demo",
             rows=len(self.numbers),
         )
         here.places = replace(self.places[-1], is_new=False)

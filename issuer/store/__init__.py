@@ -41,7 +41,7 @@ from issuer.store.cases import (
     Statement,
     WatchHit,
 )
-from issuer.store.database import Store
+from issuer.store.database import ANSWER_KEPT, Store
 from issuer.store.office import (
     AuditChain,
     AuditRow,
@@ -65,6 +65,7 @@ from issuer.store.people import (
 )
 
 __all__ = [
+    "ANSWER_KEPT",
     "Account",
     "AccountKind",
     "AccountRole",

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from issuer.cli import FAILED, INTERRUPTED, OK, USAGE, main
 from issuer.demo import filling
 from issuer.installation import Installation
-from issuer.store import Account, Card, HostedEconomy, Person, Store
+from issuer.store import Account, AuditRow, Card, HostedEconomy, Person, Store
 from tests.simulator import NOW
 
 
@@ -53,6 +53,9 @@ def test_a_new_installation_is_filled_and_goes_on(
     assert json.loads(capsys.readouterr().out) == {"travellers": {"SGP": 10}}
     assert people(home) == {"NZL": 4, "SGP": 10}
     assert read(home, select(func.count()).select_from(Card)) > [(5,)]
+    query = select(AuditRow.fields).where(AuditRow.tag == "demo:filled")
+    logged = [json.loads(row[0])["rows"] for row in read(home, query)]
+    assert sum(logged) == 14
     logins = [row[0] for row in read(home, select(Account.login))]
     assert logins.count("demo-clerk-sgp") == 1
 
