@@ -30,8 +30,16 @@ _MAX_HEADERS: Final = 64 * 1024
 
 @click.command("serve")
 @at_home
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=8321)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen at."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8321,
+    show_default=True,
+    help="Port to listen at.",
+)
 @click.option(
     "--demonstration",
     "is_demonstration",
