@@ -62,7 +62,7 @@ from issuer.intents import (
 from issuer.issuance import Credential as SignedCard
 from issuer.issuance import Laboratory, Prepared, Refusal, sign_many
 from issuer.issue_log import IssueLog, Logged
-from issuer.jws import public_jwk
+from issuer.jws import moment_from_wire, public_jwk
 from issuer.keys import KeyRecord, Signer
 from issuer.lifecycle import CREDENTIAL, Side
 from issuer.office import Desk, Office
@@ -96,6 +96,8 @@ class Issued:
     list_number: int
     list_index: int
     economies: tuple[str, ...]
+    expires_at: datetime
+    """The ``exp``, in UTC."""
     text: str
     """Issuer JWT and ``~``."""
 
@@ -111,6 +113,7 @@ class Issued:
             list_number=intent.list_number,
             list_index=intent.list_index,
             economies=intent.economies,
+            expires_at=moment_from_wire(intent.prepared.claims["exp"]),
             text=text,
         )
 
