@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from issuer import audit, lifecycle
@@ -229,14 +229,27 @@ def overlapping(now: datetime, last: datetime) -> datetime:
     return last if now < last <= now + CLOCK_SLACK else now
 
 
+_LAST_ISSUED: Final = (
+    select(Issue.intended_at)
+    .where(Issue.economy == bindparam("economy"))
+    .order_by(Issue.intended_at.desc())
+    .limit(1)
+)
+
+
 def last_issued_at(session: Session, economy: str) -> datetime | None:
     """Return the latest moment for which an economy has prepared a card."""
-    return session.scalars(
-        select(Issue.intended_at)
-        .where(Issue.economy == economy)
-        .order_by(Issue.intended_at.desc())
-        .limit(1)
-    ).one_or_none()
+    return session.scalars(_LAST_ISSUED, {"economy": economy}).one_or_none()
+
+
+_REQUESTED: Final = (
+    select(Issue, Credential)
+    .join(Credential, Credential.id == Issue.credential_id)
+    .where(
+        Issue.economy == bindparam("economy"),
+        Issue.request_key.in_(bindparam("keys", expanding=True)),
+    )
+)
 
 
 def known_intents(
@@ -249,14 +262,10 @@ def known_intents(
         economy: The issuer.
         digests: Digest of each request by its key.
     """
-    query = (
-        select(Issue, Credential)
-        .join(Credential, Credential.id == Issue.credential_id)
-        .where(Issue.economy == economy, Issue.request_key.in_(digests))
-    )
+    rows = session.execute(_REQUESTED, {"economy": economy, "keys": [*digests]})
     return {
         issue.request_key: _known(issue, credential, digests[issue.request_key])
-        for issue, credential in session.execute(query)
+        for issue, credential in rows
     }
 
 

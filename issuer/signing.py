@@ -25,7 +25,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from issuer import audit, lifecycle
@@ -463,12 +463,16 @@ class _Stored(NamedTuple):
     credential: KnownCredential
 
 
+_STORED: Final = (
+    select(Issue.id, Issue.state, Issue.text, *CREDENTIAL_COLUMNS)
+    .join(Credential, Credential.id == Issue.credential_id)
+    .where(Issue.id.in_(bindparam("issues", expanding=True)))
+)
+
+
 def _rows(session: Session, intents: Iterable[Intent]) -> dict[int, _Stored]:
-    found = session.execute(
-        select(Issue.id, Issue.state, Issue.text, *CREDENTIAL_COLUMNS)
-        .join(Credential, Credential.id == Issue.credential_id)
-        .where(Issue.id.in_([each.issue_id for each in intents]))
-    )
+    these = [each.issue_id for each in intents]
+    found = session.execute(_STORED, {"issues": these})
     return {
         key: _Stored(state, text, KnownCredential(*credential))
         for key, state, text, *credential in found
