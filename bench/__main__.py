@@ -6,6 +6,7 @@ from functools import partial
 
 from bench import (
     issuing,
+    load,
     office,
     publishing,
     scan,
@@ -24,6 +25,7 @@ _SECTIONS = {
     "signing": signing.run,
     "office": office.run,
     "publishing": publishing.run,
+    "load": load.run,
 }
 
 
@@ -38,8 +40,15 @@ def main() -> None:
         metavar="N",
         help="how many the back office knows; 528000 have half a million cards",
     )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="how long programs issue cards at an office; 5 for the bar",
+    )
     chosen = parser.parse_args()
     _SECTIONS["office"] = partial(office.run, travellers=chosen.travellers)
+    _SECTIONS["load"] = partial(load.run, minutes=chosen.minutes)
     for name, run in _SECTIONS.items():
         if chosen.section in {None, name}:
             started = time.perf_counter()

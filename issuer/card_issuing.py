@@ -24,7 +24,7 @@ from issuer.issuance import holder_key_from_jwk
 from issuer.jws import PublicKey, canonical, public_jwk, public_key_from_jwk
 from issuer.office import Desk
 from issuer.operations import Answer, Request, operation
-from issuer.signing import Issued, issue, issue_many
+from issuer.signing import issue, issue_many
 from issuer.store import (
     Application,
     Card,
@@ -420,15 +420,6 @@ def _issued(
 ) -> CredentialIssued:
     request = {"is": type(given).__name__, **given.model_dump(mode="json")}
     done = issue(desk, request, plan)
-    card = desk.read(lambda session: desk.find(session, Card, done.card_id))
-    return issued_answer(done, card, warnings)
-
-
-def issued_answer(
-    done: Issued, card: Card, warnings: tuple[str, ...] = ()
-) -> CredentialIssued:
-    """Describe what was issued."""
-    assert card.expires_at is not None  # noqa: S101  # nothing is signed without
     return CredentialIssued(
         card=done.card_id,
         credential=done.credential_id,
@@ -438,7 +429,7 @@ def issued_answer(
         list_number=done.list_number,
         list_index=done.list_index,
         economies=done.economies,
-        expires_at=card.expires_at,
+        expires_at=done.expires_at,
         text=done.text,
         warnings=warnings,
     )

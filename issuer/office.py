@@ -25,6 +25,13 @@ from issuer.watchlist import WatchList
 _Result = TypeVar("_Result")
 _NOTED: Final = "abtc_noted"
 """Where a session that only reads keeps what has to be logged of it."""
+_NEWEST_SCHEME: Final = (
+    select(SchemeText.id)
+    .where(SchemeText.approved_at.is_not(None))
+    .order_by(SchemeText.approved_at.desc(), SchemeText.id.desc())
+    .limit(1)
+)
+"""Made once: nearly every request asks it."""
 _Row = TypeVar("_Row", bound=Base)
 
 
@@ -99,12 +106,7 @@ class Office:
 
     def scheme(self, session: Session) -> Scheme:
         """Return the scheme in force: the latest that a second person approved."""
-        newest = session.scalars(
-            select(SchemeText.id)
-            .where(SchemeText.approved_at.is_not(None))
-            .order_by(SchemeText.approved_at.desc(), SchemeText.id.desc())
-            .limit(1)
-        ).one_or_none()
+        newest = session.scalars(_NEWEST_SCHEME).one_or_none()
         if newest is None:
             return self.packaged_scheme
         if newest not in self._parsed:

@@ -25,7 +25,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from issuer import audit, lifecycle
@@ -62,7 +62,7 @@ from issuer.intents import (
 from issuer.issuance import Credential as SignedCard
 from issuer.issuance import Laboratory, Prepared, Refusal, sign_many
 from issuer.issue_log import IssueLog, Logged
-from issuer.jws import public_jwk
+from issuer.jws import moment_from_wire, public_jwk
 from issuer.keys import KeyRecord, Signer
 from issuer.lifecycle import CREDENTIAL, Side
 from issuer.office import Desk, Office
@@ -96,6 +96,8 @@ class Issued:
     list_number: int
     list_index: int
     economies: tuple[str, ...]
+    expires_at: datetime
+    """The ``exp``, in UTC."""
     text: str
     """Issuer JWT and ``~``."""
 
@@ -111,6 +113,7 @@ class Issued:
             list_number=intent.list_number,
             list_index=intent.list_index,
             economies=intent.economies,
+            expires_at=moment_from_wire(intent.prepared.claims["exp"]),
             text=text,
         )
 
@@ -460,12 +463,16 @@ class _Stored(NamedTuple):
     credential: KnownCredential
 
 
+_STORED: Final = (
+    select(Issue.id, Issue.state, Issue.text, *CREDENTIAL_COLUMNS)
+    .join(Credential, Credential.id == Issue.credential_id)
+    .where(Issue.id.in_(bindparam("issues", expanding=True)))
+)
+
+
 def _rows(session: Session, intents: Iterable[Intent]) -> dict[int, _Stored]:
-    found = session.execute(
-        select(Issue.id, Issue.state, Issue.text, *CREDENTIAL_COLUMNS)
-        .join(Credential, Credential.id == Issue.credential_id)
-        .where(Issue.id.in_([each.issue_id for each in intents]))
-    )
+    these = [each.issue_id for each in intents]
+    found = session.execute(_STORED, {"issues": these})
     return {
         key: _Stored(state, text, KnownCredential(*credential))
         for key, state, text, *credential in found

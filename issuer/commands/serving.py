@@ -1,5 +1,6 @@
 """``abtc-issuer serve``: the back office for browsers."""
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -117,6 +118,8 @@ def _run(app: "Flask", *, host: str, port: int) -> None:
     from issuer.web.app import MAX_BODY  # noqa: PLC0415
     from issuer.web.here import NAME  # noqa: PLC0415
 
+    # More requests than threads for a moment is nothing to write a line about each.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     settings = app.extensions[NAME].settings
     server = create_server(
         app,
