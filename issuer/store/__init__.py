@@ -8,6 +8,7 @@ from issuer.store.base import Base
 from issuer.store.cards import (
     Card,
     Credential,
+    ForeignCredential,
     Issue,
     IssueState,
     PassportLink,
@@ -84,6 +85,7 @@ __all__ = [
     "Credential",
     "Document",
     "DocumentKind",
+    "ForeignCredential",
     "HeldDecision",
     "HitState",
     "HostedEconomy",
