@@ -776,6 +776,27 @@ def test_s13_the_database_ties_a_place_to_the_destination_that_was_told(
         flow.office.store.write(lambda session: session.add(row), now=flow.now)
 
 
+@pytest.mark.parametrize(
+    ("statement", "rule"),
+    [
+        ("UPDATE foreign_credential SET state = 'valid'", "final"),
+        ("UPDATE foreign_credential SET list_index = 78", "binding"),
+        ("UPDATE foreign_credential SET told_to = 'NZL'", "binding"),
+        ("DELETE FROM foreign_credential", "kept"),
+    ],
+)
+def test_s13_what_has_ended_elsewhere_stays_ended_in_the_database(
+    flow: Flow, statement: str, rule: str
+) -> None:
+    flow.do("incoming.receive", economy="JPN", **FOREIGN)
+    index = {"form": "app", "document_number": "S1", "list_number": 3,
+             "list_index": 77, "state": "revoked"}  # fmt: skip
+    flow.do("incoming.told", economy="JPN", issuer="SGP", reference="SG-1",
+            credentials=[index])  # fmt: skip
+    with pytest.raises(Forbidden, match=f"tr_foreign_credential_{rule}"):
+        flow.write(lambda session: session.execute(text(statement)))
+
+
 def test_s13_an_economy_that_asked_from_elsewhere_does_not_inherit_its_requests(
     flow: Flow,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -439,6 +440,26 @@ def test_s13_no_destination_names_places_in_the_overlay_of_another(
     receive(office, "JPN", "PE-1", "approve", index=1, number=900)
     assert office.store.read(lambda s: overlays(s, "NZL", scheme=SCHEME)) == before
     assert ("PER", 900) not in before
+
+
+@pytest.mark.parametrize("change", ["shorter lists", "no member"])
+def test_s13_a_withdrawal_outlasts_what_the_scheme_says_of_its_issuer(
+    office: Publishing, change: str
+) -> None:
+    """Its lists are shorter on paper, or it is none of the economies any more."""
+    receive(office, "NZL", "PE-0", "approve", "withdraw", index=9)
+    text = resources.files("issuer").joinpath("scheme.toml").read_text("utf-8")
+    head = "[economy.PER]\n"
+    assert head in text
+    if change == "shorter lists":
+        text = text.replace(head, f"{head}list_capacity = 4\n")
+    else:
+        before, _, behind = text.partition(head)
+        text = before + behind[behind.index("\n[economy.") + 1 :]
+    scheme = Scheme.from_toml(text)
+    assert ("PER" in scheme.economies) == (change == "shorter lists")
+    found = office.store.read(lambda s: overlays(s, "NZL", scheme=scheme))["PER", 4]
+    assert (state_at(found, 9), len(found)) == (1, 3)
 
 
 def test_r5_a_withdrawal_about_a_card_from_elsewhere_is_not_forgotten(
