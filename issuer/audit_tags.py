@@ -100,6 +100,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "card:created": _tag("application", "person", "continues"),
         "card:imported": _tag("document_number"),
         "card:changed_by_issuer": _STATES,
+        "card:credential_told": _STATES | {"form", "list", "index"},
         "card:loss_counted": _tag("what", "losses", "police_report"),
         "card:passport_linked": _tag(
             "passport", "before", "keep", "repend", "drop", "expires"

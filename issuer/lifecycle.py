@@ -216,6 +216,8 @@ APPLICATION: Final = Lifecycle(
         _step("refuse", (_A.HOME_REVIEW,), _A.HOME_REFUSED, Side.HOME),
         # To nobody, if the issuer is transitional or every pair is excluded.
         _step("circulate", (_A.HOME_APPROVED,), _A.CIRCULATED, Side.HOME, Side.SYSTEM),
+        # Some look once more when the destinations have answered (KITA).
+        _step("pass_stage", (_A.CIRCULATED,), _A.CIRCULATED, Side.HOME),
         _step("close", (_A.CIRCULATED,), _A.CLOSED, Side.HOME, Side.SYSTEM),
         _step(
             "withdraw",

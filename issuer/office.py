@@ -5,9 +5,10 @@ request: it holds the moment and the reason, and keeps others' records out of re
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.reading_log import ReadingLog
 from issuer.scheme import Scheme
+from issuer.signing_pool import BatchSigner
 from issuer.store import Account, AccountKind, Base, Role, SchemeText, Store
 from issuer.watchlist import WatchList
 
@@ -74,6 +76,20 @@ class SignerSource(Protocol):
         Raises:
             SigningError: The economy has none that signs at ``now``, or it cannot be
                 reached.
+        """
+
+
+@runtime_checkable
+class BatchSource(Protocol):
+    """A source of signers that also has many cards signed at once."""
+
+    def batch(
+        self, economy: str, *, now: datetime
+    ) -> AbstractContextManager[BatchSigner]:
+        """Return what signs cards with the key that signs now, until it is left.
+
+        Raises:
+            SigningError: As for `SignerSource.signer`.
         """
 
 

@@ -303,9 +303,10 @@ def _report(
     session: Session, desk: Desk, published: Published, log_lost: bool
 ) -> Reconciliation:
     economy = desk.economy
-    capacity = desk.office.scheme(session).economy(economy).list_capacity
+    scheme = desk.office.scheme(session)
+    capacity = scheme.economy(economy).list_capacity
     own = own_lists(session, economy, published=published.own, capacity=capacity)
-    over = overlays(session, economy)
+    over = overlays(session, economy, scheme=scheme)
     lost = [
         LostCard(
             list=each.list,

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from itertools import chain
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -60,13 +60,14 @@ from issuer.intents import (
     overlapping,
 )
 from issuer.issuance import Credential as SignedCard
-from issuer.issuance import Laboratory, Prepared, Refusal, sign_many
+from issuer.issuance import Laboratory, Refusal, sign_many
 from issuer.issue_log import IssueLog, Logged
 from issuer.jws import moment_from_wire, public_jwk
 from issuer.keys import KeyRecord, Signer
 from issuer.lifecycle import CREDENTIAL, Side
 from issuer.office import Desk, Office
 from issuer.renewals import finish_renewals
+from issuer.signing_pool import BatchSigner
 from issuer.store import (
     Credential,
     Issue,
@@ -133,20 +134,6 @@ class Recovered:
             voided=self.voided + other.voided,
             waiting=self.waiting + other.waiting,
         )
-
-
-class BatchSigner(Protocol):
-    """Signs many prepared cards; `SigningPool.sign_many` does it in processes."""
-
-    def __call__(
-        self,
-        prepared: Sequence[Prepared],
-        *,
-        key: KeyRecord,
-        now: datetime,
-        last_issued_at: datetime | None,
-    ) -> list[SignedCard | Refusal]:
-        """See `issuance.sign_many`."""
 
 
 # What callers use

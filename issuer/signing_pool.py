@@ -13,7 +13,7 @@ from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from issuer.dated import require_aware
 from issuer.issuance import Credential, Laboratory, Prepared, Refusal, sign_many
@@ -23,6 +23,20 @@ from issuer.keys import FileSigner, KeyRecord, KeyUse
 _PORTION: Final = 64
 """Cards that a process is given at a time."""
 _Results = list[Credential | Refusal]
+
+
+class BatchSigner(Protocol):
+    """Signs many prepared cards: one key, in this process or in many."""
+
+    def __call__(
+        self,
+        prepared: Sequence[Prepared],
+        *,
+        key: KeyRecord,
+        now: datetime,
+        last_issued_at: datetime | None,
+    ) -> list[Credential | Refusal]:
+        """See `issuance.sign_many`."""
 
 
 class SigningPool:

@@ -430,7 +430,7 @@ class _Portion:
             passport_id=passport,
             renews_card_id=None,
             state=life.application,
-            stage=len(life.stages),
+            stage=len(life.stages + life.final_stages),
             entered_by=here.clerk,
             entered_at=applied,
             submitted_at=(
@@ -440,7 +440,11 @@ class _Portion:
             decided_at=decided,
             changed_at=decided or applied,
         )
-        for position, stage in enumerate(life.stages):
+        answered = max(
+            (lane.steps[-1].at for lane in life.lanes.values()), default=None
+        )
+        for position, stage in enumerate(life.stages + life.final_stages):
+            is_final = position >= len(life.stages)
             self._add(
                 ReviewStep,
                 application_id=application,
@@ -448,7 +452,7 @@ class _Portion:
                 stage=stage,
                 passed=True,
                 by=here.officer,
-                at=decided or applied,
+                at=(answered if is_final else decided) or applied,
                 note="",
             )
         return application

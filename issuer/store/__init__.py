@@ -8,6 +8,7 @@ from issuer.store.base import Base
 from issuer.store.cards import (
     Card,
     Credential,
+    ForeignCredential,
     Issue,
     IssueState,
     PassportLink,
@@ -85,6 +86,7 @@ __all__ = [
     "Credential",
     "Document",
     "DocumentKind",
+    "ForeignCredential",
     "HeldDecision",
     "HitState",
     "HostedEconomy",

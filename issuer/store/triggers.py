@@ -135,6 +135,32 @@ TRIGGERS: Final = (
         " OR COALESCE(NEW.holder_key, '') <> COALESCE(OLD.holder_key, '')",
     ),
     Trigger(name="tr_credential_kept", table="credential", on="DELETE"),
+    # What an issuer elsewhere told one destination is about no other's card.
+    Trigger(
+        name="tr_foreign_credential_of_another",
+        table="foreign_credential",
+        on="INSERT",
+        exists="SELECT 1 FROM card AS c WHERE c.id = NEW.card_id"
+        " AND (c.told_to IS NULL OR c.told_to <> NEW.told_to"
+        " OR c.economy <> NEW.economy)",
+    ),
+    Trigger(
+        name="tr_foreign_credential_final",
+        table="foreign_credential",
+        on="UPDATE",
+        when="OLD.state IN ('revoked', 'superseded', 'void', 'expired')"
+        " AND NEW.state <> OLD.state",
+    ),
+    Trigger(
+        name="tr_foreign_credential_binding",
+        table="foreign_credential",
+        on="UPDATE",
+        when="NEW.card_id <> OLD.card_id OR NEW.told_to <> OLD.told_to"
+        " OR NEW.economy <> OLD.economy OR NEW.form <> OLD.form"
+        " OR NEW.list_number <> OLD.list_number"
+        " OR NEW.list_index <> OLD.list_index",
+    ),
+    Trigger(name="tr_foreign_credential_kept", table="foreign_credential", on="DELETE"),
     Trigger(
         name="tr_issue_unchanged",
         table="issue",

@@ -22,7 +22,8 @@ from issuer.keyholder import HEAD_START
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.office import Desk, Office
 from issuer.scheme import Scheme
-from issuer.signing import BatchSigner, Issued, issue, issue_many, recover
+from issuer.signing import Issued, issue, issue_many, recover
+from issuer.signing_pool import BatchSigner
 from issuer.store import AuditRow, Credential, Issue, IssueState, SigningKey, StatusList
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import CardBuilder, phone

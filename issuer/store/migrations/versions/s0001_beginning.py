@@ -30,6 +30,10 @@ _SQLITE = (
     """CREATE TRIGGER tr_credential_restored_for_a_reason BEFORE UPDATE ON credential FOR EACH ROW WHEN (OLD.state = 'suspended' AND NEW.state = 'valid' AND (NEW.state_reason IS NULL OR trim(NEW.state_reason) = '' OR NEW.state_reason = OLD.state_reason)) BEGIN SELECT RAISE(ABORT, 'tr_credential_restored_for_a_reason'); END""",
     """CREATE TRIGGER tr_credential_binding BEFORE UPDATE ON credential FOR EACH ROW WHEN (NEW.economy <> OLD.economy OR NEW.card_id <> OLD.card_id OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number OR NEW.list_index <> OLD.list_index OR NEW.document_number <> OLD.document_number OR COALESCE(NEW.holder_key, '') <> COALESCE(OLD.holder_key, '')) BEGIN SELECT RAISE(ABORT, 'tr_credential_binding'); END""",
     """CREATE TRIGGER tr_credential_kept BEFORE DELETE ON credential FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_credential_kept'); END""",
+    """CREATE TRIGGER tr_foreign_credential_of_another BEFORE INSERT ON foreign_credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM card AS c WHERE c.id = NEW.card_id AND (c.told_to IS NULL OR c.told_to <> NEW.told_to OR c.economy <> NEW.economy))) BEGIN SELECT RAISE(ABORT, 'tr_foreign_credential_of_another'); END""",
+    """CREATE TRIGGER tr_foreign_credential_final BEFORE UPDATE ON foreign_credential FOR EACH ROW WHEN (OLD.state IN ('revoked', 'superseded', 'void', 'expired') AND NEW.state <> OLD.state) BEGIN SELECT RAISE(ABORT, 'tr_foreign_credential_final'); END""",
+    """CREATE TRIGGER tr_foreign_credential_binding BEFORE UPDATE ON foreign_credential FOR EACH ROW WHEN (NEW.card_id <> OLD.card_id OR NEW.told_to <> OLD.told_to OR NEW.economy <> OLD.economy OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number OR NEW.list_index <> OLD.list_index) BEGIN SELECT RAISE(ABORT, 'tr_foreign_credential_binding'); END""",
+    """CREATE TRIGGER tr_foreign_credential_kept BEFORE DELETE ON foreign_credential FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_foreign_credential_kept'); END""",
     """CREATE TRIGGER tr_issue_unchanged BEFORE UPDATE ON issue FOR EACH ROW WHEN (OLD.state <> 'intended' OR NEW.header <> OLD.header OR NEW.payload <> OLD.payload OR NEW.key_id <> OLD.key_id OR NEW.requested_by <> OLD.requested_by) BEGIN SELECT RAISE(ABORT, 'tr_issue_unchanged'); END""",
     """CREATE TRIGGER tr_issue_kept BEFORE DELETE ON issue FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_issue_kept'); END""",
     """CREATE TRIGGER tr_status_list_grows BEFORE UPDATE ON status_list FOR EACH ROW WHEN (NEW.used < OLD.used OR NEW.capacity <> OLD.capacity OR (OLD.is_closed AND NOT NEW.is_closed) OR (OLD.ends_unknown AND NOT NEW.ends_unknown)) BEGIN SELECT RAISE(ABORT, 'tr_status_list_grows'); END""",
@@ -82,6 +86,17 @@ END $$""",
     """CREATE TRIGGER tr_credential_restored_for_a_reason BEFORE UPDATE ON credential FOR EACH ROW WHEN (OLD.state = 'suspended' AND NEW.state = 'valid' AND (NEW.state_reason IS NULL OR trim(NEW.state_reason) = '' OR NEW.state_reason = OLD.state_reason)) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_credential_binding BEFORE UPDATE ON credential FOR EACH ROW WHEN (NEW.economy <> OLD.economy OR NEW.card_id <> OLD.card_id OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number OR NEW.list_index <> OLD.list_index OR NEW.document_number <> OLD.document_number OR COALESCE(NEW.holder_key, '') <> COALESCE(OLD.holder_key, '')) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_credential_kept BEFORE DELETE ON credential FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE OR REPLACE FUNCTION abtc_tr_foreign_credential_of_another() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM card AS c WHERE c.id = NEW.card_id AND (c.told_to IS NULL OR c.told_to <> NEW.told_to OR c.economy <> NEW.economy)) THEN
+  RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
+    CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+  END IF; RETURN NEW;
+END $$""",
+    """CREATE TRIGGER tr_foreign_credential_of_another BEFORE INSERT ON foreign_credential FOR EACH ROW EXECUTE FUNCTION abtc_tr_foreign_credential_of_another()""",
+    """CREATE TRIGGER tr_foreign_credential_final BEFORE UPDATE ON foreign_credential FOR EACH ROW WHEN (OLD.state IN ('revoked', 'superseded', 'void', 'expired') AND NEW.state <> OLD.state) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_foreign_credential_binding BEFORE UPDATE ON foreign_credential FOR EACH ROW WHEN (NEW.card_id <> OLD.card_id OR NEW.told_to <> OLD.told_to OR NEW.economy <> OLD.economy OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number OR NEW.list_index <> OLD.list_index) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_foreign_credential_kept BEFORE DELETE ON foreign_credential FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_issue_unchanged BEFORE UPDATE ON issue FOR EACH ROW WHEN (OLD.state <> 'intended' OR NEW.header <> OLD.header OR NEW.payload <> OLD.payload OR NEW.key_id <> OLD.key_id OR NEW.requested_by <> OLD.requested_by) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_issue_kept BEFORE DELETE ON issue FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_status_list_grows BEFORE UPDATE ON status_list FOR EACH ROW WHEN (NEW.used < OLD.used OR NEW.capacity <> OLD.capacity OR (OLD.is_closed AND NOT NEW.is_closed) OR (OLD.ends_unknown AND NOT NEW.ends_unknown)) EXECUTE FUNCTION abtc_refuse()""",
@@ -325,18 +340,13 @@ def _make_tables() -> None:
         sa.Column("number", sa.String(length=22), nullable=False),
         sa.Column("issued_on", sa.Date(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=False),
+        sa.Column("told_to", sa.String(length=3), nullable=True),
         sa.ForeignKeyConstraint(
             ["person_id", "economy"],
             ["person.id", "person.economy"],
             name="fk_passport_person",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_passport")),
-        sa.UniqueConstraint(
-            "economy",
-            "issuer",
-            "number",
-            name=op.f("uq_passport_economy_issuer_number"),
-        ),
         sa.UniqueConstraint("id", "economy", name=op.f("uq_passport_id_economy")),
     )
     op.create_index(
@@ -347,6 +357,22 @@ def _make_tables() -> None:
     )
     op.create_index(
         op.f("ix_passport_person_id"), "passport", ["person_id"], unique=False
+    )
+    op.create_index(
+        "uq_passport_own",
+        "passport",
+        ["economy", "issuer", "number"],
+        unique=True,
+        sqlite_where=sa.text("told_to IS NULL"),
+        postgresql_where=sa.text("told_to IS NULL"),
+    )
+    op.create_index(
+        "uq_passport_told",
+        "passport",
+        ["told_to", "economy", "issuer", "number"],
+        unique=True,
+        sqlite_where=sa.text("told_to IS NOT NULL"),
+        postgresql_where=sa.text("told_to IS NOT NULL"),
     )
     op.create_table(
         "account_role",
@@ -916,11 +942,16 @@ def _make_tables() -> None:
         sa.Column("continues_id", _ID, nullable=True),
         sa.Column("losses", sa.Integer(), nullable=False),
         sa.Column("foreign_reference", sa.String(length=64), nullable=True),
+        sa.Column("told_to", sa.String(length=3), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "state = 'pending_home' OR state = 'cancelled' OR expires_at IS NOT NULL",
             name=op.f("ck_card_has_end"),
+        ),
+        sa.CheckConstraint(
+            "(told_to IS NULL) = (foreign_reference IS NULL)",
+            name=op.f("ck_card_told_whole"),
         ),
         sa.ForeignKeyConstraint(
             ["application_id", "approved_by"],
@@ -939,11 +970,6 @@ def _make_tables() -> None:
             name="fk_card_person",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_card")),
-        sa.UniqueConstraint(
-            "economy",
-            "foreign_reference",
-            name=op.f("uq_card_economy_foreign_reference"),
-        ),
         sa.UniqueConstraint("id", "approved_by", name=op.f("uq_card_id_approved_by")),
         sa.UniqueConstraint("id", "economy", name=op.f("uq_card_id_economy")),
     )
@@ -959,6 +985,63 @@ def _make_tables() -> None:
     op.create_index("ix_card_person_id", "card", ["person_id"], unique=False)
     op.create_index(
         "ix_card_queue", "card", ["economy", "state", "expires_at", "id"], unique=False
+    )
+    op.create_index(
+        "uq_card_told",
+        "card",
+        ["told_to", "economy", "foreign_reference"],
+        unique=True,
+        sqlite_where=sa.text("told_to IS NOT NULL"),
+        postgresql_where=sa.text("told_to IS NOT NULL"),
+    )
+    op.create_table(
+        "foreign_credential",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("card_id", _ID, nullable=False),
+        sa.Column("told_to", sa.String(length=3), nullable=False),
+        sa.Column("economy", sa.String(length=3), nullable=False),
+        sa.Column("form", sa.String(length=8), nullable=False),
+        sa.Column("document_number", sa.String(length=22), nullable=False),
+        sa.Column("list_number", sa.Integer(), nullable=False),
+        sa.Column("list_index", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "prepared",
+                "valid",
+                "suspended",
+                "revoked",
+                "superseded",
+                "void",
+                "expired",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "form IN ('app', 'physical')", name=op.f("ck_foreign_credential_form")
+        ),
+        sa.ForeignKeyConstraint(
+            ["card_id"], ["card.id"], name=op.f("fk_foreign_credential_card_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_foreign_credential")),
+        sa.UniqueConstraint(
+            "told_to",
+            "economy",
+            "list_number",
+            "list_index",
+            name=op.f("uq_foreign_credential_told_to_economy_list_number_list_index"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_foreign_credential_card_id"),
+        "foreign_credential",
+        ["card_id"],
+        unique=False,
     )
     op.create_table(
         "document",
