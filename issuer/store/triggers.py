@@ -192,6 +192,18 @@ TRIGGERS: Final = (
         exists="SELECT 1 FROM status_list AS l WHERE l.economy = NEW.economy"
         " AND l.number = NEW.list_number AND l.is_closed",
     ),
+    # What one person has stopped, no one person makes anew: `suspension` itself demands
+    # that whoever lifts it is another.
+    Trigger(
+        name="tr_credential_while_suspended",
+        table="credential",
+        on="INSERT",
+        exists="SELECT 1 FROM suspension AS s"
+        " LEFT JOIN credential AS c ON c.id = s.credential_id"
+        " WHERE s.card_id = NEW.card_id AND s.lifted_at IS NULL"
+        " AND (s.credential_id IS NULL OR c.form = NEW.form"
+        " OR c.id = NEW.replaces_id)",
+    ),
     # A row of a sheet is saved once: its import never goes back.
     Trigger(
         name="tr_import_run_goes_on",

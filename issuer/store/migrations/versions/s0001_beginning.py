@@ -40,6 +40,7 @@ _SQLITE = (
     """CREATE TRIGGER tr_restoration_kept BEFORE DELETE ON restoration FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_restoration_kept'); END""",
     """CREATE TRIGGER tr_credential_index_stray BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM stray_index AS s WHERE s.economy = NEW.economy AND s.list_number = NEW.list_number AND s.list_index = NEW.list_index)) BEGIN SELECT RAISE(ABORT, 'tr_credential_index_stray'); END""",
     """CREATE TRIGGER tr_credential_list_closed BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM status_list AS l WHERE l.economy = NEW.economy AND l.number = NEW.list_number AND l.is_closed)) BEGIN SELECT RAISE(ABORT, 'tr_credential_list_closed'); END""",
+    """CREATE TRIGGER tr_credential_while_suspended BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM suspension AS s LEFT JOIN credential AS c ON c.id = s.credential_id WHERE s.card_id = NEW.card_id AND s.lifted_at IS NULL AND (s.credential_id IS NULL OR c.form = NEW.form OR c.id = NEW.replaces_id))) BEGIN SELECT RAISE(ABORT, 'tr_credential_while_suspended'); END""",
     """CREATE TRIGGER tr_import_run_goes_on BEFORE UPDATE ON import_run FOR EACH ROW WHEN (NEW.last_line < OLD.last_line OR NEW.fingerprint <> OLD.fingerprint OR NEW.at <> OLD.at) BEGIN SELECT RAISE(ABORT, 'tr_import_run_goes_on'); END""",
     """CREATE TRIGGER tr_import_run_kept BEFORE DELETE ON import_run FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_import_run_kept'); END""",
 )
@@ -127,6 +128,14 @@ BEGIN
   END IF; RETURN NEW;
 END $$""",
     """CREATE TRIGGER tr_credential_list_closed BEFORE INSERT ON credential FOR EACH ROW EXECUTE FUNCTION abtc_tr_credential_list_closed()""",
+    """CREATE OR REPLACE FUNCTION abtc_tr_credential_while_suspended() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM suspension AS s LEFT JOIN credential AS c ON c.id = s.credential_id WHERE s.card_id = NEW.card_id AND s.lifted_at IS NULL AND (s.credential_id IS NULL OR c.form = NEW.form OR c.id = NEW.replaces_id)) THEN
+  RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
+    CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+  END IF; RETURN NEW;
+END $$""",
+    """CREATE TRIGGER tr_credential_while_suspended BEFORE INSERT ON credential FOR EACH ROW EXECUTE FUNCTION abtc_tr_credential_while_suspended()""",
     """CREATE TRIGGER tr_import_run_goes_on BEFORE UPDATE ON import_run FOR EACH ROW WHEN (NEW.last_line < OLD.last_line OR NEW.fingerprint <> OLD.fingerprint OR NEW.at <> OLD.at) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_import_run_kept BEFORE DELETE ON import_run FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_audit_not_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION abtc_refuse()""",
