@@ -150,8 +150,6 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "backup:reconciled": _tag(
             "digest", "proposed_by", "revoked", "unknown", "burnt", "lost_seq"
         ),
-        "reconciliation:done": _tag(
-            "unknown", "unlogged", "revoked", "differing", "unfounded"
-        ),
+        "reconciliation:done": _tag("unknown", "unlogged", "differing", "unfounded"),
     }
 )

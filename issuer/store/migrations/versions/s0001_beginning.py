@@ -275,8 +275,6 @@ def _make_tables() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("document_number", sa.String(length=22), nullable=False),
         sa.Column("form", sa.String(length=8), nullable=False),
-        sa.Column("request_key", sa.String(length=100), nullable=False),
-        sa.Column("claims_sha256", sa.String(length=64), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("status IN (1, 3)", name=op.f("ck_stray_index_ended")),
         sa.PrimaryKeyConstraint(
