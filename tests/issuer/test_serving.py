@@ -49,9 +49,12 @@ def test_accounts_from_the_machine(
     made = json.loads(capsys.readouterr().out)
     assert len(made["code"]) == 27
     assert user(home, "role", "give", "first", "admin") == 0
-    assert json.loads(capsys.readouterr().out)["roles"] == ["admin"]
+    given = json.loads(capsys.readouterr().out)
+    assert (given["roles"], given["waiting_roles"]) == ([], ["admin"])
+    assert user(home, "confirm", "first") == 1
+    assert "account.second_person" in json.loads(capsys.readouterr().out)["error"]
     assert user(home, "role", "take", "first", "admin") == 0
-    assert json.loads(capsys.readouterr().out)["roles"] == []
+    assert json.loads(capsys.readouterr().out)["waiting_roles"] == []
     assert user(home, "reset", "first") == 0
     assert json.loads(capsys.readouterr().out)["code"] != made["code"]
     assert user(home, "create", "robot", "--name", "Robot", "--program") == 0
