@@ -22,6 +22,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "economy:hosted": _tag("is_test"),
         "account:created": _tag("login", "kind"),
         "account:closed": _tag(),
+        "account:confirmed": _tag("person", "roles", "keys"),
         "account:role_given": _tag("role"),
         "account:role_taken": _tag("role"),
         "account:factor_added": _tag("factor"),
@@ -153,8 +154,6 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "backup:reconciled": _tag(
             "digest", "proposed_by", "revoked", "unknown", "burnt", "lost_seq"
         ),
-        "reconciliation:done": _tag(
-            "unknown", "unlogged", "revoked", "differing", "unfounded"
-        ),
+        "reconciliation:done": _tag("unknown", "unlogged", "differing", "unfounded"),
     }
 )

@@ -24,7 +24,7 @@ from issuer.issuance import holder_key_from_jwk
 from issuer.jws import PublicKey, canonical, public_jwk, public_key_from_jwk
 from issuer.office import BatchSource, Desk
 from issuer.operations import Answer, Request, operation
-from issuer.signing import issue, issue_many
+from issuer.signing import Issued, issue, issue_many
 from issuer.store import (
     Application,
     Card,

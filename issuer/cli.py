@@ -28,6 +28,7 @@ from issuer.commands import (
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.desks import open_desk
 from issuer.commands.operations import add_operations
+from issuer.commands.private import owner_only
 from issuer.commands.serving import serve
 from issuer.commands.users import user
 from issuer.config import passphrase_variable, publish_passphrase
@@ -81,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         # Of its own, a command returns nothing; FAILED where it has printed why.
-        status = _cli.main(given, prog_name="abtc-issuer", standalone_mode=False)
+        with owner_only():
+            status = _cli.main(given, prog_name="abtc-issuer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE

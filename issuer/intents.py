@@ -45,6 +45,12 @@ from issuer.store import (
     StrayIndex,
 )
 from issuer.store.rows import add_rows, draw_identities, table_of
+from issuer.suspensions import (
+    OpenSuspension,
+    check_lifted,
+    lift_for_another,
+    open_suspensions,
+)
 
 CLOCK_SLACK: Final = timedelta(seconds=60)
 """Requests overlap: one that began earlier may be written later.  It is then dated like
@@ -176,8 +182,8 @@ def check_log(session: Session, last: Logged | None) -> None:
     ).one_or_none()
     if known == last.claims_sha256:
         return
-    stray = session.get(StrayIndex, (last.economy, last.list, last.index))
-    if stray is None or stray.claims_sha256 != last.claims_sha256:
+    # One that two people have burnt after a restore stays forgotten, and ended.
+    if session.get(StrayIndex, (last.economy, last.list, last.index)) is None:
         raise Conflict(
             "log.ahead",
             "cards were signed that this database does not know: reconcile first",
@@ -310,10 +316,14 @@ def intend(
     check_key(session, desk.economy, key, at)
     scheme = desk.office.scheme(session)
     known = bases(session, desk.economy, (each.order.card_id for each in asked))
-    refusals = _refusals(asked, known, scheme, at)
+    held = _stopping(session, asked)
+    refusals = _refusals(desk, asked, known, scheme, held, at)
     good = [each for each, refusal in zip(asked, refusals, strict=True) if not refusal]
     if desk.actor.kind != AccountKind.SYSTEM and good:
         check_limit(session, desk, "issue", more=len(good))
+    lift_for_another(
+        session, desk, [row for each in good for row in held[each.key]], at=at
+    )
     drafts = _drafts(session, scheme, good, known, at)
     made = [(each, _prepared(each, scheme, key, at)) for each in drafts]
     results = iter(_store(session, desk, scheme, made, at))
@@ -438,14 +448,37 @@ def check_mode(scheme: Scheme, economy: str, form: Form, at: datetime) -> None:
         )
 
 
-def _refusals(
-    asked: Sequence[Asked], known: Mapping[int, Basis], scheme: Scheme, at: datetime
+def _stopping(
+    session: Session, asked: Sequence[Asked]
+) -> Mapping[str, list[OpenSuspension]]:
+    """Find what was suspended and would be made anew, by request."""
+    found = open_suspensions(session, {each.order.card_id for each in asked})
+    return {
+        each.key: [
+            row
+            for row in found.get(each.order.card_id, ())
+            if each.order.refreshes_id is None
+            and row.is_about(each.order.form, each.order.replaces_id)
+        ]
+        for each in asked
+    }
+
+
+def _refusals(  # noqa: PLR0917
+    desk: Desk,
+    asked: Sequence[Asked],
+    known: Mapping[int, Basis],
+    scheme: Scheme,
+    held: Mapping[str, Sequence[OpenSuspension]],
+    at: datetime,
 ) -> list[Declined | None]:
     taken: set[tuple[int, str]] = set()
     found: list[Declined | None] = []
-    for order in (each.order for each in asked):
+    for each in asked:
+        order = each.order
         try:
             _check(order, check_card(known.get(order.card_id), at), scheme, at, taken)
+            check_lifted(held[each.key], desk)
         except (Conflict, IllegalTransition) as error:
             code = error.code if isinstance(error, Conflict) else error.reason
             found.append(

@@ -76,6 +76,7 @@ from issuer.store import (
     PlasticState,
 )
 from issuer.store.rows import add_rows, change_rows, table_of
+from issuer.suspensions import check_lifted, open_suspensions
 
 BATCH: Final = 500
 """Cards of one transaction."""
@@ -522,6 +523,8 @@ class _Record:
     ) -> None:
         event = "sign" if credential.state == CREDENTIAL.start else "refresh"
         after = CREDENTIAL.after(credential.state, event, by=Side.HOME)
+        if event == "sign":
+            self._check_not_stopped(basis.credential(credential.replaces_id))
         if credential.replaces_id is not None and event == "sign":
             self._supersede(basis.credential(credential.replaces_id))
         if event == "sign":
@@ -531,6 +534,13 @@ class _Record:
                 self._plastics.append(_plastic_row(credential, self._desk.now))
         self._note(event, credential, after, issue=intent.issue_id)
         self._settle(intent, IssueState.SIGNED, text=text)
+
+    def _check_not_stopped(self, old: KnownCredential | None) -> None:
+        # Suspended while the key worked, or while it could not be reached.
+        if old is None or old.state != lifecycle.Credential.SUSPENDED:
+            return
+        rows = open_suspensions(self._session, [old.card_id]).get(old.card_id, ())
+        check_lifted([row for row in rows if row.credential_id == old.id], self._desk)
 
     def _supersede(self, old: KnownCredential | None) -> None:
         # One that ended meanwhile stays as it is.

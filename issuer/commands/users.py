@@ -98,6 +98,15 @@ def reset(**given: Any) -> None:
     _perform(given, "account.reset_factors")
 
 
+@user.command("confirm")
+@_login
+@click.option("--number", help="That its owner's page shows after signing in.")
+@_common
+def confirm(number: str | None, **given: Any) -> None:
+    """Confirm, where there is no second administrator, what one has given."""
+    _perform(given, "account.confirm", number=number)
+
+
 @user.command("api-key")
 @_login
 @click.option("--label", required=True, help="Which program, on which machine.")

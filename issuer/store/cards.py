@@ -186,8 +186,6 @@ class StrayIndex(Base):
     """What the list says: 1 revoked, or 3 superseded where it was published so."""
     document_number: Mapped[str] = mapped_column(String(22), default="")
     form: Mapped[str] = mapped_column(String(8), default="")
-    request_key: Mapped[str] = mapped_column(String(100), default="")
-    claims_sha256: Mapped[str] = mapped_column(String(64), default="")
     found_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("status IN (1, 3)", name="ended"),)

@@ -22,6 +22,11 @@ _SQLITE = (
     """CREATE TRIGGER tr_statement_kept BEFORE DELETE ON statement FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_statement_kept'); END""",
     """CREATE TRIGGER tr_stray_index_unchanged BEFORE UPDATE ON stray_index FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_stray_index_unchanged'); END""",
     """CREATE TRIGGER tr_stray_index_kept BEFORE DELETE ON stray_index FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_stray_index_kept'); END""",
+    """CREATE TRIGGER tr_account_confirmed BEFORE UPDATE ON account FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) BEGIN SELECT RAISE(ABORT, 'tr_account_confirmed'); END""",
+    """CREATE TRIGGER tr_account_role_confirmed BEFORE UPDATE ON account_role FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) BEGIN SELECT RAISE(ABORT, 'tr_account_role_confirmed'); END""",
+    """CREATE TRIGGER tr_api_key_confirmed BEFORE UPDATE ON api_key FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) BEGIN SELECT RAISE(ABORT, 'tr_api_key_confirmed'); END""",
+    """CREATE TRIGGER tr_account_role_by_two BEFORE INSERT ON account_role FOR EACH ROW WHEN (NOT NEW.waits) AND (EXISTS (SELECT 1 FROM account AS a JOIN hosted_economy AS h ON h.code = a.economy WHERE a.id = NEW.account_id AND h.four_eyes_since IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account AS g WHERE g.id = NEW.given_by AND g.kind = 'system'))) BEGIN SELECT RAISE(ABORT, 'tr_account_role_by_two'); END""",
+    """CREATE TRIGGER tr_hosted_economy_four_eyes BEFORE UPDATE ON hosted_economy FOR EACH ROW WHEN (OLD.four_eyes_since IS NOT NULL AND NEW.four_eyes_since IS NULL) BEGIN SELECT RAISE(ABORT, 'tr_hosted_economy_four_eyes'); END""",
     """CREATE TRIGGER tr_application_decided_by_own_hand BEFORE UPDATE ON application FOR EACH ROW WHEN (NEW.decided_by IS NOT NULL) AND (EXISTS (SELECT 1 FROM application_hand AS h WHERE h.application_id = NEW.id AND h.account_id = NEW.decided_by)) BEGIN SELECT RAISE(ABORT, 'tr_application_decided_by_own_hand'); END""",
     """CREATE TRIGGER tr_application_hand_late BEFORE INSERT ON application_hand FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM application AS a WHERE a.id = NEW.application_id AND a.decided_by IS NOT NULL)) BEGIN SELECT RAISE(ABORT, 'tr_application_hand_late'); END""",
     """CREATE TRIGGER tr_card_final BEFORE UPDATE ON card FOR EACH ROW WHEN (OLD.state IN ('lost', 'cancelled', 'superseded', 'expired') AND NEW.state <> OLD.state) BEGIN SELECT RAISE(ABORT, 'tr_card_final'); END""",
@@ -44,6 +49,7 @@ _SQLITE = (
     """CREATE TRIGGER tr_restoration_kept BEFORE DELETE ON restoration FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_restoration_kept'); END""",
     """CREATE TRIGGER tr_credential_index_stray BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM stray_index AS s WHERE s.economy = NEW.economy AND s.list_number = NEW.list_number AND s.list_index = NEW.list_index)) BEGIN SELECT RAISE(ABORT, 'tr_credential_index_stray'); END""",
     """CREATE TRIGGER tr_credential_list_closed BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM status_list AS l WHERE l.economy = NEW.economy AND l.number = NEW.list_number AND l.is_closed)) BEGIN SELECT RAISE(ABORT, 'tr_credential_list_closed'); END""",
+    """CREATE TRIGGER tr_credential_while_suspended BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM suspension AS s LEFT JOIN credential AS c ON c.id = s.credential_id WHERE s.card_id = NEW.card_id AND s.lifted_at IS NULL AND (s.credential_id IS NULL OR c.form = NEW.form OR c.id = NEW.replaces_id))) BEGIN SELECT RAISE(ABORT, 'tr_credential_while_suspended'); END""",
     """CREATE TRIGGER tr_import_run_goes_on BEFORE UPDATE ON import_run FOR EACH ROW WHEN (NEW.last_line < OLD.last_line OR NEW.fingerprint <> OLD.fingerprint OR NEW.at <> OLD.at) BEGIN SELECT RAISE(ABORT, 'tr_import_run_goes_on'); END""",
     """CREATE TRIGGER tr_import_run_kept BEFORE DELETE ON import_run FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_import_run_kept'); END""",
 )
@@ -64,6 +70,18 @@ END $$""",
     """CREATE TRIGGER tr_statement_kept BEFORE DELETE ON statement FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_stray_index_unchanged BEFORE UPDATE ON stray_index FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_stray_index_kept BEFORE DELETE ON stray_index FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_account_confirmed BEFORE UPDATE ON account FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_account_role_confirmed BEFORE UPDATE ON account_role FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_api_key_confirmed BEFORE UPDATE ON api_key FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE OR REPLACE FUNCTION abtc_tr_account_role_by_two() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM account AS a JOIN hosted_economy AS h ON h.code = a.economy WHERE a.id = NEW.account_id AND h.four_eyes_since IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account AS g WHERE g.id = NEW.given_by AND g.kind = 'system')) THEN
+  RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
+    CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+  END IF; RETURN NEW;
+END $$""",
+    """CREATE TRIGGER tr_account_role_by_two BEFORE INSERT ON account_role FOR EACH ROW WHEN (NOT NEW.waits) EXECUTE FUNCTION abtc_tr_account_role_by_two()""",
+    """CREATE TRIGGER tr_hosted_economy_four_eyes BEFORE UPDATE ON hosted_economy FOR EACH ROW WHEN (OLD.four_eyes_since IS NOT NULL AND NEW.four_eyes_since IS NULL) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE OR REPLACE FUNCTION abtc_tr_application_decided_by_own_hand() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM application_hand AS h WHERE h.application_id = NEW.id AND h.account_id = NEW.decided_by) THEN
@@ -142,6 +160,14 @@ BEGIN
   END IF; RETURN NEW;
 END $$""",
     """CREATE TRIGGER tr_credential_list_closed BEFORE INSERT ON credential FOR EACH ROW EXECUTE FUNCTION abtc_tr_credential_list_closed()""",
+    """CREATE OR REPLACE FUNCTION abtc_tr_credential_while_suspended() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM suspension AS s LEFT JOIN credential AS c ON c.id = s.credential_id WHERE s.card_id = NEW.card_id AND s.lifted_at IS NULL AND (s.credential_id IS NULL OR c.form = NEW.form OR c.id = NEW.replaces_id)) THEN
+  RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
+    CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+  END IF; RETURN NEW;
+END $$""",
+    """CREATE TRIGGER tr_credential_while_suspended BEFORE INSERT ON credential FOR EACH ROW EXECUTE FUNCTION abtc_tr_credential_while_suspended()""",
     """CREATE TRIGGER tr_import_run_goes_on BEFORE UPDATE ON import_run FOR EACH ROW WHEN (NEW.last_line < OLD.last_line OR NEW.fingerprint <> OLD.fingerprint OR NEW.at <> OLD.at) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_import_run_kept BEFORE DELETE ON import_run FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_audit_not_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION abtc_refuse()""",
@@ -188,6 +214,7 @@ def _make_tables() -> None:
         sa.Column("code", sa.String(length=3), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("is_test", sa.Boolean(), nullable=False),
+        sa.Column("four_eyes_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_hosted_economy")),
     )
     op.create_table(
@@ -281,8 +308,6 @@ def _make_tables() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("document_number", sa.String(length=22), nullable=False),
         sa.Column("form", sa.String(length=8), nullable=False),
-        sa.Column("request_key", sa.String(length=100), nullable=False),
-        sa.Column("claims_sha256", sa.String(length=64), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("status IN (1, 3)", name=op.f("ck_stray_index_ended")),
         sa.PrimaryKeyConstraint(
@@ -319,6 +344,21 @@ def _make_tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", _ID, nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waits", sa.Boolean(), nullable=False),
+        sa.Column("asked_by", _ID, nullable=True),
+        sa.Column("confirmed_by", _ID, nullable=True),
+        sa.CheckConstraint(
+            "confirmed_by <> asked_by", name=op.f("ck_account_four_eyes")
+        ),
+        sa.CheckConstraint(
+            "confirmed_by <> id", name=op.f("ck_account_not_by_oneself")
+        ),
+        sa.ForeignKeyConstraint(
+            ["asked_by"], ["account.id"], name=op.f("fk_account_asked_by")
+        ),
+        sa.ForeignKeyConstraint(
+            ["confirmed_by"], ["account.id"], name=op.f("fk_account_confirmed_by")
+        ),
         sa.ForeignKeyConstraint(
             ["created_by"], ["account.id"], name=op.f("fk_account_created_by")
         ),
@@ -396,11 +436,22 @@ def _make_tables() -> None:
         ),
         sa.Column("given_by", _ID, nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("waits", sa.Boolean(), nullable=False),
+        sa.Column("confirmed_by", _ID, nullable=True),
+        sa.CheckConstraint(
+            "confirmed_by <> account_id", name=op.f("ck_account_role_not_by_oneself")
+        ),
+        sa.CheckConstraint(
+            "confirmed_by <> given_by", name=op.f("ck_account_role_four_eyes")
+        ),
         sa.CheckConstraint(
             "given_by <> account_id", name=op.f("ck_account_role_not_to_oneself")
         ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("fk_account_role_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["confirmed_by"], ["account.id"], name=op.f("fk_account_role_confirmed_by")
         ),
         sa.ForeignKeyConstraint(
             ["given_by"], ["account.id"], name=op.f("fk_account_role_given_by")
@@ -416,8 +467,23 @@ def _make_tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("made_by", _ID, nullable=True),
+        sa.Column("waits", sa.Boolean(), nullable=False),
+        sa.Column("confirmed_by", _ID, nullable=True),
+        sa.CheckConstraint(
+            "confirmed_by <> account_id", name=op.f("ck_api_key_not_by_oneself")
+        ),
+        sa.CheckConstraint(
+            "confirmed_by <> made_by", name=op.f("ck_api_key_four_eyes")
+        ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("fk_api_key_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["confirmed_by"], ["account.id"], name=op.f("fk_api_key_confirmed_by")
+        ),
+        sa.ForeignKeyConstraint(
+            ["made_by"], ["account.id"], name=op.f("fk_api_key_made_by")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_key")),
         sa.UniqueConstraint("key_hash", name=op.f("uq_api_key_key_hash")),
