@@ -164,6 +164,7 @@ class Place:
                 port=self.port,
                 key=key,
                 cards=deque(self.cards[number::CLIENTS]),
+                step=number,
                 start=start + number / requests,
                 pause=CLIENTS / requests,
             )
@@ -190,6 +191,8 @@ class _Client:
     port: int
     key: str
     cards: deque[int]
+    step: int
+    """Of `_ROUND`, going on without end; each client begins at another one."""
     start: float
     pause: float
     calls: list[Call] = field(default_factory=list)
@@ -197,10 +200,10 @@ class _Client:
     connection: HTTPConnection | None = None
 
     def work(self, began: float, until: float) -> None:
-        due, number = self.start, 0
+        due = self.start
         while max(due, time.monotonic()) < until:
             time.sleep(max(0.0, due - time.monotonic()))
-            kind, path, body = self._next(number)
+            kind, path, body = self._next()
             status, answer = self._ask(path, body)
             took = time.monotonic() - due
             is_kept = kind in {"issue", "rebind"} or status != 200
@@ -213,12 +216,12 @@ class _Client:
                     answer=answer if is_kept else {},
                 )
             )
-            due, number = due + self.pause, number + 1
+            due, self.step = due + self.pause, self.step + 1
         if self.connection is not None:
             self.connection.close()
 
-    def _next(self, number: int) -> tuple[str, str, Mapping[str, Any]]:
-        turns, step = divmod(number, len(_ROUND))
+    def _next(self) -> tuple[str, str, Mapping[str, Any]]:
+        turns, step = divmod(self.step, len(_ROUND))
         if _ROUND[step] == "queue":
             name, body = _QUEUES[turns % len(_QUEUES)]
             return name, name, body
