@@ -327,17 +327,16 @@ def refresh_due(desk: Desk, given: RefreshDue) -> Refreshed:
     twice.
     """
     own = desk.office.system_desk(desk.economy, now=desk.now, reason=desk.reason)
-    looked_at, orders = own.read(lambda session: _due_orders(session, own, given))
+    looked_at, orders, left = own.read(lambda session: _due_orders(session, own, given))
     results = _sign_all(own, orders)
-    declined = tuple(
-        NotRefreshed(card=each.card_id, code=each.code, detail=each.detail)
-        for each in results
-        if isinstance(each, Declined)
-    )
+    declined = [each for each in results if isinstance(each, Declined)]
     return Refreshed(
         looked_at=len(looked_at),
         refreshed=len(results) - len(declined),
-        declined=declined,
+        declined=tuple(
+            NotRefreshed(card=each.card_id, code=each.code, detail=each.detail)
+            for each in (*declined, *left)
+        ),
         after=looked_at[-1] if len(looked_at) == given.limit else None,
     )
 
@@ -352,7 +351,7 @@ def _sign_all(desk: Desk, orders: list[tuple[str, Order]]) -> list[Issued | Decl
 
 def _due_orders(
     session: Session, desk: Desk, given: RefreshDue
-) -> tuple[list[int], list[tuple[str, Order]]]:
+) -> tuple[list[int], list[tuple[str, Order]], list[Declined]]:
     page = session.scalars(
         select(Credential)
         .where(
@@ -367,15 +366,23 @@ def _due_orders(
     known = bases(session, desk.economy, (each.card_id for each in page))
     latest = _latest(session, [each.id for each in page])
     scheme = desk.office.scheme(session)
-    orders = []
+    orders, left = [], []
     for credential in page:
         basis = known[credential.card_id]
         last = latest[credential.id]
         order = _refresh_order(basis, credential)
         due = " ".join(basis.economies(scheme, desk.now))
-        if order.replaces_id or last.economies != due:
+        if order.replaces_id:
+            # Who linked it may be who approved the card: a person answers for this.
+            left.append(_for_a_person(credential.card_id))
+        elif last.economies != due:
             orders.append((f"refresh:{credential.id}:{last.newest}", order))
-    return [each.id for each in page], orders
+    return [each.id for each in page], orders, left
+
+
+def _for_a_person(card: int) -> Declined:
+    detail = "it goes with another passport now: a person has it signed anew"
+    return Declined(card_id=card, code="passport.changed", detail=detail)
 
 
 def _refresh_order(basis: Basis, credential: Credential) -> Order:

@@ -8,7 +8,7 @@ and refuses where anything has changed since it was shown.
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Final
@@ -409,6 +409,11 @@ def _old_passport(
 ) -> Passport:
     if given.expires_on < desk.now.date():
         raise Invalid((("expires_on", "ended", "the passport has ended"),))
+    # A day of tolerance: today is said by the calendar of whoever issued it.
+    if given.issued_on and given.issued_on > desk.now.date() + timedelta(days=1):
+        raise Invalid((("issued_on", "future", "the passport is not issued yet"),))
+    if given.issued_on and given.issued_on >= given.expires_on:
+        raise Invalid((("issued_on", "after_end", "it ends before it was issued"),))
     if card.state == lifecycle.Card.PENDING_HOME:
         raise Conflict(
             "card.pending_home",

@@ -564,6 +564,9 @@ def test_i6_who_approved_links_a_passport_and_is_told_who_has_to_sign(
         "you approved the application, so another person has to do it",
     )
     assert states(cards, card, "app") == ["valid"]
+    daily = do(approver, "card.refresh_due")
+    assert [each.code for each in daily.declined] == ["passport.changed"]
+    assert (daily.refreshed, states(cards, card, "app")) == (0, ["valid"])
     other = office.desk("KOR")
     assert not do(
         other, "card.preview_passport", card=card, **NEW | {"number": "M1"}
@@ -571,6 +574,16 @@ def test_i6_who_approved_links_a_passport_and_is_told_who_has_to_sign(
     (old,) = cards.credentials(card)
     do(other, "card.refresh", credential=old.id)
     assert states(cards, card, "app") == ["superseded", "valid"]
+
+
+@pytest.mark.parametrize("issued_on", ["2030-02-15", NEW["expires_on"]])
+def test_a_passport_of_the_future_is_not_linked(
+    office: BackOffice, cards: CardBuilder, issued_on: str
+) -> None:
+    fields = {"card": cards.make(), **NEW, "issued_on": issued_on}
+    with pytest.raises(Invalid) as refused:
+        do(office.desk("KOR"), "card.preview_passport", **fields)
+    assert [path for path, *_ in refused.value.problems] == ["issued_on"]
 
 
 def test_what_changed_since_the_preview_is_not_linked(
