@@ -19,7 +19,7 @@ from issuer.errors import SettingsError, SigningError
 from issuer.installation import FILE, Installation
 from issuer.jws import public_key_from_jwk
 from issuer.keys import KeyRecord, KeyUse, Signer
-from issuer.sources import KeySource, KeySources
+from issuer.sources import KeyFile, KeySource, KeySources
 from issuer.store import KeyState, SigningKey, Store
 
 HEAD_START: Final = timedelta(hours=24)
@@ -38,6 +38,14 @@ class KeyPlaces(Protocol):
         Raises:
             SigningError: There is none, or it cannot be reached.
             KeyFileError, SettingsError: What is configured cannot be used.
+        """
+
+    def key_file(self, economy: str, key_id: str, use: KeyUse) -> KeyFile | None:
+        """Return the file of a key and how to open it; None if it is in none.
+
+        Raises:
+            KeyFileError: The folder cannot be read.
+            SigningError: There is no passphrase.
         """
 
 
@@ -89,6 +97,14 @@ class KeyStock(Protocol):
         """Return every key of an economy, also those that are not published."""
 
 
+@runtime_checkable
+class FileKeys(Protocol):
+    """A source of signers that tells which file a key is in."""
+
+    def key_file(self, economy: str, key: KeyRecord) -> KeyFile | None:
+        """Return the file of a key, for processes that sign with it as well."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder:
     """Implements `issuer.office.SignerSource` on the keys of an installation."""
@@ -127,6 +143,15 @@ class KeyHolder:
             SigningError, KeyFileError, SettingsError: As for `signer`.
         """
         return self.places.signers(economy)
+
+    def key_file(self, economy: str, key: KeyRecord) -> KeyFile | None:
+        """Return the file of a key; None for one that is inside a module.
+
+        Raises:
+            KeyFileError: The folder cannot be read.
+            SigningError: As for `Passphrase`.
+        """
+        return self.places.key_file(economy, key.key_id, key.use)
 
     def _record(self, economy: str, use: KeyUse, now: datetime) -> KeyRecord:
         rows = self.store.read(

@@ -3,15 +3,17 @@
 A key inside a hardware module stays in one process, with `issuance.sign_many`.
 """
 
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -83,6 +85,25 @@ class SigningPool:
         Raises:
             ValueError: As for `issuance.sign_many`, or the pool is closed.
         """
+        start = self.start_many
+        return start(prepared, key=key, now=now, last_issued_at=last_issued_at)()
+
+    def start_many(
+        self,
+        prepared: Sequence[Prepared],
+        *,
+        key: KeyRecord,
+        now: datetime,
+        last_issued_at: datetime | None,
+    ) -> Callable[[], list[Credential | Refusal]]:
+        """Let the processes begin, and return at once.
+
+        Returns:
+            What waits for them and returns what `sign_many` would.
+
+        Raises:
+            ValueError: As for `sign_many`.
+        """
         moment_on_wire(now)
         order = _Order(
             key=_KeyOnWire.of(key),
@@ -94,8 +115,7 @@ class SigningPool:
             for start in range(0, len(prepared), _PORTION)
         ]
         running = [self._submit(order, portion) for portion in portions]
-        results = map(_result, running, portions)
-        return list(chain.from_iterable(results))
+        return lambda: [*chain.from_iterable(map(_result, running, portions))]
 
     def _submit(
         self, order: "_Order", portion: Sequence[Prepared]
@@ -174,8 +194,17 @@ _DESK: list[_Desk] = []
 def _begin(path: Path, passphrase: bytes) -> None:
     # An interrupt is for the process that the person started; it ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     signer = FileSigner.load(path, passphrase=passphrase)
     _DESK.append(_Desk(signer, Laboratory()))
+
+
+def _end_with_parent() -> None:
+    # Who was killed ends nobody, and a key would stay in memory without an owner.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _sign_portion(order: _Order, portion: Sequence[Prepared]) -> _Results:

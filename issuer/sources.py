@@ -1,7 +1,7 @@
 """Where each economy's signing keys are: as configured, and nowhere else."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self, cast
 
@@ -70,6 +70,14 @@ class KeySource:
             raise KeyFileError(file=str(self.path), reason=reason) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFile:
+    """A key that is in a file."""
+
+    path: Path
+    passphrase: bytes = field(repr=False)
+
+
 class KeySources:
     """The signers of the economies hosted here.
 
@@ -116,6 +124,21 @@ class KeySources:
             known = self._load(economy)
             self._signers[economy] = known
         return known
+
+    def key_file(self, economy: str, key_id: str, use: KeyUse) -> KeyFile | None:
+        """Return the file of a key and how to open it; None if it is in none.
+
+        Raises:
+            KeyFileError: The folder cannot be read.
+            SigningError: There is no passphrase.
+        """
+        source = self._configured.get(economy)
+        if source is None or source.kind != "file" or not is_key_of(economy, key_id):
+            return None
+        for path in source.key_files():
+            if parse_key_file_name(path) == (key_id, use):
+                return KeyFile(path=path, passphrase=self._passphrase(economy))
+        return None
 
     def close(self) -> None:
         """End all sessions with hardware modules."""

@@ -77,6 +77,24 @@ def test_an_economy_without_a_source_or_a_key_signs_nothing(tmp_path: Path) -> N
         sources.signers("PER")
 
 
+def test_a_key_in_a_file_is_found_with_its_passphrase_and_no_others(
+    tmp_path: Path,
+) -> None:
+    """For processes that sign with it; neither another economy's nor another use."""
+    sources = files(make_files(tmp_path, "AUS-1", "PER-1"), "AUS")
+    found = sources.key_file("AUS", "AUS-1-card", "card")
+    assert found is not None
+    assert found.path == tmp_path / "AUS-1-card.card.pem"
+    assert found.passphrase == PASSPHRASE
+    assert "correct horse" not in repr(found)
+    for economy, key_id, use in (
+        ("AUS", "PER-1-card", "card"),
+        ("PER", "PER-1-card", "card"),
+        ("AUS", "AUS-2-card", "card"),
+    ):
+        assert sources.key_file(economy, key_id, use) is None  # type: ignore[arg-type]  # a literal
+
+
 @pytest.mark.parametrize(
     ("name", "mode", "reason"),
     [
