@@ -8,6 +8,7 @@ from bench import (
     issuing,
     office,
     publishing,
+    scale,
     scan,
     signing,
     size,
@@ -24,6 +25,7 @@ _SECTIONS = {
     "signing": signing.run,
     "office": office.run,
     "publishing": publishing.run,
+    "scale": scale.run,
 }
 
 
@@ -39,7 +41,9 @@ def main() -> None:
         help="how many the back office knows; 528000 have half a million cards",
     )
     chosen = parser.parse_args()
-    _SECTIONS["office"] = partial(office.run, travellers=chosen.travellers)
+    for section in (office, scale):
+        name = section.__name__.rpartition(".")[2]
+        _SECTIONS[name] = partial(section.run, travellers=chosen.travellers)
     for name, run in _SECTIONS.items():
         if chosen.section in {None, name}:
             started = time.perf_counter()
