@@ -127,7 +127,7 @@ def time_page(desk: Desk, page: Page, calls: int) -> Timed:
     plain = page.naive and partial(desk.office.store.read, page.naive)
     return Timed(
         page=page.name,
-        rows=max((len(v) for v in dict(answer).values() if isinstance(v, tuple)),
+        rows=max((len(v) for v in vars(answer).values() if isinstance(v, tuple)),
                  default=1),
         median=statistics.median(took),
         p95=_p95(took),

@@ -68,8 +68,10 @@ class Places:
     """Another card that is in use."""
     passport: str
     document: str
+    printer: str
+    """The economy with the most plastic."""
     plastic: int
-    """A credential in the middle of those whose plastic was handed over; or 0."""
+    """A credential in the middle of what it has handed over; or 0."""
     operator: int
     """Who had most cards signed."""
 
@@ -85,8 +87,9 @@ def find_places(session: Session) -> Places:
     )
     waiting = select(Preclearance).where(Preclearance.destination == busy, pending)
     application = _middle(session, closed, Application.changed_at, Application.id)
+    printer = _most(session, Plastic.economy, Plastic.credential_id > 0)
     plastic = select(Plastic.credential_id).where(
-        Plastic.economy == home, Plastic.state == PlasticState.HANDED_OVER
+        Plastic.economy == printer, Plastic.state == PlasticState.HANDED_OVER
     )
     return Places(
         busy=busy,
@@ -108,6 +111,7 @@ def find_places(session: Session) -> Places:
             .where(Credential.economy == home)
             .limit(1)
         ).one(),
+        printer=printer,
         plastic=session.scalar(
             plastic.order_by(Plastic.changed_at)
             .offset(_total(session, plastic) // 2)
@@ -242,7 +246,8 @@ def _fronts(places: Places, now: datetime) -> Iterator[Page]:
 
 def _cards(places: Places) -> Iterator[Page]:
     def page(name: str, operation: str, **given: Any) -> Page:
-        return Page(name=f"{operation} {name}".rstrip(), economy=places.home,
+        economy = places.printer if operation.startswith("plastic.") else places.home
+        return Page(name=f"{operation} {name}".rstrip(), economy=economy,
                     operation=operation, given=given)  # fmt: skip
 
     for state in PlasticState:

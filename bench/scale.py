@@ -276,6 +276,7 @@ def _print(
         )
     for what, size in {**sizes, "deltas": steps["deltas"]["bytes"]}.items():
         print(f"  {what}: {size:,} bytes")
+    print(f"  answers at all borders: {steps['verify']['by_answer']}")
     print(
         f"  all destinations' overlays: synced in {everything['sync']:.2f} s, loaded in"
         f" {everything['load']:.2f} s"
