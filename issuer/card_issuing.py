@@ -22,7 +22,7 @@ from issuer.errors import Conflict, Invalid, ProfileError
 from issuer.intents import Declined, Order
 from issuer.issuance import holder_key_from_jwk
 from issuer.jws import PublicKey, canonical, public_jwk, public_key_from_jwk
-from issuer.office import Desk
+from issuer.office import BatchSource, Desk
 from issuer.operations import Answer, Request, operation
 from issuer.signing import Issued, issue, issue_many
 from issuer.store import (
@@ -51,6 +51,9 @@ PASSPORT_REPORTED: Final = "the passport was reported"
 """Why a credential is suspended that only another passport brings back."""
 _WAITING: Final = (lifecycle.Preclearance.NOT_SENT, lifecycle.Preclearance.PENDING)
 _PAGE: Final = 500
+_MOST: Final = 10_000
+MANY: Final = 1_000
+"""Signatures from which on processes that share them are worth their start."""
 
 
 class IssueApp(Request):
@@ -107,7 +110,7 @@ class Replace(Request):
     """Make a plastic document again."""
 
     card: CardNumber
-    why: ReplaceReason
+    why: ReplaceReason = Field(description="Why the old document goes.")
     design: _Design = ""
 
 
@@ -286,7 +289,12 @@ class RefreshDue(Request):
     """Sign anew what has changed, one page of credentials at a time."""
 
     after: int = Field(0, ge=0, description="Go on behind this credential.")
-    limit: int = Field(_PAGE, ge=1, le=_PAGE, description="Credentials to look at.")
+    limit: int = Field(
+        _PAGE,
+        ge=1,
+        le=_MOST,
+        description="Credentials to look at; many at once are signed faster.",
+    )
 
 
 class NotRefreshed(Answer):
@@ -320,7 +328,7 @@ def refresh_due(desk: Desk, given: RefreshDue) -> Refreshed:
     """
     own = desk.office.system_desk(desk.economy, now=desk.now, reason=desk.reason)
     looked_at, orders = own.read(lambda session: _due_orders(session, own, given))
-    results = issue_many(own, orders)
+    results = _sign_all(own, orders)
     declined = tuple(
         NotRefreshed(card=each.card_id, code=each.code, detail=each.detail)
         for each in results
@@ -332,6 +340,14 @@ def refresh_due(desk: Desk, given: RefreshDue) -> Refreshed:
         declined=declined,
         after=looked_at[-1] if len(looked_at) == given.limit else None,
     )
+
+
+def _sign_all(desk: Desk, orders: list[tuple[str, Order]]) -> list[Issued | Declined]:
+    source = desk.office.signers
+    if len(orders) < MANY or not isinstance(source, BatchSource):
+        return issue_many(desk, orders)
+    with source.batch(desk.economy, now=desk.now) as sign:
+        return issue_many(desk, orders, sign=sign)
 
 
 def _due_orders(
@@ -420,15 +436,6 @@ def _issued(
 ) -> CredentialIssued:
     request = {"is": type(given).__name__, **given.model_dump(mode="json")}
     done = issue(desk, request, plan)
-    card = desk.read(lambda session: desk.find(session, Card, done.card_id))
-    return issued_answer(done, card, warnings)
-
-
-def issued_answer(
-    done: Issued, card: Card, warnings: tuple[str, ...] = ()
-) -> CredentialIssued:
-    """Describe what was issued."""
-    assert card.expires_at is not None  # noqa: S101  # nothing is signed without
     return CredentialIssued(
         card=done.card_id,
         credential=done.credential_id,
@@ -438,7 +445,7 @@ def issued_answer(
         list_number=done.list_number,
         list_index=done.list_index,
         economies=done.economies,
-        expires_at=card.expires_at,
+        expires_at=done.expires_at,
         text=done.text,
         warnings=warnings,
     )

@@ -7,6 +7,7 @@ the one that signs.  If it is not there, or its module does not answer, nothing 
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, cast, runtime_checkable
@@ -19,7 +20,8 @@ from issuer.errors import SettingsError, SigningError
 from issuer.installation import FILE, Installation
 from issuer.jws import public_key_from_jwk
 from issuer.keys import KeyRecord, KeyUse, Signer
-from issuer.sources import KeyFile, KeySource, KeySources
+from issuer.signing_pool import BatchSigner
+from issuer.sources import KeySource, KeySources
 from issuer.store import KeyState, SigningKey, Store
 
 HEAD_START: Final = timedelta(hours=24)
@@ -40,13 +42,10 @@ class KeyPlaces(Protocol):
             KeyFileError, SettingsError: What is configured cannot be used.
         """
 
-    def key_file(self, economy: str, key_id: str, use: KeyUse) -> KeyFile | None:
-        """Return the file of a key and how to open it; None if it is in none.
-
-        Raises:
-            KeyFileError: The folder cannot be read.
-            SigningError: There is no passphrase.
-        """
+    def batch(
+        self, economy: str, signer: Signer
+    ) -> AbstractContextManager[BatchSigner]:
+        """Return what signs many cards with one of these keys, until it is left."""
 
 
 def passphrase_of(economy: str) -> bytes:
@@ -97,14 +96,6 @@ class KeyStock(Protocol):
         """Return every key of an economy, also those that are not published."""
 
 
-@runtime_checkable
-class FileKeys(Protocol):
-    """A source of signers that tells which file a key is in."""
-
-    def key_file(self, economy: str, key: KeyRecord) -> KeyFile | None:
-        """Return the file of a key, for processes that sign with it as well."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder:
     """Implements `issuer.office.SignerSource` on the keys of an installation."""
@@ -136,6 +127,17 @@ class KeyHolder:
             f"key {record.key_id} of {economy} is not where its keys are"
         )
 
+    def batch(
+        self, economy: str, *, now: datetime
+    ) -> AbstractContextManager[BatchSigner]:
+        """Return what signs many cards with the key that signs now, until it is left.
+
+        Raises:
+            SigningError, KeyFileError, SettingsError: As for `signer`.
+        """
+        signer, _ = self.signer(economy, "card", now=now)
+        return self.places.batch(economy, signer)
+
     def held(self, economy: str) -> Sequence[Signer]:
         """Return every key of an economy, also those that are not published.
 
@@ -143,15 +145,6 @@ class KeyHolder:
             SigningError, KeyFileError, SettingsError: As for `signer`.
         """
         return self.places.signers(economy)
-
-    def key_file(self, economy: str, key: KeyRecord) -> KeyFile | None:
-        """Return the file of a key; None for one that is inside a module.
-
-        Raises:
-            KeyFileError: The folder cannot be read.
-            SigningError: As for `Passphrase`.
-        """
-        return self.places.key_file(economy, key.key_id, key.use)
 
     def _record(self, economy: str, use: KeyUse, now: datetime) -> KeyRecord:
         rows = self.store.read(
@@ -169,7 +162,12 @@ class KeyHolder:
         for record in records:
             if record.signs_at(now):
                 return record
-        raise SigningError(f"{economy} has no {use} key that may sign now")
+        raise SigningError(
+            f"{economy} has no {use} key that may sign now; a card key may 24 hours"
+            " after its first publication, see publication status"
+            if use == "card"
+            else f"{economy} has no {use} key that may sign now"
+        )
 
 
 def is_ready(row: SigningKey, now: datetime) -> bool:

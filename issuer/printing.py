@@ -658,12 +658,7 @@ def take_batch(desk: Desk, given: OneBatch) -> BatchView:
     """
 
     def work(session: Session) -> BatchView:
-        row = session.get(PlasticBatch, given.batch)
-        if row is None or row.economy != desk.economy:
-            raise NotFound(f"there is no batch {given.batch}")
-        view = _batch_view(session, desk, row)
-        if view.file is None:
-            raise NotFound(f"the file of batch {given.batch} is gone")
+        row, view = _archive(session, desk, given)
         desk.log(
             session,
             "export:made",
@@ -674,6 +669,44 @@ def take_batch(desk: Desk, given: OneBatch) -> BatchView:
         return view
 
     return desk.write(work)
+
+
+@operation(
+    "plastic.remove_batch",
+    "Remove an archive that the bureau has printed from; that it was made stays known.",
+    Role.ISSUING,
+)
+def remove_batch(desk: Desk, given: OneBatch) -> BatchView:
+    """Remove a file with travellers' data, which nobody needs any more.
+
+    Nothing makes it again: what the bureau spoils later is made as a new document.
+
+    Raises:
+        NotFound: As for `take_batch`.
+    """
+
+    def work(session: Session) -> BatchView:
+        row, view = _archive(session, desk, given)
+        desk.log(
+            session, "plastic:archive_removed", f"batch:{row.batch}", count=row.count
+        )
+        return view
+
+    view = desk.write(work)
+    (desk.office.installation.bureau / f"{view.batch}.zip").unlink(missing_ok=True)
+    return view.model_copy(update={"file": None})
+
+
+def _archive(
+    session: Session, desk: Desk, given: OneBatch
+) -> tuple[PlasticBatch, BatchView]:
+    row = session.get(PlasticBatch, given.batch)
+    if row is None or row.economy != desk.economy:
+        raise NotFound(f"there is no batch {given.batch}")
+    view = _batch_view(session, desk, row)
+    if view.file is None:
+        raise NotFound(f"the file of batch {given.batch} is gone")
+    return row, view
 
 
 # What becomes of one document

@@ -5,7 +5,7 @@ A key inside a hardware module stays in one process, with `issuance.sign_many`.
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from issuer.dated import require_aware
 from issuer.issuance import Credential, Laboratory, Prepared, Refusal, sign_many
@@ -25,6 +25,20 @@ from issuer.keys import FileSigner, KeyRecord, KeyUse
 _PORTION: Final = 64
 """Cards that a process is given at a time."""
 _Results = list[Credential | Refusal]
+
+
+class BatchSigner(Protocol):
+    """Signs many prepared cards: one key, in this process or in many."""
+
+    def __call__(
+        self,
+        prepared: Sequence[Prepared],
+        *,
+        key: KeyRecord,
+        now: datetime,
+        last_issued_at: datetime | None,
+    ) -> list[Credential | Refusal]:
+        """See `issuance.sign_many`."""
 
 
 class SigningPool:
@@ -85,25 +99,6 @@ class SigningPool:
         Raises:
             ValueError: As for `issuance.sign_many`, or the pool is closed.
         """
-        start = self.start_many
-        return start(prepared, key=key, now=now, last_issued_at=last_issued_at)()
-
-    def start_many(
-        self,
-        prepared: Sequence[Prepared],
-        *,
-        key: KeyRecord,
-        now: datetime,
-        last_issued_at: datetime | None,
-    ) -> Callable[[], list[Credential | Refusal]]:
-        """Let the processes begin, and return at once.
-
-        Returns:
-            What waits for them and returns what `sign_many` would.
-
-        Raises:
-            ValueError: As for `sign_many`.
-        """
         moment_on_wire(now)
         order = _Order(
             key=_KeyOnWire.of(key),
@@ -115,7 +110,8 @@ class SigningPool:
             for start in range(0, len(prepared), _PORTION)
         ]
         running = [self._submit(order, portion) for portion in portions]
-        return lambda: [*chain.from_iterable(map(_result, running, portions))]
+        results = map(_result, running, portions)
+        return list(chain.from_iterable(results))
 
     def _submit(
         self, order: "_Order", portion: Sequence[Prepared]

@@ -11,6 +11,7 @@ are many, the cards of the next portion are signed by another process meanwhile.
 import gc
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -37,7 +38,6 @@ from issuer.jws import (
     new_private_key,
     public_jwk,
 )
-from issuer.keyholder import FileKeys
 from issuer.keys import KeyRecord, Signer
 from issuer.lifecycle import (
     Application as ApplicationState,
@@ -56,12 +56,11 @@ from issuer.lifecycle import (
 )
 from issuer.lists import draw_index, is_due_for_next_list
 from issuer.numbers import ALPHABET, draw_application_number
-from issuer.office import Actor, Desk, Office
+from issuer.office import Actor, BatchSource, Desk, Office
 from issuer.plastic import DesignRegistry
 from issuer.preclearances import CARRIED, DECISIONS
 from issuer.profile import CardData
 from issuer.scheme import Scheme
-from issuer.signing_pool import SigningPool
 from issuer.statements import MAX_DECISIONS, Decision, sign_statement
 from issuer.store import (
     Account,
@@ -249,19 +248,19 @@ def _propose(office: Office, economy: str, now: datetime) -> None:
 
 @contextmanager
 def _hand(here: "_Here", travellers: int) -> Iterator[_SignMany]:
-    """Return what signs cards: another process, if there are many and the key is in a
-    file, or this one.
-    """
+    """Return what signs cards: other processes, if there are many, or this one."""
     signers = here.office.signers
-    if travellers >= MANY and isinstance(signers, FileKeys):
-        file = signers.key_file(here.economy, here.key)
-        if file is not None:
-            with SigningPool(
-                file.path, passphrase=file.passphrase, processes=1
-            ) as pool:
-                yield pool.start_many
-                return
-    yield partial(partial, sign_many, signer=here.signer)
+    if travellers < MANY or not isinstance(signers, BatchSource):
+        yield partial(partial, sign_many, signer=here.signer)
+        return
+    with signers.batch(here.economy, now=here.now) as sign:
+        thread = ThreadPoolExecutor(1)  # which waits for them, in order
+        try:
+            yield (
+                lambda prepared, **order: thread.submit(sign, prepared, **order).result
+            )
+        finally:
+            thread.shutdown(cancel_futures=True)
 
 
 class _Changed(Exception):  # noqa: N818  # never leaves this module
@@ -536,7 +535,7 @@ class _Portion:
             passport_id=passport,
             renews_card_id=None,
             state=life.application,
-            stage=len(life.stages),
+            stage=len(life.stages + life.final_stages),
             entered_by=here.clerk,
             entered_at=applied,
             submitted_at=(
@@ -546,7 +545,11 @@ class _Portion:
             decided_at=decided,
             changed_at=decided or applied,
         )
-        for position, stage in enumerate(life.stages):
+        answered = max(
+            (lane.steps[-1].at for lane in life.lanes.values()), default=None
+        )
+        for position, stage in enumerate(life.stages + life.final_stages):
+            is_final = position >= len(life.stages)
             self._add(
                 ReviewStep,
                 application_id=application,
@@ -554,7 +557,7 @@ class _Portion:
                 stage=stage,
                 passed=True,
                 by=here.officer,
-                at=decided or applied,
+                at=(answered if is_final else decided) or applied,
                 note="",
             )
         return application
@@ -913,10 +916,9 @@ class _Portion:
             economy=here.economy,
             actor_id=here.officer,
             at=here.now,
-            tag="import:done",
+            tag="demo:filled",
             subject=f"demo:{self.numbers.start}",
             reason="demonstration data",
-            kind="demo",
             rows=len(self.numbers),
         )
         here.places = replace(self.places[-1], is_new=False)

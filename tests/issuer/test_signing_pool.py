@@ -194,18 +194,6 @@ def test_a_closed_pool_signs_nothing(key_file: Path, key: KeyRecord) -> None:
         pool.sign_many(_batch(1), key=key, now=NOW, last_issued_at=None)
 
 
-def test_what_is_begun_is_signed_while_the_caller_does_something_else(
-    pool: SigningPool, key: KeyRecord
-) -> None:
-    """What waits for two batches may be asked in any order, and twice."""
-    first, second = (
-        pool.start_many(_batch(size), key=key, now=NOW, last_issued_at=None)
-        for size in (70, 3)
-    )
-    assert [len(each) for each in (second(), first(), first())] == [3, 70, 70]
-    assert all(isinstance(each, Credential) for each in first())
-
-
 _OWNER = """
 import os, sys
 from pathlib import Path

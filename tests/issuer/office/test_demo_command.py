@@ -12,9 +12,10 @@ from issuer.cli import FAILED, INTERRUPTED, OK, USAGE, main
 from issuer.demo import filling
 from issuer.installation import Installation
 from issuer.jws import is_signed_by, public_key_from_jwk
-from issuer.signing_pool import SigningPool
+from issuer.keyholder import KeyHolder
 from issuer.store import (
     Account,
+    AuditRow,
     Card,
     HostedEconomy,
     Issue,
@@ -64,6 +65,9 @@ def test_a_new_installation_is_filled_and_goes_on(
     assert json.loads(capsys.readouterr().out) == {"travellers": {"SGP": 10}}
     assert people(home) == {"NZL": 4, "SGP": 10}
     assert read(home, select(func.count()).select_from(Card)) > [(5,)]
+    query = select(AuditRow.fields).where(AuditRow.tag == "demo:filled")
+    logged = [json.loads(row[0])["rows"] for row in read(home, query)]
+    assert sum(logged) == 14
     logins = [row[0] for row in read(home, select(Account.login))]
     assert logins.count("demo-clerk-sgp") == 1
 
@@ -112,12 +116,13 @@ def test_many_are_signed_by_another_process_just_as_well(
     monkeypatch.setattr(filling, "PORTION", 4)
     monkeypatch.setattr(filling, "MANY", 10)
     used: list[int] = []
+    signing = KeyHolder.batch
 
     def counted(*given: Any, **more: Any) -> Any:
         used.append(1)
-        return SigningPool(*given, **more)
+        return signing(*given, **more)
 
-    monkeypatch.setattr(filling, "SigningPool", counted)
+    monkeypatch.setattr(KeyHolder, "batch", counted)
     assert demo(home, "--cards", "14", "--economy", "SGP") == OK
     assert used == [1]
     keys = {
