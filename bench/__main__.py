@@ -9,6 +9,7 @@ from bench import (
     load,
     office,
     publishing,
+    scale,
     scan,
     signing,
     size,
@@ -25,6 +26,7 @@ _SECTIONS = {
     "signing": signing.run,
     "office": office.run,
     "publishing": publishing.run,
+    "scale": scale.run,
     "load": load.run,
 }
 
@@ -47,7 +49,9 @@ def main() -> None:
         help="how long programs issue cards at an office; 5 for the bar",
     )
     chosen = parser.parse_args()
-    _SECTIONS["office"] = partial(office.run, travellers=chosen.travellers)
+    for section in (office, scale):
+        name = section.__name__.rpartition(".")[2]
+        _SECTIONS[name] = partial(section.run, travellers=chosen.travellers)
     _SECTIONS["load"] = partial(load.run, minutes=chosen.minutes)
     for name, run in _SECTIONS.items():
         if chosen.section in {None, name}:

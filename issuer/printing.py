@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import Field
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 import verifier
@@ -147,20 +147,7 @@ def list_plastic(desk: Desk, given: PlasticFilter) -> PlasticLines:
     """List plastic documents; which were shown is logged."""
 
     def work(session: Session) -> PlasticLines:
-        query = (
-            select(Plastic, Credential, Person, _has_portrait())
-            .join(Credential, Credential.id == Plastic.credential_id)
-            .join(Card, Card.id == Credential.card_id)
-            .join(Person, Person.id == Card.person_id)
-            .where(Plastic.economy == desk.economy, Plastic.state == given.state)
-            .order_by(Plastic.credential_id)
-            .limit(given.limit + 1)
-        )
-        if given.batch:
-            query = query.where(Plastic.batch == given.batch)
-        if given.after is not None:
-            query = query.where(Plastic.credential_id > given.after)
-        rows = session.execute(query).all()
+        rows = session.execute(_page(desk, given)).all()
         page = [_plastic_line(*row) for row in rows[: given.limit]]
         desk.log(
             session,
@@ -176,6 +163,28 @@ def list_plastic(desk: Desk, given: PlasticFilter) -> PlasticLines:
         )
 
     return desk.write(work)
+
+
+def _page(
+    desk: Desk, given: PlasticFilter
+) -> Select[Plastic, Credential, Person, bool]:
+    # The page is chosen first: nobody joins and sorts all that was ever handed over.
+    page = select(Plastic.credential_id).where(
+        Plastic.economy == desk.economy, Plastic.state == given.state
+    )
+    if given.batch:
+        page = page.where(Plastic.batch == given.batch)
+    if given.after is not None:
+        page = page.where(Plastic.credential_id > given.after)
+    chosen = page.order_by(Plastic.credential_id).limit(given.limit + 1)
+    return (
+        select(Plastic, Credential, Person, _has_portrait())
+        .join(Credential, Credential.id == Plastic.credential_id)
+        .join(Card, Card.id == Credential.card_id)
+        .join(Person, Person.id == Card.person_id)
+        .where(Plastic.credential_id.in_(chosen))
+        .order_by(Plastic.credential_id)
+    )
 
 
 def _has_portrait() -> Any:
