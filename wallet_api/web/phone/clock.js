@@ -47,9 +47,12 @@ export class Clock {
     const since = this.#measured ?? { ...this.#started, truth: this.#started.wall + this.#offset };
     const passed = this.#timer() - since.timer;
     const shown = this.#wall() - since.wall;
+    const counted = since.truth + passed;
     // The timer may stand still while the phone sleeps, and then only the clock has gone on.  A clock that somebody put
-    // back does not count; one put ahead looks like sleep, until the issuer is asked again.
-    return since.truth + (shown > passed + SLEPT ? shown : passed);
+    // back does not count, nor one that was wrong and now says what was counted: it was put right.  Any other that was
+    // put ahead looks like sleep, until the issuer is asked again.
+    const isAhead = shown > passed + SLEPT;
+    return isAhead && Math.abs(this.#wall() - counted) > SLEPT ? since.truth + shown : counted;
   }
 
   /** @returns {bigint} The same in whole seconds, as proofs carry it. */

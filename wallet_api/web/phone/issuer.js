@@ -1,11 +1,13 @@
 /** The wallet's side of OpenID4VCI 1.0 with a pre-authorized code, and of the holder's own API beside it. */
 
 import { signJwt, publicJwk } from "./keys.js";
-import { Refused } from "./network.js";
+import { Refused, bodyOf } from "./network.js";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
 const FORM = "application/x-www-form-urlencoded";
 const JSON_TYPE = "application/json";
+/** How this wallet's own address carries an offer: what stands behind the mark is sent to no server. */
+const LINKED = "#offer?";
 const NAMED = /^[A-Z]{3}$/;
 
 /** What was scanned or opened is no offer that this wallet can take. */
@@ -22,7 +24,7 @@ export class NoOffer extends Error {
  * Read an offer.  It is fetched from this wallet's own origin only, so that a code from a stranger makes the phone ask
  * nobody.
  *
- * @param {string} text A link `openid-credential-offer://…`, or this wallet's own address with the same query.
+ * @param {string} text A link `openid-credential-offer://?…`, or this wallet's own address with `#offer?…`.
  * @param {import("./network.js").Network} network Fetches an offer that is given by address.
  * @param {string} origin Of this wallet.
  * @returns {Promise<{issuer: string, economy: string, configuration: string, code: string, txCode: object | null}>}
@@ -46,7 +48,8 @@ export async function readOffer(text, network, origin) {
 
 function queryOf(text) {
   try {
-    return new URL(text.trim()).searchParams;
+    const { hash, searchParams } = new URL(text.trim());
+    return hash.startsWith(LINKED) ? new URLSearchParams(hash.slice(LINKED.length)) : searchParams;
   } catch {
     throw new NoOffer("unreadable");
   }
@@ -62,7 +65,7 @@ function parsed(text) {
 
 async function fetched(address, network, origin) {
   if (!address.startsWith(`${origin}/`)) throw new NoOffer("elsewhere");
-  return (await network.ask(address)).json();
+  return bodyOf(await network.ask(address));
 }
 
 function economyOf(issuer, origin) {
@@ -117,7 +120,17 @@ export class Issuer {
    *   or what to ask for it with later.
    */
   async credential(configuration, holderKey) {
-    const { c_nonce: nonce } = await (await this.#network.ask(`${this.#issuer}/nonce`, { method: "POST" })).json();
+    try {
+      return await this.#credential(configuration, holderKey);
+    } catch (error) {
+      if (!isRefusal(error, "invalid_nonce")) throw error;
+    }
+    // It was old when it arrived.
+    return this.#credential(configuration, holderKey);
+  }
+
+  async #credential(configuration, holderKey) {
+    const { c_nonce: nonce } = await bodyOf(await this.#network.ask(`${this.#issuer}/nonce`, { method: "POST" }));
     const proof = await signJwt(
       holderKey,
       { typ: "openid4vci-proof+jwt", jwk: await publicJwk(holderKey) },
@@ -170,7 +183,7 @@ export class Issuer {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof Refused && error.code === "invalid_token")) throw error;
+      if (!isRefusal(error, "invalid_token")) throw error;
     }
     await this.#refresh();
     return ask();
@@ -186,14 +199,23 @@ export class Issuer {
       { method: "POST", headers: { "Content-Type": FORM }, body: new URLSearchParams(fields).toString() },
       this.#tokenKey,
     );
-    const given = await response.json();
+    const given = await bodyOf(response);
     this.#tokens = { access: given.access_token, refresh: given.refresh_token ?? this.#tokens.refresh };
     await this.#keep(this.#tokens);
   }
 }
 
+/**
+ * @param {unknown} error Anything that was thrown.
+ * @param {string} code As the standards name it.
+ * @returns {boolean} Whether the issuer refused with this word.
+ */
+export function isRefusal(error, code) {
+  return error instanceof Refused && error.code === code;
+}
+
 async function received(response) {
-  const answer = await response.json();
+  const answer = await bodyOf(response);
   if (response.status === 202) return { transaction: answer.transaction_id, interval: answer.interval };
   return { credential: answer.credentials[0].credential, notification: answer.notification_id };
 }

@@ -85,7 +85,9 @@ export class Network {
       if (nonce) this.#nonces.set(new URL(url).origin, nonce);
       if (response.ok || response.status === 304) return response;
       const refused = await refusal(response);
-      if (refused.code !== "use_dpop_nonce" || !nonce || attempt > 0) throw refused;
+      // A phone whose clock is wrong has just learned the time from the refusal.
+      const mayRepeat = refused.code === "use_dpop_nonce" ? nonce : refused.code === "invalid_dpop_proof";
+      if (!mayRepeat || attempt > 0) throw refused;
     }
   }
 
@@ -114,6 +116,19 @@ export class Network {
       ...(token && { ath: base64url.encode(await sha256(token)) }),
       ...(nonce && { nonce }),
     });
+  }
+}
+
+/**
+ * @param {Response} response Whole or cut off.
+ * @returns {Promise<any>} The JSON in it.
+ * @throws {Unreachable} It ends too early, or somebody between the phone and the issuer wrote it.
+ */
+export async function bodyOf(response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    throw new Unreachable(error);
   }
 }
 

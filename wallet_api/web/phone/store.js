@@ -8,7 +8,7 @@
 const NAME = "abtc-wallet";
 const VERSION = 1;
 
-/** The browser has no room, is in a private mode, or another page holds an older wallet open. */
+/** The browser has no room, is in a private mode, or another page has a wallet of another version open. */
 export class StoreError extends Error {
   /** @param {unknown} cause What the browser said. */
   constructor(cause) {
@@ -22,13 +22,15 @@ export class StoreError extends Error {
  * @throws {StoreError} The browser keeps nothing.
  */
 export async function openStore() {
-  const request = indexedDB.open(NAME, VERSION);
-  request.onupgradeneeded = () => {
-    request.result.createObjectStore("cards", { keyPath: "id" });
-    request.result.createObjectStore("settings");
-    request.result.createObjectStore("activity", { keyPath: "id", autoIncrement: true });
-  };
-  const database = await settled(request);
+  const database = await settled(() => {
+    const request = indexedDB.open(NAME, VERSION);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("cards", { keyPath: "id" });
+      request.result.createObjectStore("settings");
+      request.result.createObjectStore("activity", { keyPath: "id", autoIncrement: true });
+    };
+    return request;
+  });
   // A newer page may have to change what is kept; this one gives way and is loaded again when it is next shown.
   database.onversionchange = () => database.close();
   return new Store(database);
@@ -101,24 +103,33 @@ class Store {
   }
 
   #ask(name, ask) {
-    return settled(ask(this.#database.transaction(name).objectStore(name)));
+    return settled(() => ask(this.#database.transaction(name).objectStore(name)));
   }
 
   #change(name, work) {
-    // The default may answer before anything is on the disk, and then a key that the issuer has signed for is lost.
-    const transaction = this.#database.transaction(name, "readwrite", { durability: "strict" });
-    work(transaction.objectStore(name));
     return new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(new StoreError(transaction.error));
+      try {
+        // The default may answer before anything is on the disk, and then a key that the issuer has signed for is lost.
+        const transaction = this.#database.transaction(name, "readwrite", { durability: "strict" });
+        transaction.oncomplete = () => resolve();
+        transaction.onabort = () => reject(new StoreError(transaction.error));
+        work(transaction.objectStore(name));
+      } catch (error) {
+        reject(new StoreError(error));
+      }
     });
   }
 }
 
-function settled(request) {
+function settled(ask) {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(new StoreError(request.error));
-    request.onblocked = () => reject(new StoreError("blocked"));
+    try {
+      const request = ask();
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(new StoreError(request.error));
+      request.onblocked = () => reject(new StoreError("blocked"));
+    } catch (error) {
+      reject(new StoreError(error));
+    }
   });
 }

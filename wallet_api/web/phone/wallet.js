@@ -9,14 +9,17 @@ import * as base64url from "../format/base64url.js";
 import { fromUtf8 } from "../format/bytes.js";
 import { demand } from "../format/errors.js";
 import { pack } from "../format/packing.js";
-import { Issuer, readOffer } from "./issuer.js";
+import { Issuer, isRefusal, readOffer } from "./issuer.js";
 import { makeKey, publicJwk, random } from "./keys.js";
-import { Refused } from "./network.js";
+import { bodyOf } from "./network.js";
+import { checkNumber } from "./counter.js";
 
 /** Where a card stands on this phone. */
 export const STEP = Object.freeze({
   /** An offer was read; its one-time code is not given yet, or the issuer has not answered. */
   OFFERED: "offered",
+  /** An officer at a counter has not typed the check number of this phone yet. */
+  COUNTER: "counter",
   /** The issuer knows this phone; the holder has not said yes. */
   SHOWN: "shown",
   /** The issuer will have the card later. */
@@ -63,14 +66,36 @@ export class Wallet {
   async begin(text) {
     const offer = await readOffer(text, this.#network, this.#origin);
     const known = (await this.#store.cards()).find((card) => card.offer?.code === offer.code);
-    if (known) return known;
-    const [tokenKey, holderKey] = await Promise.all([makeKey(), makeKey()]);
-    const card = {
-      id: random(12), step: STEP.OFFERED, economy: offer.economy, issuer: offer.issuer, offer, tokenKey, holderKey,
-      tokens: {}, addedAt: this.#clock.now(),
-    };
-    await this.#store.putCard(card);
-    return card;
+    return known ?? this.#add({ step: STEP.OFFERED, economy: offer.economy, issuer: offer.issuer, offer });
+  }
+
+  /**
+   * Begin at a counter: the phone makes its keys and shows a number that an officer types.
+   *
+   * @param {string} economy Whose counter it is.
+   * @returns {Promise<object>} A card at step `counter`, with `counter`: `id`, `number`, `expires_at`.
+   */
+  async beginAtCounter(economy) {
+    const issuer = `${this.#origin}/${economy}`;
+    const tokenKey = await makeKey();
+    const answer = await bodyOf(await this.#network.askBound(`${issuer}/counter`, asJson({}), tokenKey));
+    const counter = { ...answer, number: await checkNumber(tokenKey, answer.random) };
+    return this.#add({ step: STEP.COUNTER, economy, issuer, tokenKey, counter });
+  }
+
+  /**
+   * Ask whether the officer has typed the number.
+   *
+   * @param {object} card At step `counter`.
+   * @returns {Promise<object>} At step `shown`, or as it was.
+   */
+  async atCounter(card) {
+    const request = asJson({ id: card.counter.id });
+    const { offer: text } = await bodyOf(await this.#network.askBound(`${card.issuer}/counter`, request, card.tokenKey));
+    if (!text) return card;
+    const offer = await readOffer(text, this.#network, this.#origin);
+    demand(offer.issuer === card.issuer, "an offer of another issuer");
+    return this.redeem(await this.#edit(card, { step: STEP.OFFERED, offer }), null);
   }
 
   /**
@@ -87,7 +112,7 @@ export class Wallet {
 
   /** @returns {Promise<object>} Whose card it would be: to be shown before the holder says yes. */
   async preview(card) {
-    return (await this.#issuer(card).get("holder/preview")).json();
+    return bodyOf(await this.#issuer(card).get("holder/preview"));
   }
 
   /**
@@ -98,9 +123,7 @@ export class Wallet {
    */
   async accept(card) {
     const issuer = this.#issuer(card);
-    const answer = card.transaction
-      ? await issuer.deferred(card.transaction)
-      : await issuer.credential(card.offer.configuration, card.holderKey);
+    const answer = await this.#ready(card, issuer);
     if (answer.transaction) {
       return this.#edit(card, { step: STEP.WAITING, transaction: answer.transaction, interval: answer.interval });
     }
@@ -115,7 +138,7 @@ export class Wallet {
   /** Say no: the issuer is told, and nothing of the offer stays on this phone. */
   async decline(card) {
     if (card.step === STEP.SHOWN) await this.#issuer(card).post("holder/decline", {}).catch(() => {});
-    await this.#store.dropCard(card.id);
+    await this.forget(card);
   }
 
   /**
@@ -131,27 +154,34 @@ export class Wallet {
     try {
       answer = await issuer.get("holder/card", card.factsTag);
     } catch (error) {
-      if (!(error instanceof Refused && error.code === "invalid_grant")) throw error;
+      if (!isRefusal(error, "invalid_grant")) throw error;
       return this.#edit(card, { signedOut: true });
     }
-    const changes = { updatedAt: this.#clock.now() };
+    const changes = { updatedAt: this.#clock.now(), signedOut: false };
     if (answer.status !== 304) {
-      changes.facts = await answer.json();
+      changes.facts = await bodyOf(answer);
       changes.factsTag = answer.headers.get("ETag");
-      if (OVER.has(changes.facts.credential.state)) changes.step = STEP.ENDED;
-      else if (!changes.facts.credential.is_newest) changes.text = await this.#newest(card, issuer);
+      changes.news = newsOf(card, changes.facts);
     }
+    const facts = changes.facts ?? card.facts;
+    if (OVER.has(facts.credential.state)) changes.step = STEP.ENDED;
+    else if (!facts.credential.is_newest) Object.assign(changes, await this.#newest(card, facts, issuer));
     return this.#edit(card, changes);
+  }
+
+  /** The holder has read what is new. */
+  readNews(card) {
+    return this.#edit(card, { news: [] });
   }
 
   /** @returns {Promise<object>} An offer for another phone: `offer`, a link, and `tx_code`. */
   async move(card) {
-    return (await this.#issuer(card).post("holder/move", {})).json();
+    return bodyOf(await this.#issuer(card).post("holder/move", {}));
   }
 
   /** @returns {Promise<object[]>} The phones that have or had the card. */
   async devices(card) {
-    return (await (await this.#issuer(card).get("holder/devices")).json()).devices;
+    return (await bodyOf(await this.#issuer(card).get("holder/devices"))).devices;
   }
 
   /** Suspend the card of this phone; only the issuer lifts it again. */
@@ -160,16 +190,51 @@ export class Wallet {
     return this.refresh(card);
   }
 
-  /** Forget a card that has ended, and its keys. */
+  /**
+   * Suspend a card whose phone is lost, from any phone.
+   *
+   * @param {string} economy That issued it.
+   * @param {string} code The lost-phone code, as printed when the card was activated.
+   * @param {string} documentNumber Of the card.
+   */
+  async reportLost(economy, code, documentNumber) {
+    await this.#network.ask(`${this.#origin}/${economy}/lost`, asJson({ code, document_number: documentNumber }));
+  }
+
+  /** Forget a card, and its keys. */
   forget(card) {
     return this.#store.dropCard(card.id);
   }
 
-  async #newest(card, issuer) {
+  /** Ask the time, so that codes carry the right one. */
+  async askTime() {
+    await this.#network.ask(`${this.#origin}/time`);
+  }
+
+  async #add(card) {
+    const [tokenKey, holderKey] = await Promise.all([card.tokenKey ?? makeKey(), makeKey()]);
+    const added = { ...card, id: random(12), tokenKey, holderKey, tokens: {}, addedAt: this.#clock.now() };
+    await this.#store.putCard(added);
+    return added;
+  }
+
+  async #ready(card, issuer) {
+    if (card.transaction) {
+      try {
+        return await issuer.deferred(card.transaction);
+      } catch (error) {
+        if (!isRefusal(error, "invalid_transaction_id")) throw error;
+      }
+    }
+    // The same phone asks for the same card: asking again makes no second one.
+    return issuer.credential(card.offer.configuration, card.holderKey);
+  }
+
+  async #newest(card, facts, issuer) {
     const { credential } = await issuer.credential(card.offer.configuration, card.holderKey);
-    if (!credential) return card.text;
+    if (!credential) return {};
     await this.#check(card, credential);
-    return credential;
+    return { text: credential, facts: { ...facts, credential: { ...facts.credential, is_newest: true } } };
   }
 
   async #check(card, text) {
@@ -192,6 +257,18 @@ export class Wallet {
       },
     });
   }
+}
+
+function asJson(body) {
+  return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+/** Economies that answered since the holder last looked; nothing is new to somebody who has just got the card. */
+function newsOf(card, facts) {
+  const before = new Map((card.facts?.economies ?? []).map(({ code, state }) => [code, state]));
+  const isNew = ({ code, state }) => before.has(code) && before.get(code) !== state;
+  const codes = facts.economies.filter(isNew).map(({ code }) => code);
+  return [...new Set([...(card.news ?? []), ...codes])];
 }
 
 /**
