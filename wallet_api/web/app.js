@@ -287,7 +287,7 @@ async function begin() {
   const network = new Network(clock);
   const wallet = new Wallet({ store, clock, network, origin: location.origin });
   await new App({ store, clock, wallet, words }).start();
-  await navigator.serviceWorker?.register("sw.js").catch((error) => console.warn(error));
+  await navigator.serviceWorker?.register(`sw.js?language=${words.language}`).catch((error) => console.warn(error));
 }
 
 await begin();

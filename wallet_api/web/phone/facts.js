@@ -46,7 +46,7 @@ export function checkTrip(known, code, day) {
   const arrival = Date.parse(day);
   const points = [
     { name: "clearance", answer: ANSWERS[row?.state] ?? (row ? "no" : "unknown"), value: { state: row?.state, since: row?.since } },
-    { name: "state", answer: known.state === "valid" ? "yes" : "no", value: { since: known.since } },
+    { name: "state", answer: known.state === "valid" ? "yes" : "no", value: known.state === "valid" ? {} : { since: known.since } },
     { name: "card", answer: arrival < known.expiresAt ? "yes" : "no", value: { until: known.expiresAt } },
     { name: "form", ...stated(row?.app_accepted) },
     { name: "pair", answer: row ? (row.state === "not_available" ? "no" : "yes") : "unknown", value: {} },

@@ -42,7 +42,9 @@ export function move(app, card) {
   const make = button(t("move.make"), ({ currentTarget }) => app.run(currentTarget, async () => {
     const offer = await app.wallet.move(card);
     make.closest(".actions").hidden = true;
-    made.replaceChildren(...shown(app, offer));
+    const canvas = el("canvas", { role: "img", "aria-label": t("move.qr") });
+    made.replaceChildren(el("div.paper", canvas), ...shown(app, offer));
+    drawCode(canvas, encodeQR(offer.offer, "raw", { ecc: "medium", border: 4 }));
   }));
   return {
     title: "devices.move",
@@ -54,12 +56,9 @@ export function move(app, card) {
   };
 }
 
-function shown(app, { offer, tx_code: code, expires_at: ends }) {
+function shown(app, { tx_code: code, expires_at: ends }) {
   const t = app.t.bind(app);
-  const canvas = el("canvas", { role: "img", "aria-label": t("move.qr") });
-  drawCode(canvas, encodeQR(offer, "raw", { ecc: "medium", border: 4 }));
   return [
-    el("div.paper", canvas),
     el("p", t("move.code")), el("p.number", { "aria-label": [...code].join(" ") }, `${code.slice(0, 3)} ${code.slice(3)}`),
     el("p.hint", t("move.until", { time: app.words.time(ends) })),
   ];

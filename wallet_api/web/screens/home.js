@@ -19,8 +19,8 @@ export async function home(app, card) {
     body: [
       ...notices(app, card, known),
       face(app, card, known),
-      actions(door(app.to("show", card), t("home.show"), "main")),
-      el("nav", { "aria-label": t("home.more") }, el("ul.doors", ...DOORS.map((name) => row(app, card, name)), rowTo("#/help", t("help.title")))),
+      actions(door(app.to("show", card), t("home.show"), known.state === "valid" ? "main" : "plain")),
+      el("nav", { "aria-label": t("home.more") }, el("ul.doors", ...DOORS.map((name) => row(app, card, name)), rowTo("#/settings", t("settings.title")), rowTo("#/help", t("help.title")))),
       updated(app, known),
       actions(door("#/start", t("home.add")), door(app.to("suspend", card), t("suspend.link"), "danger")),
     ],

@@ -62,6 +62,7 @@ class Live {
     this.ring = vector("circle", { cx: 24, cy: 24, r: RING, class: "ring-left" });
     this.left = el("span.ring-count", { "aria-hidden": "true" });
     this.warning = el("div.said");
+    this.below = actions(button(t("show.hide"), () => this.#hide(), "plain"));
     this.again = button(t("show.again"), () => this.#begin());
     this.cover = el("div.cover", { hidden: true }, el("p", t("show.hidden")), this.again);
     this.parts = [
@@ -69,7 +70,7 @@ class Live {
       el("div.paper", this.canvas, this.cover),
       el("div.under", this.#countdown(), el("p.whose", el("strong", personName(holder)), el("span", maskedPassport(passport)))),
       thread(t("show.thread")),
-      actions(button(t("show.hide"), () => this.#hide(), "plain")),
+      this.below,
     ];
   }
 
@@ -97,6 +98,7 @@ class Live {
 
   #begin() {
     this.cover.hidden = true;
+    this.below.hidden = false;
     this.#since = performance.now();
     this.#issuedAt = null;
     clearInterval(this.#timer);
@@ -111,7 +113,9 @@ class Live {
     this.#timer = 0;
     clearCode(this.canvas);
     this.cover.hidden = false;
+    this.below.hidden = true;
     this.left.textContent = "";
+    this.ring.getAnimations().forEach((each) => each.cancel());
     this.#lock?.release().catch(() => {});
     this.#lock = null;
   };

@@ -2,6 +2,7 @@
 
 import { el } from "../dom.js";
 import { actions, door, field, form, notice, submit } from "./parts.js";
+import { languageChoice } from "./settings.js";
 
 /** Kept outside the database, so that a page can tell cleared storage from a phone that never had a card. */
 const HAD = "abtc-had-card";
@@ -41,7 +42,8 @@ export async function start(app, error) {
       el("ol.steps", ...[1, 2, 3].map((step) => el("li", t(`start.step${step}`)))),
       form(open, link.row, actions(next)),
       el("section.aside", el("h2", t("start.other")),
-        actions(door("#/counter", t("start.counter")), door("#/lost", t("start.lost")), door("#/settings", t("settings.title")))),
+        actions(door("#/counter", t("start.counter")), door("#/lost", t("start.lost")))),
+        languageChoice(app)),
       canInstall() && notice("info", t("start.install")),
     ],
   };

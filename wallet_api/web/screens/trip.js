@@ -43,7 +43,7 @@ function answer(app, card, known, code, day) {
 function point(app, { name, answer: found, value }) {
   const t = app.t.bind(app);
   return el("li", sign(found),
-    el("div", el("strong", t(`trip.${name}`)), el("span", t(`trip.answer.${found}`)), detail(app, value)));
+    el("div", el("strong", t(`trip.${name}`)), name !== "stay" && el("span", t(`trip.answer.${found}`)), detail(app, value)));
 }
 
 function detail(app, { state, since, until, days }) {
