@@ -6,6 +6,7 @@ import { STEP } from "../phone/wallet.js";
 import { actions, button, door, facts, maskedPassport, notice, personName, sign } from "./parts.js";
 
 const DOORS = ["economies", "trip", "passport", "devices", "activity"];
+const FREE_DOORS = ["settings", "help"];
 
 /** @returns {Promise<object>} The screen of one card. */
 export async function home(app, card) {
@@ -20,7 +21,9 @@ export async function home(app, card) {
       ...notices(app, card, known),
       face(app, card, known),
       actions(door(app.to("show", card), t("home.show"), known.state === "valid" ? "main" : "plain")),
-      el("nav", { "aria-label": t("home.more") }, el("ul.doors", ...DOORS.map((name) => row(app, card, name)), rowTo("#/settings", t("settings.title")), rowTo("#/help", t("help.title")))),
+      el("nav", { "aria-label": t("home.more") }, el("ul.doors",
+        ...DOORS.map((name) => rowTo(app.to(name, card), t(`${name}.title`))),
+        ...FREE_DOORS.map((name) => rowTo(`#/${name}`, t(`${name}.title`))))),
       updated(app, known),
       actions(door("#/start", t("home.add")), door(app.to("suspend", card), t("suspend.link"), "danger")),
     ],
@@ -86,10 +89,6 @@ function updated(app, { asOf }) {
     await app.render();
   }), "quiet");
   return el("p.updated", el("span", t("home.updated", { time: app.words.time(asOf) })), again);
-}
-
-function row(app, card, name) {
-  return rowTo(app.to(name, card), app.t(`${name}.title`));
 }
 
 function rowTo(href, label, more) {
