@@ -11,8 +11,16 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * @throws {FormatError} An unpaired surrogate.
  */
 export function utf8(text) {
-  demand(text.isWellFormed(), "unpaired surrogate");
+  demand(isWellFormed(text), "unpaired surrogate");
   return encoder.encode(text);
+}
+
+/**
+ * @param {string} text Any text.
+ * @returns {boolean} Whether it has no unpaired surrogate.  Browsers of a few years ago have no method for this.
+ */
+export function isWellFormed(text) {
+  return !/\p{Surrogate}/u.test(text);
 }
 
 /**

@@ -5,7 +5,7 @@
  * name has a meaning of its own.
  */
 
-import { fromUtf8 } from "./bytes.js";
+import { fromUtf8, isWellFormed } from "./bytes.js";
 import { FormatError, demand } from "./errors.js";
 
 const MAX_DEPTH = 16;
@@ -100,7 +100,7 @@ class Reader {
 
   #string() {
     const text = JSON.parse(this.#take(TEXT, "not a JSON string"));
-    demand(text.isWellFormed(), "unpaired surrogate");
+    demand(isWellFormed(text), "unpaired surrogate");
     this.#take(SPACE);
     return text;
   }

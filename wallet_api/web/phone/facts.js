@@ -29,8 +29,11 @@ function fromClaims({ family_name, given_name, passport, exp, iat, economies }) 
   };
 }
 
-/** A trip, point by point. */
-const ANSWERS = { cleared: "yes", not_needed: "yes", waiting: "unknown" };
+/** What each state says about a trip; any other word says nothing. */
+const ANSWERS = new Map([
+  ["cleared", "yes"], ["not_needed", "yes"], ["not_cleared", "no"], ["withdrawn", "no"], ["suspended", "no"],
+  ["not_available", "no"],
+]);
 
 /**
  * Compare a card with a trip.
@@ -45,7 +48,7 @@ export function checkTrip(known, code, day) {
   const row = known.economies.find((each) => each.code === code);
   const arrival = Date.parse(day);
   const points = [
-    { name: "clearance", answer: ANSWERS[row?.state] ?? (row ? "no" : "unknown"), value: { state: row?.state, since: row?.since } },
+    { name: "clearance", answer: ANSWERS.get(row?.state) ?? "unknown", value: { state: row?.state, since: row?.since } },
     { name: "state", answer: known.state === "valid" ? "yes" : "no", value: known.state === "valid" ? {} : { since: known.since } },
     { name: "card", answer: arrival < known.expiresAt ? "yes" : "no", value: { until: known.expiresAt } },
     { name: "form", ...stated(row?.app_accepted) },
