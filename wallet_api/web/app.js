@@ -200,11 +200,10 @@ class App {
     const helper = document.querySelector(".top .helper");
     helper.textContent = this.t("help.link");
     main.className = look ?? "";
+    const focused = isSame ? placeOf(document.activeElement, main) : -1;
     main.replaceChildren(...(back ? [el("a.back", { href: back.to }, back.label)] : []), top, ...body.filter(Boolean));
-    if (!isSame) {
-      scrollTo(0, 0);
-      top.focus();
-    }
+    if (!isSame) scrollTo(0, 0);
+    if (!isSame || focused >= 0) (focusable(main)[focused] ?? top).focus({ preventScroll: isSame });
   }
 
   #again() {
@@ -248,6 +247,15 @@ class App {
       return start(this, error);
     }
   }
+}
+
+function focusable(main) {
+  return [...main.querySelectorAll("h1, a, button, input, select, summary")];
+}
+
+/** @returns {number} Which of the elements that take the focus it is; -1 where it is elsewhere. */
+function placeOf(element, main) {
+  return focusable(main).indexOf(element);
 }
 
 /** @returns {[string, string]} Key of the words for an error, and what support staff may ask for. */

@@ -8,7 +8,13 @@ from datetime import datetime
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.components import path_of
 from tests.issuer.web.chromium import AXE, FLAGS
@@ -65,7 +71,9 @@ class Site:
     def follow(self, screen: str, card: str = "card-1") -> None:
         """Go to a screen of a card, as its links do."""
         self.page.evaluate(f"location.hash = '#/{screen}/{card}'")
-        expect(self.page.locator(f"body[data-screen='#/{screen}/{card}']")).to_be_attached()
+        expect(
+            self.page.locator(f"body[data-screen='#/{screen}/{card}']")
+        ).to_be_attached()
 
     def stop(self) -> None:
         """Take the network away, the server's side of it too."""
@@ -95,7 +103,9 @@ class Site:
         """
         self.page.evaluate(MODULES, self.files.wallet.version)
         text = made(self.page.evaluate("makeKeys()"))
-        self.page.evaluate("([text, changes]) => keepCard(text, changes)", [text, changes])
+        self.page.evaluate(
+            "([text, changes]) => keepCard(text, changes)", [text, changes]
+        )
 
 
 MODULES = """async (version) => {
@@ -107,42 +117,56 @@ MODULES = """async (version) => {
     return publicJwk(made.holderKey);
   };
   globalThis.keepCard = async (text, changes) => (await openStore()).putCard({
-    id: "card-1", step: "held", economy: "AUS", issuer: `${location.origin}/AUS`, text, ...made,
-    offer: { configuration: "abtc" }, tokens: {}, addedAt: 1, updatedAt: Date.now(), ...changes,
+    id: "card-1", step: "held", economy: "AUS", issuer: `${location.origin}/AUS`,
+    text, ...made, offer: { configuration: "abtc" }, tokens: {}, addedAt: 1,
+    updatedAt: Date.now(), ...changes,
   });
 }"""
 
 
 @contextmanager
-def opened(*, now: datetime | None = None, **look: Any) -> Iterator[Site]:
-    """Open a browser before the files; ``look`` is Playwright's.
+def launched() -> Iterator[Browser]:
+    """One browser for many tests: each has a profile of its own in it."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path_of("Chromium"), args=list(FLAGS)
+        )
+        yield chromium
+        chromium.close()
 
-    ``now`` is what the browser's clock says at first, if it shall not be the real time.
+
+@contextmanager
+def opened(
+    browser: Browser, *, now: datetime | None = None, **look: Any
+) -> Iterator[Site]:
+    """Open a page of the files; ``look`` is Playwright's: viewport, locale and others.
+
+    ``now`` is what the browser's clock says at first, if it shall not be the real time;
+    there is then no server that says another.
     """
     files = Files()
+    complaints: list[str] = []
     with make_server("127.0.0.1", 0, files, handler_class=_Quiet) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(
-                executable_path=path_of("Chromium"), args=list(FLAGS)
-            )
-            context = chromium.new_context(**look)
-            page = context.new_page()
-            if now is not None:
-                page.clock.install(time=now)
-            complaints: list[str] = []
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on(
-                "console",
-                lambda said: complaints.append(said.text)
-                if "Content Security" in said.text
-                else None,
-            )
-            yield Site(
-                server=server, context=context, page=page, files=files,
-                complaints=complaints,
-            )  # fmt: skip
-            chromium.close()
+        context = browser.new_context(**look)
+        page = context.new_page()
+        if now is not None:
+            page.clock.install(time=now)
+            page.route("**/time", lambda route: route.abort())
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda said: complaints.append(said.text) if "Content Security" in said.text
+            else None,
+        )  # fmt: skip
+        yield Site(
+            server=server,
+            context=context,
+            page=page,
+            files=files,
+            complaints=complaints,
+        )
+        context.close()
         server.shutdown()
         thread.join()

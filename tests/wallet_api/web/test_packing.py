@@ -28,7 +28,7 @@ def running() -> Iterator[Node]:
         yield found
 
 
-def of_kind(kind: str) -> Any:
+def of_kind(kind: str) -> pytest.MarkDecorator:
     names = [name for name, vector in VECTORS.items() if vector.get("kind") == kind]
     assert names, "no vector of this kind"
     return pytest.mark.parametrize("name", names)

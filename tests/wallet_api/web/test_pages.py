@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import wallet_api
 from wallet_api.pages import load
@@ -14,11 +15,10 @@ MARKUP = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new F
 SCRIPTS = [path for path in sorted(WEB.rglob("*.js")) if "vendor" not in path.parts]
 
 
-def told() -> dict[str, list[str]]:
+def told() -> Any:
     """What the service worker is told in its first line."""
     line = WALLET.files["sw.js"].body.decode().split("\n")[0]
-    found: dict[str, list[str]] = json.loads(line[len("const WALLET = ") : -1])
-    return found
+    return json.loads(line[len("const WALLET = ") : -1])
 
 
 def test_the_page_asks_for_files_of_its_own_version_only() -> None:

@@ -56,24 +56,29 @@ export async function unpack(qrText) {
  *   challenge as the nonce, or what an online verifier asked for.
  * @returns {Promise<string>} Header and payload in base64url; ES256 over it makes the third part.
  */
-export async function proofInput(card, { issuedAt, nonce = `iat.${issuedAt}`, audience = BORDER_AUDIENCE }) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(card)));
-  const payload = canonical(new Map([
-    ["iat", issuedAt], ["aud", audience], ["nonce", nonce], ["sd_hash", base64url.encode(digest)],
-  ]));
+export async function proofInput(card, proof) {
+  return inputOf(await digestOf(card), proof);
+}
+
+async function digestOf(card) {
+  return base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(card))));
+}
+
+function inputOf(digest, { issuedAt, nonce = `iat.${issuedAt}`, audience = BORDER_AUDIENCE }) {
+  const payload = canonical(new Map([["iat", issuedAt], ["aud", audience], ["nonce", nonce], ["sd_hash", digest]]));
   return signingInput(PROOF_HEADER, payload);
 }
 
-/** A card that is shown again and again: all but the proof is encoded once. */
+/** A card that is shown again and again: all but the proof is digested and encoded once. */
 export class Showing {
-  #card;
+  #digest;
   #pairs;
 
   /**
    * @param {string} card An issuer JWT and `~`, of the app form; `pack` has taken it before.
    */
   constructor(card) {
-    this.#card = card;
+    this.#digest = digestOf(card);
     this.#pairs = [...fieldsOfPresentation(card)].map(encodePair);
   }
 
@@ -84,7 +89,7 @@ export class Showing {
    * @returns {Promise<string>} QR text to show for the next seconds.
    */
   async qrText(issuedAt, sign, challenge) {
-    const input = await proofInput(this.#card, { issuedAt, nonce: challenge });
+    const input = inputOf(await this.#digest, { issuedAt, nonce: challenge });
     const proof = [[KEY.PROOF_ISSUED_AT, issuedAt], [KEY.PROOF_SIGNATURE, await sign(utf8(input))]];
     if (challenge !== undefined) proof.push([KEY.PROOF_NONCE, challenge]);
     return PREFIX + base45.encode(cbor.encodePairs([...this.#pairs, ...proof.map(encodePair)]));

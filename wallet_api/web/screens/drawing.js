@@ -1,36 +1,40 @@
-/** Codes on a canvas: black on white in every theme, each module a whole number of the screen's own dots. */
+/** Codes on a canvas: black on white in every theme. */
 
-/** Dots to draw with; a large code is shown smaller by whole steps, never blurred. */
-const MOST = 2_000;
+const WHITE = 255;
+/** Red, green, blue and how opaque. */
+const BYTES = 4;
 
 /**
- * @param {HTMLCanvasElement} canvas Becomes as many dots wide as fit where it stands, or as its style says.
+ * The canvas has one dot for each module, and the browser makes each as many whole dots of the screen as fit where it
+ * stands: never blurred, and little work however large the screen is.
+ *
+ * @param {HTMLCanvasElement} canvas In its place on the page.
  * @param {boolean[][]} modules True is black; the quiet zone is in it.
  */
 export function drawCode(canvas, modules) {
-  const room = Math.min(MOST, (canvas.parentElement?.clientWidth || 320) * devicePixelRatio);
-  const dots = Math.max(2, Math.floor(room / modules.length));
-  const side = modules.length * dots;
-  if (canvas.width !== side) canvas.width = canvas.height = side;
-  canvas.style.width = `${side / devicePixelRatio}px`;
-  const pen = canvas.getContext("2d", { alpha: false });
-  pen.fillStyle = "#fff";
-  pen.fillRect(0, 0, side, side);
-  pen.fillStyle = "#000";
+  const side = modules.length;
+  const pixels = white(side);
   for (const [down, line] of modules.entries()) {
-    for (let from = 0; from < line.length; from++) {
-      if (!line[from]) continue;
-      let to = from;
-      while (line[to]) to++;
-      pen.fillRect(from * dots, down * dots, (to - from) * dots, dots);
-      from = to;
+    for (let across = 0; across < side; across++) {
+      const at = (down * side + across) * BYTES;
+      if (line[across]) pixels[at] = pixels[at + 1] = pixels[at + 2] = 0;
     }
   }
+  const dots = Math.max(1, Math.floor((canvas.parentElement.clientWidth * devicePixelRatio) / side));
+  canvas.style.width = `${(side * dots) / devicePixelRatio}px`;
+  put(canvas, side, pixels);
 }
 
 /** @param {HTMLCanvasElement} canvas Becomes white. */
 export function clearCode(canvas) {
-  const pen = canvas.getContext("2d", { alpha: false });
-  pen.fillStyle = "#fff";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
+  put(canvas, canvas.width, white(canvas.width));
+}
+
+function white(side) {
+  return new Uint8ClampedArray(side * side * BYTES).fill(WHITE);
+}
+
+function put(canvas, side, pixels) {
+  if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
+  canvas.getContext("2d", { alpha: false }).putImageData(new ImageData(pixels, side, side), 0, 0);
 }
