@@ -124,6 +124,10 @@ MODULES = """async (version) => {
 }"""
 
 
+def _is_api(url: str) -> bool:
+    return "/wallet/" not in url
+
+
 @contextmanager
 def launched() -> Iterator[Browser]:
     """One browser for many tests: each has a profile of its own in it."""
@@ -153,7 +157,7 @@ def opened(
         page = context.new_page()
         if now is not None:
             page.clock.install(time=now)
-            page.route("**/time", lambda route: route.abort())
+            page.route(_is_api, lambda route: route.abort())
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -162,6 +163,28 @@ def test_k5_a_page_that_slept_shows_no_old_code(browser: Browser) -> None:
         renewed(site, began)
         now = began + timedelta(seconds=121)
         assert isinstance(WORLD.verify(scanned(site), now=now), verifier.Accepted)
+
+
+@pytest.mark.parametrize(("off", "is_said"), [(10, False), (60, True), (-3600, True)])
+def test_t1_a_wrong_clock_is_corrected_and_said_only_when_it_matters(
+    browser: Browser, off: int, is_said: bool
+) -> None:
+    """Codes carry the server's time; the words about it say which that is."""
+    truth = NOW + timedelta(seconds=off)
+    said = {"Date": format_datetime(truth, usegmt=True)}
+    with opened(browser, now=NOW, viewport=PHONE) as site:
+        site.page.route("**/time", lambda route: route.fulfill(headers=said))
+        site.open()
+        site.give_card(card)
+        site.open()
+        site.page.wait_for_load_state("networkidle")
+        site.follow("show")
+        expect(site.page.locator("canvas[data-issued]")).to_be_visible()
+        assert abs(made_at(site) - truth) < timedelta(seconds=30 if is_said else 20)
+        warning = site.page.get_by_text("The clock of this phone is wrong")
+        assert warning.count() == is_said
+        if is_said:
+            expect(warning).to_contain_text(f"{truth:%H}:{truth:%M}")
 
 
 def test_it_starts_and_shows_a_code_with_the_server_stopped(browser: Browser) -> None:

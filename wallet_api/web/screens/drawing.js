@@ -20,9 +20,13 @@ export function drawCode(canvas, modules) {
       if (line[across]) pixels[at] = pixels[at + 1] = pixels[at + 2] = 0;
     }
   }
-  const dots = Math.max(1, Math.floor((canvas.parentElement.clientWidth * devicePixelRatio) / side));
-  canvas.style.width = `${(side * dots) / devicePixelRatio}px`;
   put(canvas, side, pixels);
+}
+
+/** @param {HTMLCanvasElement} canvas Becomes as wide as its place allows; to be called when that has changed. */
+export function fitCode(canvas) {
+  const dots = Math.max(1, Math.floor((canvas.parentElement.clientWidth * devicePixelRatio) / canvas.width));
+  canvas.style.width = `${(canvas.width * dots) / devicePixelRatio}px`;
 }
 
 /** @param {HTMLCanvasElement} canvas Becomes white. */
@@ -35,6 +39,10 @@ function white(side) {
 }
 
 function put(canvas, side, pixels) {
-  if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
+  // To ask how wide its place is costs more than all the rest, so that is not done for each code.
+  if (canvas.width !== side || canvas.height !== side) {
+    canvas.width = canvas.height = side;
+    fitCode(canvas);
+  }
   canvas.getContext("2d", { alpha: false }).putImageData(new ImageData(pixels, side, side), 0, 0);
 }

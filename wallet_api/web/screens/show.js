@@ -5,7 +5,7 @@ import { Showing } from "../format/packing.js";
 import { factsOf } from "../phone/facts.js";
 import { sign as signWith } from "../phone/keys.js";
 import encodeQR from "../vendor/qr.js";
-import { clearCode, drawCode } from "./drawing.js";
+import { clearCode, drawCode, fitCode } from "./drawing.js";
 import { actions, button, maskedPassport, notice, personName, vector } from "./parts.js";
 
 /** Seconds for which one code is shown. */
@@ -77,7 +77,7 @@ class Live {
   enter() {
     addEventListener("blur", this.#hide);
     addEventListener("pagehide", this.#hide);
-    addEventListener("resize", this.#redraw);
+    addEventListener("resize", this.#fit);
     document.addEventListener("visibilitychange", this.#hide);
     this.#begin();
   }
@@ -86,7 +86,7 @@ class Live {
     this.#hide();
     removeEventListener("blur", this.#hide);
     removeEventListener("pagehide", this.#hide);
-    removeEventListener("resize", this.#redraw);
+    removeEventListener("resize", this.#fit);
     document.removeEventListener("visibilitychange", this.#hide);
   }
 
@@ -120,9 +120,7 @@ class Live {
     this.#lock = null;
   };
 
-  #redraw = () => {
-    this.#issuedAt = null;
-  };
+  #fit = () => fitCode(this.canvas);
 
   #look() {
     if (performance.now() - this.#since > HIDDEN_AFTER) return this.#hide();
