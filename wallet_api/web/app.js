@@ -70,7 +70,7 @@ class App {
     addEventListener("hashchange", () => this.render());
     addEventListener("online", () => this.update());
     addEventListener("offline", () => this.#setOffline(true));
-    this.#others.onmessage = () => this.#isBusy || this.render();
+    this.#others.onmessage = () => this.#settle();
     await this.render();
     this.update();
     this.#plan();
@@ -149,7 +149,7 @@ class App {
       if (!(error instanceof Unreachable)) throw error;
       this.#setOffline(true);
     } finally {
-      if (!this.#isBusy && this.#isRestful) await this.render();
+      await this.#settle();
     }
     this.tell();
   }
@@ -165,6 +165,15 @@ class App {
     const changed = this.isOffline !== isOffline;
     this.isOffline = isOffline;
     if (changed && this.#isRestful && !this.#isBusy) this.render();
+  }
+
+  /** Draw the screen again where that takes nothing away, or where its card is not at this step any more. */
+  async #settle() {
+    if (this.#isBusy) return;
+    const { name, id } = this.#route();
+    const card = (await this.wallet.cards()).find((each) => each.id === id);
+    const fits = !id || (card !== undefined && Object.hasOwn(OF_CARD[card.step], name));
+    if (this.#isRestful || !fits) await this.render();
   }
 
   /** Whether nothing that was typed, or is being shown, is lost when the screen is drawn again. */

@@ -36,6 +36,11 @@ test("a card that is suspended, has ended by then or is not accepted on a phone 
   assert.equal(trip({ app_accepted: false }).whole, "no");
 });
 
+test("how long one may stay is said only where one may enter", () => {
+  assert.equal(trip().stay, "yes");
+  assert.equal(trip({ state: "withdrawn" }).stay, undefined);
+});
+
 test("a passport has to last as long as the economy asks", () => {
   const passport = (expires_at) => ({ country: "AUS", number_end: "567", expires_at });
   assert.equal(trip({ passport_months: 6 }, { passport: passport("2030-09-01") }).passport, "yes");

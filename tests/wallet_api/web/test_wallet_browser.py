@@ -294,6 +294,26 @@ def test_a_card_that_ended_shows_no_code_whatever_the_address_says(
         assert site.page.locator("canvas").count() == 0
 
 
+def test_what_happens_in_one_page_shows_in_another(browser: Browser) -> None:
+    """A code goes away with its card; what is being typed stays."""
+    changed = "new BroadcastChannel('abtc-wallet').postMessage('changed')"
+    with opened(browser, now=NOW, viewport=PHONE) as site:
+        site.open()
+        site.give_card(card, facts=FACTS)
+        site.open()
+        site.follow("show")
+        expect(site.page.locator("canvas[data-issued]")).to_be_visible()
+        site.give_card(card, step="offered", offer={"txCode": {"length": 6}})
+        site.page.evaluate(changed)
+        code = site.page.get_by_label("Code of 6 digits")
+        expect(code).to_be_visible()
+        assert site.page.locator("canvas").count() == 0
+        code.fill("123")
+        site.page.evaluate(changed)
+        site.page.clock.run_for(1_000)
+        expect(code).to_have_value("123")
+
+
 def test_cleared_storage_is_told_from_a_phone_that_never_had_a_card(
     browser: Browser,
 ) -> None:

@@ -65,6 +65,14 @@ function worst(points) {
   return deciding.some(({ answer }) => answer === "unknown") ? "unknown" : "yes";
 }
 
+/**
+ * @param {object | undefined} row What is known of an economy.
+ * @returns {boolean} Whether its longest stay says anything to this holder.
+ */
+export function mayStay(row) {
+  return ANSWERS.get(row?.state) === "yes" && Number.isInteger(row.stay_days);
+}
+
 function stated(value) {
   if (value === true || value === false) return { answer: value ? "yes" : "no", value: {} };
   return { answer: "unknown", value: {} };
@@ -79,7 +87,7 @@ function passportOn(arrival, passport, months) {
 
 function besides(row) {
   const lane = { name: "lane", ...stated(row?.lane) };
-  if (!Number.isInteger(row?.stay_days)) return [lane];
+  if (!mayStay(row)) return [lane];
   return [lane, { name: "stay", answer: "yes", value: { days: row.stay_days } }];
 }
 

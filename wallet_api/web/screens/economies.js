@@ -1,7 +1,7 @@
 /** Where the card is cleared: one row for each economy, in words, with the age of what is known. */
 
 import { el } from "../dom.js";
-import { factsOf } from "../phone/facts.js";
+import { factsOf, mayStay } from "../phone/facts.js";
 import { door, sign } from "./parts.js";
 
 /** The sign beside each word. */
@@ -28,13 +28,14 @@ export function economies(app, card) {
   };
 }
 
-function row(app, { code, state, since, lane, stay_days: stay }) {
+function row(app, each) {
   const t = app.t.bind(app);
+  const { code, state, since, lane, stay_days: stay } = each;
   const name = app.words.economy(code);
   const known = [
     since && t("economies.since", { date: app.words.date(since) }),
     lane !== null && t(lane ? "economies.lane" : "economies.no_lane"),
-    Number.isInteger(stay) && t("economies.stay", { days: app.words.days(stay) }),
+    mayStay(each) && t("economies.stay", { days: app.words.days(stay) }),
   ].filter(Boolean);
   return el("li",
     el("div.economy", el("strong", name), el(`span.state.state-${STATE_SIGNS[state] ?? "unknown"}`,
