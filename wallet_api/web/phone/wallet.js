@@ -1,0 +1,280 @@
+/**
+ * Cards on this phone, and what happens to them: taken, brought up to date, moved away.
+ *
+ * Every step is kept before the next is begun, so that a page that is closed in the middle, or opened twice, goes on
+ * where it was and never asks for a second card.
+ */
+
+import * as base64url from "../format/base64url.js";
+import { fromUtf8 } from "../format/bytes.js";
+import { demand } from "../format/errors.js";
+import { pack } from "../format/packing.js";
+import { Issuer, isRefusal, readOffer } from "./issuer.js";
+import { makeKey, publicJwk, random } from "./keys.js";
+import { bodyOf } from "./network.js";
+import { checkNumber } from "./counter.js";
+
+/** Where a card stands on this phone. */
+export const STEP = Object.freeze({
+  /** An offer was read; its one-time code is not given yet, or the issuer has not answered. */
+  OFFERED: "offered",
+  /** An officer at a counter has not typed the check number of this phone yet. */
+  COUNTER: "counter",
+  /** The issuer knows this phone; the holder has not said yes. */
+  SHOWN: "shown",
+  /** The issuer will have the card later. */
+  WAITING: "waiting",
+  HELD: "held",
+  /** Another phone has it, or the issuer ended it: the code is not shown any more. */
+  ENDED: "ended",
+});
+/** What the issuer may say of the credential on this phone. */
+const OVER = new Set(["superseded", "revoked"]);
+
+export class Wallet {
+  #store;
+  #clock;
+  #network;
+  #origin;
+
+  /**
+   * @param {object} given What it needs.
+   * @param {object} given.store Of `openStore`.
+   * @param {import("./clock.js").Clock} given.clock What time it is.
+   * @param {import("./network.js").Network} given.network How it asks.
+   * @param {string} given.origin Of this page; offers of others are refused.
+   */
+  constructor({ store, clock, network, origin }) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#network = network;
+    this.#origin = origin;
+  }
+
+  /** @returns {Promise<object[]>} The cards on this phone, the one taken last first. */
+  async cards() {
+    return (await this.#store.cards()).sort((one, other) => other.addedAt - one.addedAt);
+  }
+
+  /**
+   * Begin with an offer; the same offer again goes on with what was begun.
+   *
+   * @param {string} text A link, as scanned or opened.
+   * @returns {Promise<object>} A card at step `offered` or later.
+   * @throws {import("./issuer.js").NoOffer} None for this wallet.
+   */
+  async begin(text) {
+    const offer = await readOffer(text, this.#network, this.#origin);
+    const known = (await this.#store.cards()).find((card) => card.offer?.code === offer.code);
+    return known ?? this.#add({ step: STEP.OFFERED, economy: offer.economy, issuer: offer.issuer, offer });
+  }
+
+  /**
+   * Begin at a counter: the phone makes its keys and shows a number that an officer types.
+   *
+   * @param {string} economy Whose counter it is.
+   * @returns {Promise<object>} A card at step `counter`, with `counter`: `id`, `number`, `expires_at`.
+   */
+  async beginAtCounter(economy) {
+    const issuer = `${this.#origin}/${economy}`;
+    const tokenKey = await makeKey();
+    const answer = await bodyOf(await this.#network.askBound(`${issuer}/counter`, asJson({}), tokenKey));
+    const counter = { ...answer, number: await checkNumber(tokenKey, answer.random) };
+    return this.#add({ step: STEP.COUNTER, economy, issuer, tokenKey, counter });
+  }
+
+  /**
+   * Ask whether the officer has typed the number.
+   *
+   * @param {object} card At step `counter`.
+   * @returns {Promise<object>} At step `shown`, or as it was.
+   */
+  async atCounter(card) {
+    const request = asJson({ id: card.counter.id });
+    const { offer: text } = await bodyOf(await this.#network.askBound(`${card.issuer}/counter`, request, card.tokenKey));
+    if (!text) return card;
+    const offer = await readOffer(text, this.#network, this.#origin);
+    demand(offer.issuer === card.issuer, "an offer of another issuer");
+    return this.redeem(await this.#edit(card, { step: STEP.OFFERED, offer }), null);
+  }
+
+  /**
+   * Give the one-time code.
+   *
+   * @param {object} card At step `offered`.
+   * @param {string | null} txCode As the holder typed it, digits only; null where none is wanted.
+   * @returns {Promise<object>} At step `shown`.
+   */
+  async redeem(card, txCode) {
+    await this.#issuer(card).redeem(card.offer.code, txCode);
+    return this.#edit(card, { step: STEP.SHOWN });
+  }
+
+  /** @returns {Promise<object>} Whose card it would be: to be shown before the holder says yes. */
+  async preview(card) {
+    return bodyOf(await this.#issuer(card).get("holder/preview"));
+  }
+
+  /**
+   * Say yes, and ask for the card.
+   *
+   * @param {object} card At step `shown` or `waiting`.
+   * @returns {Promise<object>} At step `held`, or `waiting` where the issuer has it later.
+   */
+  async accept(card) {
+    const issuer = this.#issuer(card);
+    const answer = await this.#ready(card, issuer);
+    if (answer.transaction) {
+      return this.#edit(card, { step: STEP.WAITING, transaction: answer.transaction, interval: answer.interval });
+    }
+    await this.#check(card, answer.credential);
+    const held = await this.#edit(card, {
+      step: STEP.HELD, text: answer.credential, transaction: undefined, updatedAt: this.#clock.now(),
+    });
+    if (answer.notification) await issuer.notify(answer.notification, "credential_accepted").catch(() => {});
+    return held;
+  }
+
+  /** Say no: the issuer is told, and nothing of the offer stays on this phone. */
+  async decline(card) {
+    if (card.step === STEP.SHOWN) await this.#issuer(card).post("holder/decline", {}).catch(() => {});
+    await this.forget(card);
+  }
+
+  /**
+   * Ask what has changed, and fetch the newest credential where there is one.
+   *
+   * @param {object} card At step `held`.
+   * @returns {Promise<object>} With new facts, or as it was; at step `ended` where it is over on this phone.
+   * @throws {import("./network.js").Unreachable} Nobody answered; the card works as before.
+   */
+  async refresh(card) {
+    const issuer = this.#issuer(card);
+    let answer;
+    try {
+      answer = await issuer.get("holder/card", card.factsTag);
+    } catch (error) {
+      if (!isRefusal(error, "invalid_grant")) throw error;
+      return this.#edit(card, { signedOut: true });
+    }
+    const changes = { updatedAt: this.#clock.now(), signedOut: false };
+    if (answer.status !== 304) {
+      changes.facts = await bodyOf(answer);
+      changes.factsTag = answer.headers.get("ETag");
+      changes.news = newsOf(card, changes.facts);
+    }
+    const facts = changes.facts ?? card.facts;
+    if (OVER.has(facts.credential.state)) changes.step = STEP.ENDED;
+    else if (!facts.credential.is_newest) Object.assign(changes, await this.#newest(card, facts, issuer));
+    return this.#edit(card, changes);
+  }
+
+  /** The holder has read what is new. */
+  readNews(card) {
+    return this.#edit(card, { news: [] });
+  }
+
+  /** @returns {Promise<object>} An offer for another phone: `offer`, a link, and `tx_code`. */
+  async move(card) {
+    return bodyOf(await this.#issuer(card).post("holder/move", {}));
+  }
+
+  /** @returns {Promise<object[]>} The phones that have or had the card. */
+  async devices(card) {
+    return (await bodyOf(await this.#issuer(card).get("holder/devices"))).devices;
+  }
+
+  /** Suspend the card of this phone; only the issuer lifts it again. */
+  async suspend(card) {
+    await this.#issuer(card).post("holder/suspend", {});
+    return this.refresh(card);
+  }
+
+  /**
+   * Suspend a card whose phone is lost, from any phone.
+   *
+   * @param {string} economy That issued it.
+   * @param {string} code The lost-phone code, as printed when the card was activated.
+   * @param {string} documentNumber Of the card.
+   */
+  async reportLost(economy, code, documentNumber) {
+    await this.#network.ask(`${this.#origin}/${economy}/lost`, asJson({ code, document_number: documentNumber }));
+  }
+
+  /** Forget a card, and its keys. */
+  forget(card) {
+    return this.#store.dropCard(card.id);
+  }
+
+  /** Ask the time, so that codes carry the right one. */
+  async askTime() {
+    await this.#network.ask(`${this.#origin}/time`);
+  }
+
+  async #add(card) {
+    const [tokenKey, holderKey] = await Promise.all([card.tokenKey ?? makeKey(), makeKey()]);
+    const added = { ...card, id: random(12), tokenKey, holderKey, tokens: {}, addedAt: this.#clock.now() };
+    await this.#store.putCard(added);
+    return added;
+  }
+
+  async #ready(card, issuer) {
+    if (card.transaction) {
+      try {
+        return await issuer.deferred(card.transaction);
+      } catch (error) {
+        if (!isRefusal(error, "invalid_transaction_id")) throw error;
+      }
+    }
+    // The same phone asks for the same card: asking again makes no second one.
+    return issuer.credential(card.offer.configuration, card.holderKey);
+  }
+
+  async #newest(card, facts, issuer) {
+    const { credential } = await issuer.credential(card.offer.configuration, card.holderKey);
+    if (!credential) return {};
+    await this.#check(card, credential);
+    return { text: credential, facts: { ...facts, credential: { ...facts.credential, is_newest: true } } };
+  }
+
+  async #check(card, text) {
+    await pack(text);
+    const claims = claimsOf(text);
+    const { x, y } = await publicJwk(card.holderKey);
+    demand(claims.cnf?.jwk.x === x && claims.cnf.jwk.y === y, "a card for another phone");
+  }
+
+  async #edit(card, changes) {
+    return (await this.#store.editCard(card.id, (kept) => ({ ...kept, ...changes }))) ?? { ...card, ...changes };
+  }
+
+  #issuer(card) {
+    return new Issuer({
+      network: this.#network, clock: this.#clock, issuer: card.issuer, tokenKey: card.tokenKey, tokens: card.tokens,
+      keep: async (tokens) => {
+        card.tokens = tokens;
+        await this.#edit(card, { tokens });
+      },
+    });
+  }
+}
+
+function asJson(body) {
+  return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+/** Economies that answered since the holder last looked; nothing is new to somebody who has just got the card. */
+function newsOf(card, facts) {
+  const before = new Map((card.facts?.economies ?? []).map(({ code, state }) => [code, state]));
+  const isNew = ({ code, state }) => before.has(code) && before.get(code) !== state;
+  const codes = facts.economies.filter(isNew).map(({ code }) => code);
+  return [...new Set([...(card.news ?? []), ...codes])];
+}
+
+/**
+ * @param {string} text An issuer JWT and `~`, packed before.
+ * @returns {object} Its claims, for showing; not verified.
+ */
+export function claimsOf(text) {
+  return JSON.parse(fromUtf8(base64url.decode(text.split(".")[1])));
+}

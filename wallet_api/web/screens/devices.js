@@ -1,0 +1,65 @@
+/** Phones that have or had the card, and how it moves to another one. */
+
+import { el, plain } from "../dom.js";
+import encodeQR from "../vendor/qr.js";
+import { drawCode } from "./drawing.js";
+import { actions, button, door, notice } from "./parts.js";
+
+/** @returns {Promise<object>} The screen. */
+export async function devices(app, card) {
+  const t = app.t.bind(app);
+  let list;
+  try {
+    list = el("ul.rows", ...(await app.wallet.devices(card)).map((each) => row(app, each)));
+  } catch (error) {
+    list = app.problem(error);
+  }
+  return {
+    title: "devices.title",
+    back: { to: app.to("home", card), label: t("home.back") },
+    body: [
+      list,
+      el("h2", t("devices.move")), el("p", t("devices.move.text")), actions(door(app.to("move", card), t("devices.move"), "main")),
+      el("h2", t("devices.lost")), el("p", t("devices.lost.text")),
+      actions(door(app.to("suspend", card), t("suspend.link"), "danger")),
+    ],
+  };
+}
+
+const STATES = new Set(["valid", "suspended", "superseded", "revoked"]);
+
+function row(app, { this: isThis, state, since, name }) {
+  const t = app.t.bind(app);
+  const label = isThis ? t("devices.this") : plain(name ?? "") || t("devices.other");
+  return el("li", el("strong", label),
+    el("span.known", t(STATES.has(state) ? `device.${state}` : "state.unknown"), since && ` · ${app.words.date(since)}`));
+}
+
+/** @returns {object} The screen: an offer for the new phone, made only when the holder asks for it. */
+export function move(app, card) {
+  const t = app.t.bind(app);
+  const made = el("section.move");
+  const make = button(t("move.make"), ({ currentTarget }) => app.run(currentTarget, async () => {
+    const offer = await app.wallet.move(card);
+    make.closest(".actions").hidden = true;
+    const canvas = el("canvas", { role: "img", "aria-label": t("move.qr") });
+    made.replaceChildren(el("div.paper", canvas), ...shown(app, offer));
+    drawCode(canvas, encodeQR(offer.offer, "raw", { ecc: "medium", border: 4 }));
+  }));
+  return {
+    title: "devices.move",
+    back: { to: app.to("devices", card), label: t("devices.title") },
+    body: [
+      el("ol.steps", ...[1, 2, 3].map((step) => el("li", t(`move.step${step}`)))),
+      notice("warn", t("move.warn")), actions(make), made,
+    ],
+  };
+}
+
+function shown(app, { tx_code: code, expires_at: ends }) {
+  const t = app.t.bind(app);
+  return [
+    el("p", t("move.code")), el("p.number", { "aria-label": [...code].join(" ") }, `${code.slice(0, 3)} ${code.slice(3)}`),
+    el("p.hint", t("move.until", { time: app.words.time(ends) })),
+  ];
+}

@@ -1,0 +1,52 @@
+/** A phone that is lost or stolen: the card is suspended, from this phone or from any other. */
+
+import { el } from "../dom.js";
+import { actions, choice, field, form, notice, submit } from "./parts.js";
+
+/** @returns {Promise<object>} The screen for a phone that is not here. */
+export async function lost(app) {
+  const t = app.t.bind(app);
+  const options = app.words.economies().map((each) => [each, app.words.economy(each)]);
+  const economy = choice(t("card.issuer"), "economy", options, await app.store.setting("at"));
+  const code = field(t("lost.code"), { id: "code", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" },
+    t("lost.code.hint"));
+  const number = field(t("lost.number"), { id: "number", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" },
+    t("lost.number.hint"));
+  const done = el("section", { "aria-live": "polite" });
+  const report = (source) => {
+    const empty = [code, number].find(({ input }) => !input.value.trim());
+    if (empty) return empty.input.focus();
+    return app.run(source, async () => {
+      await app.wallet.reportLost(economy.input.value, code.input.value.trim(), number.input.value.trim().toUpperCase());
+      done.replaceChildren(notice("info", el("p", el("strong", t("lost.done"))), t("lost.done.do")));
+    });
+  };
+  return {
+    title: "lost.title",
+    back: { to: "#/", label: t("back") },
+    body: [
+      el("p.lead", t("lost.lead")), form(report, economy.row, code.row, number.row, actions(submit(t("lost.send"), "danger"))),
+      done, el("p.hint", t("lost.no_code")),
+    ],
+  };
+}
+
+/** @returns {object} The screen for the card on this phone; it is asked for by a word, not only by a touch. */
+export function suspend(app, card) {
+  const t = app.t.bind(app);
+  const word = t("suspend.word");
+  const typed = field(t("suspend.type", { word }), { id: "word", type: "text", autocomplete: "off", spellcheck: "false" });
+  const send = (source) => {
+    if (typed.input.value.trim().toLocaleLowerCase() !== word.toLocaleLowerCase()) return typed.input.focus();
+    return app.run(source, async () => app.goOn(await app.wallet.suspend(card)));
+  };
+  return {
+    title: "suspend.title",
+    back: { to: app.to("home", card), label: t("home.back") },
+    body: [
+      el("p.lead", t("suspend.lead")),
+      el("ul.points.plain", ...["now", "kept", "back"].map((each) => el("li", t(`suspend.${each}`)))),
+      form(send, typed.row, actions(submit(t("suspend.send"), "danger"))),
+    ],
+  };
+}
