@@ -1,8 +1,8 @@
 """Offers of a card to a phone: what an officer makes, and what travels how.
 
 The address of an offer travels as a link or a code to scan.  A one-time code of six
-digits travels another way, so that whoever finds the link has nothing yet.  At a counter
-the officer sees the phone and hears a number from it instead.
+digits travels another way, so that whoever finds the link has nothing yet.  At a
+counter the officer sees the phone and hears a number from it instead.
 """
 
 import secrets
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final
+from unicodedata import normalize
 from urllib.parse import quote
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
+from issuer.endings import live_credentials
 from issuer.errors import Conflict
 from issuer.installation_key import InstallationKey
 from issuer.intents import check_mode
@@ -30,6 +32,10 @@ _DIGITS: Final = 6
 _MOST_PAGE: Final = 200
 _OFFERED: Final = (lifecycle.Card.PENDING_HOME, lifecycle.Card.ACTIVE)
 _ADDRESS_USE: Final = "offer address"
+_LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""None is mistaken for another; 5 bits each."""
+_ALIKE: Final = str.maketrans("OIL", "011")
+_LOST_LETTERS: Final = 12
 
 CardNumber = Annotated[int, Field(ge=1, description="Number of the card.")]
 OfferNumber = Annotated[int, Field(ge=1, description="Number of the offer.")]
@@ -76,6 +82,18 @@ class OfferMade(Answer):
     """The same for the web wallet."""
     one_time_code: str
     """Six digits, for another way than the link; wrong five times, the offer ends."""
+    lost_phone_code: str
+    """For the holder to keep away from the phone: suspends the card from any other."""
+    ends_at: datetime
+
+
+class CounterOffer(Answer):
+    """What a phone at the counter fetches by itself now."""
+
+    offer: int
+    card: int
+    lost_phone_code: str
+    """For the holder to keep away from the phone: suspends the card from any other."""
     ends_at: datetime
 
 
@@ -147,25 +165,26 @@ def make_offer(desk: Desk, given: MakeOffer) -> OfferMade:
 
     Raises:
         Conflict: ``wallet.none``: the settings name no wallet.  ``card.not_active``.
+            ``credential.suspended``: no new phone brings it back.
             ``mode.app_not_issued`` or ``mode.unknown``.
         Forbidden: ``ck_offer_four_eyes``: who approved the card does not offer it.
     """
-    key, codes = key_of(desk), Codes.new(key_of(desk))
-    digits = f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
+    key = key_of(desk)
+    codes, digits, lost = Codes.new(key), new_digits(), new_lost_code()
 
     def work(session: Session) -> OfferMade:
         offer = add_offer(session, desk, given.card, codes)
         offer.one_time_mark = one_time_mark(key, offer.code_hash, digits)
+        offer.lost_mark = lost_mark(key, offer.card_id, lost)
         session.flush()
         desk.log(session, "offer:made", f"offer:{offer.id}", card=offer.card_id)
-        address = quote(address_of(desk, codes.reference), safe="")
-        query = f"credential_offer_uri={address}"
         return OfferMade(
             offer=offer.id,
             card=offer.card_id,
-            link=f"openid-credential-offer://?{query}",
-            wallet_link=f"{wallet_url(desk)}/wallet/#offer?{query}",
+            link=link_of(desk, codes.reference),
+            wallet_link=wallet_link_of(desk, codes.reference),
             one_time_code=digits,
+            lost_phone_code=lost,
             ends_at=offer.ends_at,
         )
 
@@ -175,7 +194,7 @@ def make_offer(desk: Desk, given: MakeOffer) -> OfferMade:
 @operation(
     "counter.activate", "Give a card to the phone that is at the counter.", Role.ISSUING
 )
-def activate(desk: Desk, given: ActivateAtCounter) -> OfferView:
+def activate(desk: Desk, given: ActivateAtCounter) -> CounterOffer:
     """Make an offer that only the phone can redeem whose number was read aloud.
 
     Raises:
@@ -187,32 +206,49 @@ def activate(desk: Desk, given: ActivateAtCounter) -> OfferView:
     if check_digit(number[:-1]) != number[-1]:
         raise Conflict("counter.number", "a digit is wrong: ask the holder to read it")
     key = key_of(desk)
-    codes = Codes.new(key)
+    codes, lost = Codes.new(key), new_lost_code()
 
-    def work(session: Session) -> OfferView:
-        phone = session.scalars(
-            select(CounterPhone)
-            .where(
-                CounterPhone.economy == desk.economy,
-                CounterPhone.number == number,
-                CounterPhone.ends_at > desk.now,
-                CounterPhone.offer_id.is_(None),
-            )
-            .with_for_update()
-        ).one_or_none()
-        if phone is None:
-            raise Conflict("counter.unknown", "no phone waits under this number")
+    def work(session: Session) -> CounterOffer:
+        desk.find(session, Card, given.card)
+        phone = _waiting_phone(session, desk, number)
         offer = add_offer(session, desk, given.card, codes)
         offer.phone_key = phone.key
+        offer.lost_mark = lost_mark(key, offer.card_id, lost)
         session.flush()
-        phone.offer_id = offer.id
-        phone.sealed_reference = key.seal(
-            _ADDRESS_USE, f"phone:{phone.id}", codes.reference
+        phone.offer_id, phone.ends_at = offer.id, offer.ends_at
+        owner = f"phone:{phone.id}"
+        phone.sealed_reference = key.seal(_ADDRESS_USE, owner, codes.reference)
+        desk.log(
+            session,
+            "offer:made",
+            f"offer:{offer.id}",
+            card=offer.card_id,
+            at_counter=True,
         )
-        desk.log(session, "offer:made", f"offer:{offer.id}", card=offer.card_id)
-        return _view(offer)
+        return CounterOffer(
+            offer=offer.id,
+            card=offer.card_id,
+            lost_phone_code=lost,
+            ends_at=offer.ends_at,
+        )
 
     return desk.write(work)
+
+
+def _waiting_phone(session: Session, desk: Desk, number: str) -> CounterPhone:
+    phone = session.scalars(
+        select(CounterPhone)
+        .where(
+            CounterPhone.economy == desk.economy,
+            CounterPhone.number == number,
+            CounterPhone.ends_at > desk.now,
+            CounterPhone.offer_id.is_(None),
+        )
+        .with_for_update()
+    ).one_or_none()
+    if phone is None:
+        raise Conflict("counter.unknown", "no phone waits under this number")
+    return phone
 
 
 @operation("offer.cancel", "Let nobody take an offer any more.", Role.ISSUING)
@@ -244,6 +280,13 @@ def list_offers(desk: Desk, given: ListOffers) -> OfferPage:
         if given.before is not None:
             query = query.where(Offer.id < given.before)
         rows = session.scalars(query.order_by(Offer.id.desc()).limit(given.limit)).all()
+        desk.log(
+            session,
+            "offer:read",
+            f"card:{given.card}" if given.card else "offers",
+            records=[row.id for row in rows],
+            count=len(rows),
+        )
         return OfferPage(
             offers=tuple(map(_view, rows)),
             before=rows[-1].id if len(rows) == given.limit else None,
@@ -256,11 +299,21 @@ def add_offer(session: Session, desk: Desk, card_id: int, codes: Codes) -> Offer
     """Add an offer to a session; its one-time mark or its phone's key is still to come.
 
     Raises:
-        Conflict: The card cannot be offered.
+        Conflict: ``card.not_active``, ``credential.suspended``, ``mode.*`` or
+            ``wallet.none``.
     """
     card = desk.find(session, Card, card_id)
     if card.state not in _OFFERED:
         raise Conflict("card.not_active", f"the card is {card.state}")
+    if any(
+        each.form == "app" and each.state == lifecycle.Credential.SUSPENDED
+        for each in live_credentials(session, card.id)
+    ):
+        raise Conflict(
+            "credential.suspended",
+            "its credential is suspended: report the phone lost, or let a second person"
+            " lift it",
+        )
     check_mode(desk.office.scheme(session), desk.economy, "app", desk.now)
     wallet_url(desk)
     earlier = select(Offer).where(
@@ -285,6 +338,24 @@ def add_offer(session: Session, desk: Desk, card_id: int, codes: Codes) -> Offer
     return offer
 
 
+def new_digits() -> str:
+    """Draw a one-time code."""
+    return f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
+
+
+def new_lost_code() -> str:
+    """Draw a code that suspends a card: 60 bits, to be copied from paper by hand."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(_LOST_LETTERS))
+    return "-".join(letters[at : at + 4] for at in range(0, _LOST_LETTERS, 4))
+
+
+def lost_mark(key: InstallationKey, card_id: int, code: str) -> str:
+    """Return what is kept of a lost-phone code, whatever its case and spacing."""
+    typed = normalize("NFKC", code).upper()
+    plain = "".join(each for each in typed.translate(_ALIKE) if each.isalnum())
+    return key.mark("lost-phone code", f"{card_id}:{plain}")
+
+
 def reference_of(key: InstallationKey, phone: CounterPhone) -> str:
     """Return the reference of the offer that was made for a phone at a counter."""
     return key.unseal(_ADDRESS_USE, f"phone:{phone.id}", phone.sealed_reference or "")
@@ -305,6 +376,20 @@ def wallet_url(desk: Desk) -> str:
 def address_of(desk: Desk, reference: str) -> str:
     """Return where the offer with a reference is fetched."""
     return f"{wallet_url(desk)}/{desk.economy}/offer/{reference}"
+
+
+def link_of(desk: Desk, reference: str) -> str:
+    """Return the link of an offer for any wallet."""
+    return f"openid-credential-offer://?{_query(desk, reference)}"
+
+
+def wallet_link_of(desk: Desk, reference: str) -> str:
+    """Return the link of an offer for the web wallet: no server sees what it offers."""
+    return f"{wallet_url(desk)}/wallet/#offer?{_query(desk, reference)}"
+
+
+def _query(desk: Desk, reference: str) -> str:
+    return f"credential_offer_uri={quote(address_of(desk, reference), safe='')}"
 
 
 def check_digit(digits: str) -> str:

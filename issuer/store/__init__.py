@@ -63,6 +63,14 @@ from issuer.store.people import (
     Passkey,
     Role,
 )
+from issuer.store.wallet import (
+    CounterPhone,
+    Offer,
+    OfferState,
+    Phone,
+    PhoneState,
+    UsedOnce,
+)
 
 __all__ = [
     "Account",
@@ -81,6 +89,7 @@ __all__ = [
     "BulkState",
     "Card",
     "Content",
+    "CounterPhone",
     "Credential",
     "Document",
     "DocumentKind",
@@ -92,10 +101,14 @@ __all__ = [
     "Issue",
     "IssueState",
     "KeyState",
+    "Offer",
+    "OfferState",
     "Passkey",
     "Passport",
     "PassportLink",
     "Person",
+    "Phone",
+    "PhoneState",
     "Plastic",
     "PlasticBatch",
     "PlasticState",
@@ -115,5 +128,6 @@ __all__ = [
     "Store",
     "StrayIndex",
     "Suspension",
+    "UsedOnce",
     "WatchHit",
 ]

@@ -51,6 +51,8 @@ class Offer(Base):
     wrong: Mapped[int] = mapped_column(default=0)
     phone_key: Mapped[str | None] = mapped_column(String(43))
     """Thumbprint of the only key that may redeem it; set at a counter."""
+    lost_mark: Mapped[str | None] = mapped_column(String(43))
+    """Of the code that suspends the card from any phone once this one is lost."""
     made_by: Mapped[int] = refers_to("account.id")
     approved_by: Mapped[int | None] = mapped_column()
     """Of the card, once it is approved: nobody offers what they have approved."""
@@ -89,11 +91,11 @@ class PhoneState(StrEnum):
     ASKING = "asking"
     """It redeemed an offer; its holder has not asked for the card yet."""
     ASKED = "asked"
-    """A credential was asked for; see `Phone.credential_id` for what came."""
+    """A credential was asked for; one that names its key says that it came."""
     DECLINED = "declined"
     """The holder said no."""
     ENDED = "ended"
-    """Signed out: its tokens are worth nothing."""
+    """Signed out before it had a card: another phone took a newer offer."""
 
 
 class Phone(Base):
@@ -112,14 +114,18 @@ class Phone(Base):
     access_ends_at: Mapped[datetime | None]
     refresh_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
     refresh_ends_at: Mapped[datetime | None]
+    is_proven: Mapped[bool] = mapped_column(default=False)
+    """It has used a token: the answer that brought the tokens was not lost."""
     holder_key: Mapped[str | None] = mapped_column(String(200))
     """The public JWK that the card is bound to, as canonical JSON."""
-    credential_id: Mapped[int | None] = refers_to("credential.id", index=True)
     transaction_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
     """Of a credential that is not ready yet."""
-    notification_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    issue_id: Mapped[int | None] = refers_to("issue.id")
+    """The text that its wallet said to have."""
     told: Mapped[str | None] = mapped_column(String(24))
-    """What the wallet said became of the credential."""
+    """What the wallet said last became of a credential."""
+    lost_wrong: Mapped[int] = mapped_column(default=0)
+    """Wrong codes given to report it lost."""
     made_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 
@@ -127,6 +133,7 @@ class Phone(Base):
         ForeignKeyConstraint(
             ["card_id", "economy"], ["card.id", "card.economy"], name="fk_phone_card"
         ),
+        CheckConstraint(f"lost_wrong BETWEEN 0 AND {MOST_WRONG}", name="lost_wrong"),
         Index("ix_phone_card_id", "card_id", "id"),
     )
 
