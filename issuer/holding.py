@@ -43,14 +43,12 @@ from issuer.offers import (
 from issuer.office import Desk, Office
 from issuer.store import Card, Credential, Offer, OfferState, Phone, PhoneState
 from issuer.store.wallet import MOST_WRONG
-from issuer.used_once import use_once
+from issuer.used_once import use_once, use_proof
 
 ACCESS: Final = timedelta(minutes=5)
 REFRESH: Final = timedelta(days=400)
 """Since the phone was last seen; longer than anybody leaves a card alone."""
 NONCE: Final = timedelta(minutes=5)
-PROOF: Final = timedelta(minutes=10)
-"""For which the identity of a proof of possession is remembered."""
 _NONCE_USE: Final = "proof nonce"
 _NOTIFICATION_USE: Final = "notification"
 _SUSPENDED: Final = lifecycle.Credential.SUSPENDED
@@ -170,7 +168,7 @@ class Holders:
             raise Conflict("grant.invalid", "the offer cannot be taken with this")
 
         def work(session: Session) -> str | None:
-            _use_proof(session, proof, now)
+            use_proof(session, proof, now)
             taking = _Taking(
                 session=session,
                 desk=desk,
@@ -199,7 +197,7 @@ class Holders:
         access = secrets.token_urlsafe(32)
 
         def work(session: Session) -> None:
-            _use_proof(session, proof, now)
+            use_proof(session, proof, now)
             phone = session.scalars(
                 select(Phone)
                 .where(Phone.refresh_hash == hashed(refresh), Phone.economy == economy)
@@ -238,7 +236,7 @@ class Holders:
 
     def credential(
         self, shown: Shown, holder_key: PublicKey, nonce: str, *, now: datetime
-    ) -> Ready | Later:
+    ) -> tuple[Known, Ready | Later]:
         """Bring a phone its credential: the first, the same, or the newest.
 
         Args:
@@ -246,6 +244,9 @@ class Holders:
             holder_key: Shown by a proof that carries ``nonce``.
             nonce: Of `nonce`; used once.
             now: The moment.
+
+        Returns:
+            The phone, and its credential or when to ask again.
 
         Raises:
             Conflict: ``token.invalid``, ``proof.used``.  ``nonce.invalid``.
@@ -268,10 +269,10 @@ class Holders:
         known = self.office.store.write(work, now=now)
         brought = self._bring(known, now)
         if brought is not None:
-            return brought
+            return known, brought
         transaction = secrets.token_urlsafe(32)
         self._set_transaction(known, transaction, now)
-        return Later(transaction=transaction)
+        return known, Later(transaction=transaction)
 
     def deferred(
         self, known: Known, transaction: str, *, now: datetime
@@ -611,11 +612,6 @@ def _new_tokens() -> Tokens:
     return Tokens(access=secrets.token_urlsafe(32), refresh=secrets.token_urlsafe(32))
 
 
-def _use_proof(session: Session, proof: str, now: datetime) -> None:
-    if not use_once(session, "proof", proof, until=now + PROOF, now=now):
-        raise Conflict("proof.used", "this proof was shown before")
-
-
 def _entered(session: Session, shown: Shown, now: datetime) -> Phone:
     phone = session.scalars(
         select(Phone)
@@ -626,7 +622,7 @@ def _entered(session: Session, shown: Shown, now: datetime) -> Phone:
     ).one_or_none()
     if phone is None or not _is_its(phone, shown.phone_key, phone.access_ends_at, now):
         raise Conflict("token.invalid", "the token is not good here")
-    _use_proof(session, shown.proof, now)
+    use_proof(session, shown.proof, now)
     phone.is_proven = True
     phone.seen_at = now
     return phone

@@ -5,7 +5,7 @@ transaction that would have done something for it.
 """
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -13,11 +13,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from issuer.errors import Conflict
 from issuer.store import UsedOnce
 
 _SELDOM: Final = 200
 """One use in so many takes old ones away."""
 MOST_PRUNED: Final = 2_000
+PROOF: Final = timedelta(minutes=10)
+"""For which the identity of a proof of possession is remembered."""
 
 
 def use_once(
@@ -45,6 +48,21 @@ def use_once(
         .returning(UsedOnce.digest)
     )
     return added.first() is not None
+
+
+def use_proof(session: Session, proof: str, now: datetime) -> None:
+    """Use a proof of possession.
+
+    Args:
+        session: As for `use_once`.
+        proof: What tells it from every other proof.
+        now: The moment.
+
+    Raises:
+        Conflict: ``proof.used``.
+    """
+    if not use_once(session, "proof", proof, until=now + PROOF, now=now):
+        raise Conflict("proof.used", "this proof was shown before")
 
 
 def prune(session: Session, now: datetime) -> None:

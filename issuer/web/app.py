@@ -11,10 +11,10 @@ from issuer.passkeys import PasskeyPlace
 from issuer.sessions import LONGEST
 from issuer.sign_in import Entrance
 from issuer.sign_on import SignOnClient
-from issuer.tries import Limit
 from issuer.web import case_words, failures, guards, words
 from issuer.web.access import EVERYBODY, Access, Pages
 from issuer.web.here import NAME, Site
+from issuer.web.limits import Limit
 from issuer.web.settings import Settings
 from issuer.web.views import (
     account,
@@ -27,6 +27,7 @@ from issuer.web.views import (
     incoming,
     logbook,
     outgoing,
+    phones,
     plastic,
     publication,
     reissue,
@@ -44,6 +45,7 @@ VIEWS: Final = (
     sign_in.pages,
     cards.pages,
     reissue.pages,
+    phones.pages,
     plastic.pages,
     reports.pages,
     publication.pages,

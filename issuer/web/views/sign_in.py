@@ -14,7 +14,6 @@ from issuer.errors import Conflict, Invalid, NotProven
 from issuer.errors import Forbidden as ForbiddenByRule
 from issuer.sessions import Visitor
 from issuer.sign_on import Pending, SignOnClient
-from issuer.tries import Limit
 from issuer.web import cookies
 from issuer.web.access import EVERYBODY, SIGNED_IN, Pages
 from issuer.web.forms import Form
@@ -28,6 +27,7 @@ from issuer.web.here import (
     site,
     visitor,
 )
+from issuer.web.limits import Limit
 from issuer.web.pictures import qr_code
 
 pages = Pages("sign_in")

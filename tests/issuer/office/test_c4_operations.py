@@ -87,7 +87,7 @@ def records(flow: Flow) -> dict[str, Any]:
         "application": case.application, "document": added.document,
         "card": case.card, "person": person, "credential": issued.credential,
         "preclearance": lane, "bulk": bulk, "account": account, "batch": "B1",
-        **flow.write(lambda session: by_hand(session, account, lane, case.card)),
+        **flow.write(lambda session: by_hand(session, account, lane, case.card or 0)),
     }  # fmt: skip
 
 
