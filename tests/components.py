@@ -54,6 +54,7 @@ COMPONENTS: Final = {
     "C compiler": Component(package="gcc", find=program("cc")),
     "Poppler": Component(package="poppler-utils", find=program("pdftoppm")),
     "Chromium": Component(package="chromium", find=program("chromium")),
+    "Node": Component(package="nodejs", find=program("node")),
 }
 
 
