@@ -64,6 +64,7 @@ _GROUPS: Final = {
     "key": "Signing keys.",
     "password": "One's own password.",
     "session": "One's own browsers.",
+    "counter": "Phones at the counter.",
     "lists": "Status lists and overlays.",
     "plastic": "Plastic cards on their way.",
     "preclearance": "What other economies answer.",

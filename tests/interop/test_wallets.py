@@ -11,25 +11,19 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
-from pytest_socket import enable_socket
-from werkzeug.serving import make_server
 
 from issuer import lifecycle
 from issuer.jws import public_jwk
 from issuer.lists import StatusStates, status_token
 from issuer.store import Card
 from tests.components import MISSING, needs, path_of
-from tests.wallet_api.scene import Clock, Scene, claims_of
-from wallet_api.app import make_app
-from wallet_api.settings import Settings
+from tests.wallet_api.scene import Scene, claims_of, serving
 
 pytestmark = [needs("Node"), pytest.mark.enable_socket]
 HERE = Path(__file__).parent
@@ -134,35 +128,6 @@ def wallet(libraries: Path, small: Scene) -> Iterator[Wallet]:
     """A wallet, and our server on this machine's own network."""
     with serving(small) as scene:
         yield Wallet(folder=libraries, scene=scene)
-
-
-@contextmanager
-def serving(scene: Scene) -> Iterator[Scene]:
-    enable_socket()
-    office = scene.office.office
-    late = _Late()
-    server = make_server("127.0.0.1", 0, late, threaded=True)
-    url = f"http://127.0.0.1:{server.port}"
-    wallet = office.installation.wallet.model_copy(update={"url": url})
-    office.installation = office.installation.model_copy(update={"wallet": wallet})
-    clock = Clock(scene.clock())
-    settings = Settings.of(office.installation, host="127.0.0.1", clock=clock)
-    app = make_app(office, settings=settings)
-    late.app = app
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Scene(office=scene.office, app=app, clock=clock, cards=scene.cards)
-    server.shutdown()
-    thread.join(timeout=10)
-
-
-class _Late:
-    """An application that knows its port only once it is served."""
-
-    app: Any = None
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        return self.app(environ, start_response)
 
 
 def test_a_standard_wallet_takes_a_card_with_a_code_and_a_bound_token(

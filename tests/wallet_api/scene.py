@@ -10,14 +10,18 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
+from pytest_socket import enable_socket
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
 
 from issuer.installation import Wallet
@@ -102,6 +106,46 @@ class Scene:
 
     def key(self) -> InstallationKey:
         return InstallationKey.load(self.office.office.installation.web_key)
+
+
+class _Handler(WSGIRequestHandler):
+    """Lets the application say what time it is, as a server in front of it does."""
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.send_response_only(code, message)
+
+    def log(self, type: str, message: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(scene: Scene) -> Iterator[Scene]:
+    """Serve on this machine's own network, at a port of its own."""
+    enable_socket()
+    office = scene.office.office
+    late = _Late()
+    server = make_server("127.0.0.1", 0, late, threaded=True, request_handler=_Handler)
+    url = f"http://127.0.0.1:{server.port}"
+    wallet = office.installation.wallet.model_copy(update={"url": url})
+    office.installation = office.installation.model_copy(update={"wallet": wallet})
+    clock = Clock(scene.clock())
+    settings = Settings.of(office.installation, host="127.0.0.1", clock=clock)
+    app = make_app(office, settings=settings)
+    late.app = app
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Scene(office=scene.office, app=app, clock=clock, cards=scene.cards)
+    server.shutdown()
+    thread.join(timeout=10)
+
+
+class _Late:
+    """An application that knows its port only once it is served."""
+
+    app: Any = None
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return self.app(environ, start_response)
 
 
 def address_in(link: str) -> str:
