@@ -39,6 +39,9 @@
     secure = true                           # https only
     per_address = 600                       # requests a minute, of one address
     overall = 20000                         # and of all together, for each process
+    dpop_nonce = false                      # true: proofs carry a value of the server's
+    # [wallet.attesters]                    # where only attested keys get a card
+    # AUS = "attesters/aus.json"
 
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
@@ -128,6 +131,10 @@ class Wallet(_Table):
     """Must be on where anybody but this machine asks; ``url`` is https then."""
     per_address: Annotated[int, Field(ge=1)] = 600
     overall: Annotated[int, Field(ge=1)] = 20_000
+    dpop_nonce: bool = False
+    """Proofs must carry a value of the server's: none can be made in advance."""
+    attesters: Mapping[_Code, str] = Field(default_factory=dict)
+    """By economy: a JWK set of those whose word a phone's key needs there."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 from flask import Response, current_app, g, request
@@ -21,6 +22,9 @@ from wallet_api.pace import Pace
 from wallet_api.proof import BadProof, Expected, SignedProof, check_dpop
 from wallet_api.settings import Settings
 
+_NONCE_SECONDS: Final = 300
+"""A nonce for proofs is good for as long, and for as long again."""
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 NAME: Final = "abtc-wallet"
 """Under which an app keeps its `Site`."""
 
@@ -88,16 +92,34 @@ def proof_for(path: str, *, token: str | None = None) -> SignedProof:
         token: The access token that it has to be for.
 
     Raises:
-        ProtocolError: ``invalid_dpop_proof``.
+        ProtocolError: ``invalid_dpop_proof``, or ``use_dpop_nonce``.
     """
     url = f"{site().settings.url}{path}"
     expected = Expected(method=request.method, url=url, access_token=token, now=now())
     # Two headers arrive joined by a comma, which no proof has.
     given = request.headers.get("DPoP", "")
     try:
-        return check_dpop(given, expected)
+        proof = check_dpop(given, expected)
     except BadProof as error:
         raise ProtocolError("invalid_dpop_proof", f"the proof: {error}") from error
+    if site().settings.wallet.dpop_nonce and not _is_ours(proof.claims.get("nonce")):
+        fresh = {"DPoP-Nonce": _dpop_nonce(_slot())}
+        raise ProtocolError("use_dpop_nonce", "use the nonce given here", headers=fresh)
+    return proof
+
+
+def _slot() -> int:
+    return int(now().timestamp()) // _NONCE_SECONDS
+
+
+def _dpop_nonce(slot: int) -> str:
+    """Return the value of a time: nothing is kept of it."""
+    return f"{slot}.{site().settings.key.mark('dpop nonce', str(slot))}"
+
+
+def _is_ours(nonce: object) -> bool:
+    slot = _slot()
+    return nonce in (_dpop_nonce(slot), _dpop_nonce(slot - 1))
 
 
 def identity_of(proof: SignedProof) -> str:
@@ -119,7 +141,7 @@ def shown(economy: str, path: str) -> Shown:
     try:
         proof = proof_for(f"/{economy}/{path}", token=token)
     except ProtocolError as error:
-        raise unauthorized(error.error, error.description) from error
+        raise unauthorized(error.error, error.description, error.headers) from error
     return Shown(
         economy=economy,
         access=token,
@@ -152,12 +174,15 @@ def let_in(error: Conflict) -> Exception:
             return error
 
 
-def unauthorized(error: str | None, description: str = "") -> ProtocolError:
+def unauthorized(
+    error: str | None, description: str = "", headers: Mapping[str, str] = _NONE
+) -> ProtocolError:
     """Build the refusal of a protected address (RFC 9449, section 7.1).
 
     Args:
         error: None where nothing was shown at all (RFC 6750, section 3.1).
         description: For people who build wallets.
+        headers: To be sent beside the challenge.
     """
     parts = [f'error="{error}"'] if error else []
     challenge = "DPoP " + ", ".join([*parts, 'algs="ES256"'])
@@ -165,7 +190,7 @@ def unauthorized(error: str | None, description: str = "") -> ProtocolError:
         error or "invalid_token",
         description,
         status=401,
-        headers={"WWW-Authenticate": challenge},
+        headers={**headers, "WWW-Authenticate": challenge},
     )
 
 

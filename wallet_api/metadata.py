@@ -30,13 +30,16 @@ _CLAIMS: Final = (
 )
 
 
-def issuer_metadata(issuer: str, economy: str, scheme: Scheme) -> dict[str, Any]:
+def issuer_metadata(
+    issuer: str, economy: str, scheme: Scheme, *, needs_attestation: bool = False
+) -> dict[str, Any]:
     """Describe an economy as a credential issuer.
 
     Args:
         issuer: Its identifier.
         economy: Alpha-3 code.
         scheme: In force.
+        needs_attestation: Only attested keys get a card.
     """
     name = scheme.economy(economy).name
     return {
@@ -46,11 +49,16 @@ def issuer_metadata(issuer: str, economy: str, scheme: Scheme) -> dict[str, Any]
         "deferred_credential_endpoint": f"{issuer}/deferred",
         "notification_endpoint": f"{issuer}/notification",
         "display": [{"name": name, "locale": "en"}],
-        "credential_configurations_supported": {CONFIGURATION: _configuration()},
+        "credential_configurations_supported": {
+            CONFIGURATION: _configuration(needs_attestation)
+        },
     }
 
 
-def _configuration() -> dict[str, Any]:
+def _configuration(needs_attestation: bool) -> dict[str, Any]:
+    attested: dict[str, Any] = (
+        {"key_attestations_required": {}} if needs_attestation else {}
+    )
     return {
         "format": "dc+sd-jwt",
         "vct": VCT,
@@ -58,7 +66,7 @@ def _configuration() -> dict[str, Any]:
         "cryptographic_binding_methods_supported": ["jwk"],
         "credential_signing_alg_values_supported": ["ES256"],
         "proof_types_supported": {
-            "jwt": {"proof_signing_alg_values_supported": ["ES256"]}
+            "jwt": {"proof_signing_alg_values_supported": ["ES256"], **attested}
         },
         "credential_metadata": {
             "display": [{"name": "APEC Business Travel Card", "locale": "en"}],

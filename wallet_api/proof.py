@@ -26,8 +26,9 @@ from issuer.jws import (
 
 DPOP: Final = "dpop+jwt"
 CREDENTIAL: Final = "openid4vci-proof+jwt"
-MAX_PROOF: Final = 4_096
-"""Characters of a proof."""
+MAX_PROOF: Final = 12_288
+"""Characters of a proof; one that carries an attestation is the longest."""
+_ATTESTATION: Final = "key_attestation"
 OLDEST: Final = 300
 """Seconds that a proof may be old: phones' clocks differ."""
 NEWEST: Final = 60
@@ -49,6 +50,8 @@ class SignedProof:
 
     key: PublicKey
     claims: Mapping[str, Any]
+    attestation: object = None
+    """What the header carries of what somebody says of the key; not checked here."""
 
     @property
     def thumbprint(self) -> str:
@@ -82,14 +85,28 @@ def read_proof(text: str, typ: str) -> SignedProof:
     """
     if len(text) > MAX_PROOF:
         raise BadProof("is too long")
+    header, claims, signed, signature = read_parts(text)
+    attestation = header.pop(_ATTESTATION, None) if typ == CREDENTIAL else None
+    key = _key_of(header, typ)
+    if not is_signed_by(key, signed, signature):
+        raise BadProof("is not signed by its key")
+    return SignedProof(key=key, claims=claims, attestation=attestation)
+
+
+def read_parts(text: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
+    """Cut a compact JWS: header, claims, what is signed, and the signature.
+
+    Nothing of it is believed yet.
+
+    Raises:
+        BadProof: It is none, or not canonical base64url of JSON objects.
+    """
     parts = text.split(".")
     if len(parts) != 3:
         raise BadProof("is no compact JWS")
     header, payload, signature = (_decoded(part) for part in parts)
-    key = _key_of(_object(header), typ)
-    if not is_signed_by(key, f"{parts[0]}.{parts[1]}".encode(), signature):
-        raise BadProof("is not signed by its key")
-    return SignedProof(key=key, claims=_object(payload))
+    signed = f"{parts[0]}.{parts[1]}".encode()
+    return _object(header), _object(payload), signed, signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +175,15 @@ def check_credential_proof(text: str, *, issuer: str, now: datetime) -> SignedPr
     return proof
 
 
-def check_moment(claims: Mapping[str, Any], now: datetime) -> None:
+def check_moment(
+    claims: Mapping[str, Any], now: datetime, *, oldest: int | None = OLDEST
+) -> None:
     """Demand that a proof was made about now.
+
+    Args:
+        claims: Of the proof.
+        now: The moment.
+        oldest: Seconds that it may be old; None does not matter.
 
     Raises:
         BadProof: ``iat`` is no whole number, too old or too far ahead.
@@ -167,7 +191,8 @@ def check_moment(claims: Mapping[str, Any], now: datetime) -> None:
     iat = claims.get("iat")
     if type(iat) is not int or not 0 <= iat <= _LATEST:
         raise BadProof("iat is no moment")
-    if not -NEWEST <= int(now.timestamp()) - iat <= OLDEST:
+    age = int(now.timestamp()) - iat
+    if age < -NEWEST or (oldest is not None and age > oldest):
         raise BadProof("iat is not now: the clock is wrong, or the proof is old")
 
 

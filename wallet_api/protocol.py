@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound
 from issuer.bringing import Later, Ready
 from issuer.errors import Conflict, Forbidden, IllegalTransition, SigningError
 from issuer.holding import ACCESS, Known, Tokens
+from wallet_api.attestation import check_attested
 from wallet_api.errors import ProtocolError
 from wallet_api.here import (
     answer,
@@ -31,7 +32,7 @@ from wallet_api.metadata import (
     server_metadata,
     signed,
 )
-from wallet_api.proof import BadProof, check_credential_proof
+from wallet_api.proof import BadProof, SignedProof, check_credential_proof
 from wallet_api.requests import (
     TokenRequest,
     read_credential,
@@ -54,6 +55,10 @@ _REFUSED: Final = {
     "transaction.invalid": "invalid_transaction_id",
     "notification.invalid": "invalid_notification_id",
 }
+_CLIENT_ATTESTATION: Final = (
+    "OAuth-Client-Attestation",
+    "OAuth-Client-Attestation-PoP",
+)
 Economy = "<string(length=3):economy>"
 
 
@@ -64,7 +69,12 @@ Economy = "<string(length=3):economy>"
 @routes.get(f"/{Economy}/.well-known/openid-credential-issuer")
 def issuer_description(economy: str) -> Response:
     """Describe an issuer; signed, where a wallet asks for that."""
-    metadata = issuer_metadata(issuer_of(economy), economy, site().scheme())
+    metadata = issuer_metadata(
+        issuer_of(economy),
+        economy,
+        site().scheme(),
+        needs_attestation=economy in site().settings.attesters,
+    )
     best = request.accept_mimetypes.best_match(("application/json", "application/jwt"))
     if best != "application/jwt":
         return answer(metadata)
@@ -110,6 +120,9 @@ def offer(economy: str, reference: str) -> Response:
 def token(economy: str) -> Response:
     """Give tokens for a pre-authorized code, or fresh ones for a refresh token."""
     issuer_of(economy)
+    if any(name in request.headers for name in _CLIENT_ATTESTATION):
+        # Wallets are not clients with names here, so nobody can vouch for one.
+        raise ProtocolError("invalid_client", "no attester of wallets is known here")
     given = read_token(request.get_data(cache=False), request.mimetype)
     proof = proof_for(f"/{economy}/token")
     try:
@@ -178,7 +191,7 @@ def credential(economy: str) -> Response:
     who = shown(economy, "credential")
     text = read_credential(request.get_data(cache=False), request.mimetype)
     try:
-        proof = check_credential_proof(text, issuer=issuer, now=now())
+        proof = _proof(text, issuer, economy)
     except BadProof as error:
         raise ProtocolError("invalid_proof", f"the proof: {error}") from error
     holders = site().holders
@@ -203,6 +216,17 @@ def deferred(economy: str) -> Response:
         raise _denied(error) from error
     # Some wallets refuse a notification_id here; it is optional.
     return _brought(brought, None)
+
+
+def _proof(text: str, issuer: str, economy: str) -> SignedProof:
+    proof = check_credential_proof(text, issuer=issuer, now=now())
+    attesters = site().settings.attesters.get(economy)
+    if attesters is not None:
+        check_attested(proof, attesters, nonce=proof.claims["nonce"], now=now())
+    elif proof.attestation is not None:
+        # What nobody can check must not look as if somebody had.
+        raise BadProof("attestations are not asked for here")
+    return proof
 
 
 def _brought(brought: Ready | Later, phone: Known | None) -> Response:

@@ -1,13 +1,14 @@
 """What the wallet's server is told at its start."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
 
 from issuer.errors import SettingsError
 from issuer.installation import FILE, Installation, Wallet
 from issuer.installation_key import InstallationKey
+from wallet_api.attestation import Attesters, read_attesters
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -22,6 +23,8 @@ class Settings:
     key: InstallationKey
     clock: Callable[[], datetime]
     """Returns the moment of a request; timezone-aware."""
+    attesters: Mapping[str, Attesters] = field(default_factory=dict)
+    """By economy, where only attested keys get cards."""
 
     @classmethod
     def of(
@@ -46,6 +49,10 @@ class Settings:
             url=wallet.url,
             key=InstallationKey.load(installation.web_key),
             clock=clock,
+            attesters={
+                economy: read_attesters(installation.path(file))
+                for economy, file in wallet.attesters.items()
+            },
         )
 
     def issuer(self, economy: str) -> str:

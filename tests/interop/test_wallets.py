@@ -143,6 +143,15 @@ def test_a_standard_wallet_takes_a_card_with_a_code_and_a_bound_token(
     assert found["binding"]["aud"] == "https://airline.example"
 
 
+def test_a_standard_wallet_learns_a_nonce_for_its_proofs(
+    libraries: Path, small: Scene
+) -> None:
+    with serving(Scene.of(small.office, dpop_nonce=True)) as scene:
+        wallet = Wallet(folder=libraries, scene=scene)
+        found = wallet.take(scene.offer(scene.cards.make("AUS")))
+    assert found["tokenType"] == "DPoP"
+
+
 def test_a_standard_wallet_waits_for_a_card_that_comes_later(wallet: Wallet) -> None:
     card = wallet.scene.cards.make("AUS")
     set_state(wallet.scene, card, lifecycle.Card.PENDING_HOME)

@@ -5,6 +5,7 @@ import json
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from issuer.jws import b64u, canonical, new_private_key, public_jwk
+from issuer.errors import SettingsError
+from issuer.jws import PrivateKey, b64u, canonical, new_private_key, public_jwk
 from issuer.store import AuditRow, Offer, OfferState, Phone
 from tests.wallet_api.scene import (
     PRE_AUTHORIZED,
@@ -277,7 +279,7 @@ def bad_proofs(phone: TestPhone) -> dict[str, str]:
         "two parts": f"{header}.{payload}",
         "four parts": f"{good}.x",
         "empty": "",
-        "long": "x" * 5_000,
+        "long": "x" * 13_000,
     }
 
 
@@ -487,6 +489,32 @@ def test_w7_no_header_says_where_the_server_is(scene: Scene) -> None:
     assert spoofed.status_code == 200
 
 
+def test_w7_a_proof_can_be_made_to_carry_a_nonce_of_the_server(scene: Scene) -> None:
+    """Asking for it burns nothing: the code, the token and the offer stay good."""
+    scene = Scene.of(scene.office, dpop_nonce=True)
+    offer = scene.offer(scene.cards.make("AUS"))
+    phone = scene.phone()
+    code = phone.code_of(offer)
+    asked = phone.redeem(code, offer.one_time_code)
+    assert is_denied(asked, "use_dpop_nonce")
+    nonce = asked.headers["DPoP-Nonce"]
+    fields = {"grant_type": PRE_AUTHORIZED, "pre-authorized_code": code,
+              "tx_code": offer.one_time_code}  # fmt: skip
+    for wrong in ("x", 1, f"{nonce}A"):
+        dpop = phone.dpop("POST", "token", nonce=wrong)
+        assert is_denied(phone.token(dpop=dpop, **fields), "use_dpop_nonce")
+    answer = phone.token(dpop=phone.dpop("POST", "token", nonce=nonce), **fields)
+    phone.access = body_of(answer)["access_token"]
+    without = phone.bound("GET", "holder/preview")
+    assert is_denied(without, "use_dpop_nonce", 401)
+    proof = phone.dpop("GET", "holder/preview", token=phone.access, nonce=nonce)
+    good = phone.bound("GET", "holder/preview", headers={"DPoP": proof})
+    assert good.status_code == 200
+    scene.clock.passes(minutes=10)
+    late = phone.dpop("POST", "token", nonce=nonce)
+    assert is_denied(phone.token(dpop=late, **fields), "use_dpop_nonce")
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Basic", ""])
 def test_w8_a_bound_token_is_no_bearers(scene: Scene, scheme: str) -> None:
     phone = scene.phone().take(scene.offer(scene.cards.make("AUS")))
@@ -506,6 +534,109 @@ def test_w8_a_scheme_is_read_without_case_and_a_proof_is_needed(scene: Scene) ->
     nothing = phone.client.get("/AUS/holder/card")
     assert nothing.status_code == 401
     assert nothing.headers["WWW-Authenticate"] == 'DPoP algs="ES256"'
+
+
+# W9, attestations: who says that a key cannot leave its phone
+
+
+def attesting(scene: Scene, folder: Path) -> tuple[Scene, PrivateKey]:
+    """A server that gives cards of AUS to attested keys only, and who attests."""
+    attester = new_private_key()
+    keys = {"keys": [{**public_jwk(attester.public_key()), "kid": "maker-1"}]}
+    (folder / "attesters.json").write_text(json.dumps(keys))
+    return Scene.of(scene.office, attesters={"AUS": "attesters.json"}), attester
+
+
+def attest(
+    phone: TestPhone, attester: PrivateKey, nonce: str, /, **changed: Any
+) -> str:
+    header = {"alg": "ES256", "typ": "key-attestation+jwt", "kid": "maker-1"}
+    now = int(phone.scene.clock().timestamp())
+    claims = {
+        "iat": now - 3_600,
+        "exp": now + 3_600,
+        "nonce": nonce,
+        "attested_keys": [public_jwk(phone.holder_key.public_key())],
+        **{name: each for name, each in changed.items() if name not in header},
+    }
+    return jws(
+        attester,
+        {**header, **{name: changed[name] for name in header if name in changed}},
+        {name: each for name, each in claims.items() if each is not None},
+    )
+
+
+def test_w9_only_an_attested_key_gets_a_card(small: Scene, tmp_path: Path) -> None:
+    scene, attester = attesting(small, tmp_path)
+    card = scene.cards.make("AUS")
+    phone = scene.phone().accept(scene.offer(card))
+    now = int(scene.clock().timestamp())
+    others = [public_jwk(new_private_key().public_key())]
+    changes: tuple[dict[str, Any], ...] = (
+        {"kid": "maker-2"}, {"typ": "JWT"}, {"alg": "none"},
+        {"attested_keys": others}, {"attested_keys": []}, {"attested_keys": None},
+        {"attested_keys": [{"kty": "EC"}, "x"]},
+        {"exp": now}, {"exp": None}, {"exp": True}, {"iat": now + 61}, {"iat": None},
+        {"nonce": "other"}, {"nonce": None},
+    )  # fmt: skip
+    for changed in changes:
+        nonce = phone.nonce()
+        said = attest(phone, attester, nonce, **changed)
+        proof = phone.proof(nonce, header={"key_attestation": said})
+        assert is_denied(phone.ask(proof), "invalid_proof"), changed
+    assert is_denied(phone.ask(), "invalid_proof")
+    nonce = phone.nonce()
+    stranger = attest(phone, new_private_key(), nonce)
+    proof = phone.proof(nonce, header={"key_attestation": stranger})
+    assert is_denied(phone.ask(proof), "invalid_proof")
+    for odd in ("", "x", 1, None, "x" * 9_000):
+        proof = phone.proof(nonce, header={"key_attestation": odd})
+        assert is_denied(phone.ask(proof), "invalid_proof")
+    proof = phone.proof(
+        nonce, header={"key_attestation": attest(phone, attester, nonce)}
+    )
+    assert phone.ask(proof).status_code == 200
+
+
+def test_w9_metadata_says_that_attestations_are_asked_for(
+    small: Scene, tmp_path: Path
+) -> None:
+    scene, _ = attesting(small, tmp_path)
+    for economy, asked in (("AUS", True), ("KOR", False)):
+        path = f"/.well-known/openid-credential-issuer/{economy}"
+        metadata = body_of(scene.app.test_client().get(path))
+        configuration = metadata["credential_configurations_supported"]["AbtcCard"]
+        types = configuration["proof_types_supported"]["jwt"]
+        assert ("key_attestations_required" in types) == asked
+
+
+def test_w9_what_nobody_can_check_counts_for_nothing(small: Scene) -> None:
+    """No attester is known: neither of keys, nor of wallets."""
+    offer = small.offer(small.cards.make("AUS"))
+    phone = small.phone()
+    code = phone.code_of(offer)
+    for name in ("OAuth-Client-Attestation", "OAuth-Client-Attestation-PoP"):
+        answer = phone.client.post(
+            "/AUS/token",
+            data={"grant_type": PRE_AUTHORIZED, "pre-authorized_code": code,
+                  "tx_code": offer.one_time_code},
+            headers={"DPoP": phone.dpop("POST", "token"), name: "x.y.z"},
+        )  # fmt: skip
+        assert is_denied(answer, "invalid_client")
+    phone.redeem(code, offer.one_time_code)
+    nonce = phone.nonce()
+    said = attest(phone, new_private_key(), nonce)
+    proof = phone.proof(nonce, header={"key_attestation": said})
+    assert is_denied(phone.ask(proof), "invalid_proof")
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"keys": []}', '{"keys": [{"kid": "a"}]}'])
+def test_w9_a_file_without_attesters_is_no_file(
+    small: Scene, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "attesters.json").write_text(text)
+    with pytest.raises(SettingsError, match="JWK set"):
+        Scene.of(small.office, attesters={"AUS": "attesters.json"})
 
 
 # W10, W11, W12, W13
