@@ -13,7 +13,7 @@ help:
 	@echo "make bench    figures beside what you would pick instead, in build/bench"
 	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races"
 	@echo "make vectors  write tests/vectors anew from their generator"
-	@echo "make openapi  write the description of the back office's API anew"
+	@echo "make openapi  write the descriptions of the back office's and the holder's API anew"
 	@echo "make serve    the back office of a demonstration, on http://localhost:8321/demonstration"
 
 $(READY): pyproject.toml constraints.txt
@@ -42,6 +42,7 @@ vectors: $(READY)
 openapi: $(READY)
 	$(BIN)/python -c 'from issuer.api.openapi import text_of; from issuer.operations import all_operations; \
 	  print(text_of(all_operations()), end="")' > docs/back-office.openapi.json
+	$(BIN)/python -c 'from wallet_api.openapi import text; print(text(), end="")' > docs/wallet.openapi.json
 
 bench: $(READY)
 	$(BIN)/python -m bench
