@@ -101,7 +101,7 @@ def signed(metadata: dict[str, Any], signer: Signer, *, now: datetime) -> str:
 
     Args:
         metadata: Of `issuer_metadata`.
-        signer: The economy's status key; see docs/decisions/0017.
+        signer: The economy's status key; see docs/decisions/0018.
         now: The moment.
 
     Raises:
