@@ -6,6 +6,7 @@ Whatever a phone asks and however often, it gets one card: the request to
 
 import json
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from issuer import lifecycle
 from issuer.card_issuing import order_for_phone
-from issuer.errors import Conflict, IllegalTransition, SigningError
+from issuer.errors import Conflict, Forbidden, IllegalTransition, SigningError
 from issuer.holder_views import credential_of, is_due, newest_issue
 from issuer.intents import Order
 from issuer.jws import public_key_from_jwk
@@ -23,6 +24,10 @@ from issuer.signing import issue, recover_economy
 from issuer.store import Card, Credential, Issue, IssueState, Offer, Phone
 
 _TRIES: Final = 3
+_LEFT: Final = timedelta(minutes=1)
+"""After which whoever began a signature is taken to have stopped."""
+_RESTORED: Final = ("tr_issue_after_restore", "tr_issue_signed_after_restore")
+"""Nothing is signed until a database that was put back has caught up."""
 _PASSING: Final = ("log.ahead", "key.unpublished", "card.issue_open", "issue.void")
 """What another look may find otherwise; the phone asks again."""
 
@@ -74,15 +79,38 @@ def bring(desk: Desk, phone_id: int) -> Ready | None:
             return _signed(desk, phone_id, found.key)
         except SigningError:
             return None
+        except Forbidden as error:
+            if error.rule not in _RESTORED:
+                raise
+            return found.current
         except (Conflict, IllegalTransition) as error:
             code = error.code if isinstance(error, Conflict) else error.reason
             if code not in _PASSING:
                 if found.current is not None:
                     return found.current
                 raise
-            if code == "card.issue_open":
-                recover_economy(desk)
+            if code == "card.issue_open" and not _complete_old(desk, phone_id):
+                return None
     return None
+
+
+def _complete_old(desk: Desk, phone_id: int) -> bool:
+    """Complete what somebody else began for this card and left; False where they may
+    still be at it.
+    """
+    left = (
+        select(Issue.id)
+        .join(Phone, Phone.card_id == Issue.card_id)
+        .where(
+            Phone.id == phone_id,
+            Issue.state == IssueState.INTENDED,
+            Issue.intended_at <= desk.now - _LEFT,
+        )
+    )
+    if desk.read(lambda session: session.scalars(left).first()) is None:
+        return False
+    recover_economy(desk)
+    return True
 
 
 def _look(session: Session, desk: Desk, phone_id: int) -> Ready | _ToSign | None:

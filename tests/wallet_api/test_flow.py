@@ -1,7 +1,8 @@
 """From an offer to a card on a phone, and what becomes of it: as a holder lives it."""
 
 import base64
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from werkzeug.test import TestResponse
 import verifier
 from issuer import lifecycle
 from issuer.counter import check_number
-from issuer.errors import Conflict, Forbidden
-from issuer.jws import is_signed_by, public_jwk
-from issuer.office import NoSigners
-from issuer.store import Card, Offer, Phone
+from issuer.errors import Conflict, Forbidden, SignerUnavailable
+from issuer.jws import PublicKey, is_signed_by, public_jwk
+from issuer.keys import KeyRecord, KeyUse, Signer
+from issuer.office import NoSigners, SignerSource
+from issuer.store import Card, Offer, Phone, Restoration
 from tests.issuer.office.card_builder import APPROVED
 from tests.wallet_api.scene import URL, Scene, TestPhone, body_of, claims_of
 from wallet_api.proof import thumbprint
@@ -423,3 +425,53 @@ def test_no_token_and_no_code_lies_in_the_database(scene: Scene) -> None:
     secrets = (code, offer.one_time_code, offer.lost_phone_code, phone.access,
                phone.refresh, offer.link.rpartition("%2F")[2])  # fmt: skip
     assert not [each for each in secrets if f"'{each}'" in kept]
+
+
+def test_what_another_phone_began_and_left_is_completed_first(scene: Scene) -> None:
+    """The signer went away in the middle; the next phone waits, and has it then."""
+    card = scene.cards.make("AUS")
+    first = scene.phone().accept(scene.offer(card))
+    office = scene.office.office
+    keys, office.signers = office.signers, Breaking(office.signers)
+    assert first.ask().status_code == 202
+    office.signers = keys
+    second = scene.phone().accept(scene.offer(card))
+    assert second.ask().status_code == 202  # somebody may still be at it
+    scene.clock.passes(minutes=2)
+    assert second.ask().status_code == 200
+    states = [each.state for each in scene.cards.credentials(card)]
+    assert states == ["superseded", "valid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Breaking:
+    """Keys that are found, and do not answer when they are to sign."""
+
+    keys: SignerSource
+
+    def signer(
+        self, economy: str, use: KeyUse, *, now: datetime
+    ) -> tuple[Signer, KeyRecord]:
+        signer, record = self.keys.signer(economy, use, now=now)
+        return Silent(signer.key_id, signer.use, signer.public_key), record
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    key_id: str
+    use: KeyUse
+    public_key: PublicKey
+
+    def sign(self, data: bytes) -> bytes:
+        raise SignerUnavailable("the module does not answer")
+
+
+def test_a_database_that_was_put_back_signs_nothing_yet(scene: Scene) -> None:
+    card = scene.cards.make("AUS")
+    phone = scene.phone().accept(scene.offer(card))
+
+    def put_back(session: Session) -> None:
+        session.add(Restoration(economy="AUS", restored_at=scene.clock()))
+
+    scene.store.write(put_back, now=scene.clock())
+    assert phone.ask().status_code == 202
