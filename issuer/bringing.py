@@ -21,7 +21,7 @@ from issuer.intents import Order
 from issuer.jws import public_key_from_jwk
 from issuer.office import Desk
 from issuer.signing import issue, recover_economy
-from issuer.store import Card, Credential, Issue, IssueState, Offer, Phone
+from issuer.store import Card, Issue, IssueState, Offer, Phone, PhoneState
 
 _TRIES: Final = 3
 _LEFT: Final = timedelta(minutes=1)
@@ -67,7 +67,7 @@ def bring(desk: Desk, phone_id: int) -> Ready | None:
 
     Raises:
         Conflict: Refused for good; ``credential.suspended`` and other states where it
-            has ended, ``phone.overtaken`` where a newer phone has the card.
+            has ended, ``phone.overtaken`` where a newer phone has come.
         Forbidden: ``ck_offer_four_eyes``: who approved the card has offered it.
         StoreDown: The database does not answer.
     """
@@ -114,12 +114,10 @@ def _complete_old(desk: Desk, phone_id: int) -> bool:
 
 
 def _look(session: Session, desk: Desk, phone_id: int) -> Ready | _ToSign | None:
-    phone = session.get_one(Phone, phone_id)
+    phone = _open_phone(session, phone_id)
     card = session.get_one(Card, phone.card_id)
     credential = credential_of(session, phone)
     if credential is None:
-        if _is_overtaken(session, phone):
-            raise Conflict("phone.overtaken", "a newer phone has this card")
         if card.state == lifecycle.Card.PENDING_HOME:
             return None
         return _ToSign(key=_request_key(session, phone), current=None)
@@ -132,17 +130,11 @@ def _look(session: Session, desk: Desk, phone_id: int) -> Ready | _ToSign | None
     return _ToSign(key=_request_key(session, phone), current=current)
 
 
-def _is_overtaken(session: Session, phone: Phone) -> bool:
-    newer = (
-        select(Credential.id)
-        .join(
-            Phone,
-            (Phone.card_id == Credential.card_id)
-            & (Phone.holder_key == Credential.holder_key),
-        )
-        .where(Phone.card_id == phone.card_id, Phone.id > phone.id)
-    )
-    return session.scalars(newer.limit(1)).first() is not None
+def _open_phone(session: Session, phone_id: int) -> Phone:
+    phone = session.get_one(Phone, phone_id)
+    if phone.state in (PhoneState.DECLINED, PhoneState.ENDED):
+        raise Conflict("phone.overtaken", "this phone has said no, or a newer one came")
+    return phone
 
 
 def _request_key(session: Session, phone: Phone) -> str:
@@ -159,7 +151,8 @@ def _request_key(session: Session, phone: Phone) -> str:
 
 def _signed(desk: Desk, phone_id: int, key: str) -> Ready:
     def plan(session: Session) -> Order:
-        phone = session.get_one(Phone, phone_id)
+        # Asked again: a newer phone may have come while this one waited for its turn.
+        phone = _open_phone(session, phone_id)
         card = desk.find(session, Card, phone.card_id)
         # The database compares: who approved the card is not who has offered it.
         session.get_one(Offer, phone.offer_id).approved_by = card.approved_by

@@ -12,8 +12,9 @@ from issuer.office import Office
 from wallet_api import failures, own, protocol
 from wallet_api.here import NAME, Site, now, site
 from wallet_api.pace import Pace
-from wallet_api.pages import WebWallet, packaged
+from wallet_api.pages import WebWallet
 from wallet_api.settings import Settings
+from wallet_api.web_pages import packaged, routes_of
 
 MAX_BODY: Final = 32 * 1024
 """Bytes of a request; the largest has a proof in it."""
@@ -51,7 +52,7 @@ def make_app(
     app.after_request(_dress)
     app.register_blueprint(protocol.routes)
     app.register_blueprint(own.routes)
-    app.register_blueprint((pages or packaged()).routes())
+    app.register_blueprint(routes_of(pages or packaged()))
     if wallet.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=wallet.proxies, x_proto=wallet.proxies, x_host=0

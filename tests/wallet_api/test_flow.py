@@ -12,14 +12,17 @@ from werkzeug.test import TestResponse
 
 import verifier
 from issuer import lifecycle
+from issuer.bringing import bring
 from issuer.counter import check_number
 from issuer.errors import Conflict, Forbidden, SignerUnavailable
+from issuer.holding import Shown
 from issuer.jws import PublicKey, is_signed_by, public_jwk
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.office import NoSigners, SignerSource
 from issuer.store import Card, Offer, Phone, Restoration
 from tests.issuer.office.card_builder import APPROVED
 from tests.wallet_api.scene import URL, Scene, TestPhone, body_of, claims_of
+from wallet_api.here import NAME
 from wallet_api.proof import thumbprint
 
 
@@ -318,6 +321,17 @@ def _number(phone: TestPhone, random: object) -> str:
     return check_number(thumbprint(phone.key.public_key()), str(random))
 
 
+def test_a_phone_waits_at_a_counter_for_ten_minutes(scene: Scene) -> None:
+    card = scene.cards.make("AUS")
+    phone = scene.phone()
+    begun = _counter(phone, {})
+    number = _number(phone, begun["random"])
+    scene.clock.passes(minutes=10)
+    with pytest.raises(Conflict, match=r"counter\.unknown"):
+        scene.do("counter.activate", card=card, number=number)
+    assert _counter(phone, {"id": begun["id"]})["code"] == "counter.unknown"
+
+
 def test_a_digit_typed_wrong_at_the_counter_is_told(scene: Scene) -> None:
     card = scene.cards.make("AUS")
     phone = scene.phone()
@@ -441,6 +455,25 @@ def test_what_another_phone_began_and_left_is_completed_first(scene: Scene) -> N
     assert second.ask().status_code == 200
     states = [each.state for each in scene.cards.credentials(card)]
     assert states == ["superseded", "valid"]
+
+
+def test_a_phone_that_was_overtaken_while_it_waited_takes_nothing_back(
+    scene: Scene,
+) -> None:
+    """It was let in, and then a newer phone came before it had its turn."""
+    card = scene.cards.make("AUS")
+    late = scene.phone().accept(scene.offer(card))
+    asked = late.proof(late.nonce())
+    holders = scene.app.extensions[NAME].holders
+    shown = Shown(economy="AUS", access=late.access, proof="p",
+                  phone_key=thumbprint(late.key.public_key()))  # fmt: skip
+    known = holders.known(shown, now=scene.clock())
+    newer = scene.phone().take(scene.offer(card))
+    desk = scene.office.office.system_desk("AUS", now=scene.clock(), reason="late")
+    with pytest.raises(Conflict, match=r"phone\.overtaken"):
+        bring(desk, known.phone_id)
+    assert late.ask(asked).status_code == 401
+    assert newer.card()["credential"]["state"] == "valid"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
-"""The web wallet's files: whole, of one version, with the right types and policy."""
+"""The web wallet's files, as browsers get them: types, policy, and what is kept."""
 
+import gzip
 import re
-from pathlib import Path
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,98 +11,74 @@ from flask.testing import FlaskClient
 from tests.wallet_api.scene import Scene
 from wallet_api.app import make_app
 from wallet_api.here import NAME
-from wallet_api.pages import WebWallet
+from wallet_api.pages import WebFile, WebWallet
 
-FILES = {
-    "index.html": '<script type="module" src="@/app.js"></script>',
-    "sw.js": "// the worker\n",
-    "package.json": "{}",
-    "app.js": 'import "./phone/keys.js";\n',
-    "phone/keys.js": "export {};\n",
-    "wallet.css": "body {}\n",
-    "icons/icon.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "words/en.json": "{}",
-    "words/ja.json": "{}",
-    "manifest.webmanifest": "{}",
-    "vendor/qr-LICENSE.txt": "free\n",
-    "notes.md": "not for phones\n",
-}
+JS = "text/javascript; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        path = tmp_path / "web" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return tmp_path / "web"
+def web_file(text: str, kind: str, *, is_immutable: bool = True) -> WebFile:
+    body = text.encode()
+    return WebFile(
+        body=body,
+        zipped=gzip.compress(body, mtime=0),
+        content_type=kind,
+        is_immutable=is_immutable,
+    )
 
 
-@pytest.fixture
-def pages(folder: Path) -> WebWallet:
-    return WebWallet.load(folder)
+FILES: Mapping[str, WebFile] = MappingProxyType(
+    {
+        "": web_file("<!doctype html>", HTML, is_immutable=False),
+        "sw.js": web_file("// worker", JS, is_immutable=False),
+        "v1/app.js": web_file("export {};", JS),
+        "v1/icons/icon.svg": web_file("<svg/>", "image/svg+xml"),
+    }
+)
 
 
 @pytest.fixture
-def client(small: Scene, pages: WebWallet) -> FlaskClient:
+def client(small: Scene) -> FlaskClient:
     settings = small.app.extensions[NAME].settings
+    pages = WebWallet(version="v1", files=FILES)
     return make_app(small.office.office, settings=settings, pages=pages).test_client()
 
 
-def test_the_page_names_files_of_its_version(
-    client: FlaskClient, pages: WebWallet
+@pytest.mark.parametrize("path", FILES)
+def test_each_file_has_its_type(client: FlaskClient, path: str) -> None:
+    answer = client.get(f"/wallet/{path}")
+    assert (answer.status_code, answer.data) == (200, FILES[path].body)
+    assert answer.content_type == FILES[path].content_type
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_files_of_a_version_are_kept_and_the_page_is_asked_for(
+    client: FlaskClient,
 ) -> None:
-    page = client.get("/wallet/")
-    assert page.content_type == "text/html; charset=utf-8"
-    assert f'src="{pages.version}/app.js"' in page.text
-    script = client.get(f"/wallet/{pages.version}/app.js")
-    assert script.content_type == "text/javascript; charset=utf-8"
-    assert "immutable" in script.headers["Cache-Control"]
-    assert client.get("/wallet/0000000000000000/app.js").status_code == 404
+    assert "immutable" in client.get("/wallet/v1/app.js").headers["Cache-Control"]
+    for path in ("", "sw.js?language=en"):
+        assert client.get(f"/wallet/{path}").headers["Cache-Control"] == "no-cache"
 
 
-def test_the_worker_is_told_what_there_is(
-    client: FlaskClient, pages: WebWallet
-) -> None:
-    worker = client.get("/wallet/sw.js?language=en")
-    first, _, rest = worker.text.partition("\n")
-    assert rest == FILES["sw.js"]
-    assert first == (
-        f'const WALLET = {{"version": "{pages.version}", "files": ["app.js", '
-        '"icons/icon.svg", "manifest.webmanifest", "phone/keys.js", "wallet.css"]};'
-    )
-    assert worker.headers["Cache-Control"] == "no-cache"
+def test_whoever_takes_gzip_gets_it(client: FlaskClient) -> None:
+    asked = {"Accept-Encoding": "gzip"}
+    answer = client.get("/wallet/v1/app.js", headers=asked)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(answer.data) == FILES["v1/app.js"].body
+    assert answer.headers["Vary"] == "Accept-Encoding"
 
 
-def test_a_changed_file_is_another_version(folder: Path, pages: WebWallet) -> None:
-    (folder / "wallet.css").write_text("body { color: red }")
-    assert WebWallet.load(folder).version != pages.version
-
-
-def test_what_is_not_for_phones_is_not_served(
-    client: FlaskClient, pages: WebWallet
-) -> None:
-    for name in ("package.json", "notes.md", "index.html", "sw.js", "../app.py",
-                 "%2e%2e/app.py", "words/fr.json"):  # fmt: skip
-        answer = client.get(f"/wallet/{pages.version}/{name}")
-        assert answer.status_code == 404, name
-    for name, kind in (("words/ja.json", "application/json"),
-                       ("vendor/qr-LICENSE.txt", "text/plain; charset=utf-8"),
-                       ("icons/icon.svg", "image/svg+xml"),
-                       ("manifest.webmanifest", "application/manifest+json"),
-                       ):  # fmt: skip
-        answer = client.get(f"/wallet/{pages.version}/{name}")
-        assert (answer.status_code, answer.content_type) == (200, kind)
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+def test_what_is_not_there_is_not_served(client: FlaskClient) -> None:
+    for path in ("v2/app.js", "app.js", "../app.py", "%2e%2e/app.py", "v1/"):
+        assert client.get(f"/wallet/{path}").status_code == 404
 
 
 def test_w14_pages_run_their_own_scripts_and_no_others(client: FlaskClient) -> None:
     page = client.get("/wallet/")
     policy = page.headers["Content-Security-Policy"]
     rules = dict(re.findall(r"([a-z-]+) ([^;]+)", policy))
-    assert rules["default-src"] == rules["base-uri"] == "'none'"
-    assert rules["script-src"] == rules["connect-src"] == "'self'"
-    assert rules["frame-ancestors"] == "'none'"
+    assert rules["base-uri"] == rules["frame-ancestors"] == "'none'"
+    assert rules["default-src"] in {"'none'", "'self'"}
     assert "unsafe" not in policy
 
 
@@ -116,9 +94,11 @@ def test_an_economys_address_leads_to_the_wallet(client: FlaskClient) -> None:
     assert client.get("/XXX/").status_code == 404
 
 
-def test_without_files_there_are_no_pages(small: Scene, tmp_path: Path) -> None:
+def test_without_files_there_are_no_pages(
+    small: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wallet_api.app.packaged", lambda: None)
     settings = small.app.extensions[NAME].settings
-    nothing = WebWallet.load(tmp_path / "nowhere")
-    app = make_app(small.office.office, settings=settings, pages=nothing)
+    app = make_app(small.office.office, settings=settings)
     assert app.test_client().get("/wallet/").status_code == 404
     assert app.test_client().get("/wallet/sw.js").status_code == 404

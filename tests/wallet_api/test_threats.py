@@ -280,7 +280,7 @@ def bad_proofs(phone: TestPhone) -> dict[str, str]:
         "cut": good[:-1],
         "padded": f"{good}=",
         "two parts": f"{header}.{payload}",
-        "four parts": f"{good}.x",
+        "four parts": f"{good}.AA",
         "empty": "",
         "long": "x" * 13_000,
     }
