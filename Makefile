@@ -11,7 +11,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make check    style, types, import rules, spelling, vectors"
 	@echo "make bench    figures beside what you would pick instead, in build/bench"
-	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races"
+	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races, half an hour of load"
 	@echo "make vectors  write tests/vectors anew from their generator"
 	@echo "make openapi  write the descriptions of the back office's and the holder's API anew"
 	@echo "make serve    the back office of a demonstration, on http://localhost:8321/demonstration"
@@ -50,7 +50,7 @@ bench: $(READY)
 soak: $(READY)
 	ABTC_SOAK=1 $(BIN)/python -m pytest -n 2 -rA \
 	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py \
-	  tests/issuer/office/test_issuing_faults.py tests/wallet_api/test_threats.py
+	  tests/issuer/office/test_issuing_faults.py tests/issuer/test_load.py tests/wallet_api/test_threats.py
 
 # A demonstration on this machine: invented travellers of all economies, cards that no device accepts, and no
 # passwords. What it keeps is below build/office; remove that to begin anew.

@@ -25,14 +25,14 @@ def main() -> None:
     )
     found = {
         "seconds": time.perf_counter() - started,
-        "peak_bytes": _peak(),
+        "peak_bytes": peak(),
         "documents": report.documents_changed,
         "problems": len(report.problems),
     }
     print(json.dumps(found))
 
 
-def _peak() -> int:
+def peak() -> int:
     """Return the peak of this process; getrusage also knows that of its parent."""
     status = Path("/proc/self/status").read_text()
     (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)

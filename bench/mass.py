@@ -12,10 +12,7 @@ It checks nothing, logs nothing, and a crash may sign a card twice.
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from functools import partial
-from itertools import chain
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any, Final
@@ -27,29 +24,22 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from bench import report
-from issuer import lifecycle
-from issuer.demo.rows import count_on, next_id
 from issuer.intents import Order
 from issuer.jws import PrivateKey, PublicKey, new_private_key, public_jwk
 from issuer.keys import read_private_key
 from issuer.office import Desk
-from issuer.profile import card_expiry
 from issuer.signing import Issued, issue_many
 from issuer.signing_pool import SigningPool
 from issuer.store import (
-    Account,
-    Application,
-    ApplicationKind,
     Card,
     Passport,
     PassportLink,
     Person,
     Preclearance,
     Receipt,
-    Sex,
 )
-from issuer.store.rows import add_rows, table_of
 from tests.issuer.back_office import PASSPHRASE, BackOffice
+from tests.issuer.many_cards import make_cards
 from tests.simulator import NOW
 
 BATCH: Final = 3_000
@@ -61,14 +51,8 @@ MIN_RATE: Final = 1_000
 """Bar: cards for two seconds of processor time, which is a second of two idle cores."""
 PROCESSES: Final = 2
 _ECONOMY: Final = "AUS"
-_LAST_DAY: Final = date(2039, 1, 1)
-_FIRST_DAY: Final = date(2030, 1, 10)
 _ES256: Final = ec.ECDSA(hashes.SHA256())
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_TABLES: Final = tuple(
-    map(table_of, (Person, Passport, Application, Card, PassportLink, Preclearance))
-)
-_Row = dict[str, Any]
 
 
 def measure(name: str, office: BackOffice, *, is_quick: bool) -> dict[str, Any]:
@@ -159,7 +143,7 @@ def _raw(key: PrivateKey) -> float:
 def _orders(office: BackOffice, size: int) -> list[tuple[str, Order]]:
     return [
         (f"batch:{card}", Order(card_id=card, form="app", holder_key=_phone()))
-        for card in make_cards(office, _ECONOMY, size)
+        for card in make_cards(office.office, _ECONOMY, size, now=NOW)
     ]
 
 
@@ -177,7 +161,7 @@ def _issue(desk: Desk, orders: Sequence[tuple[str, Order]], pool: SigningPool) -
 
 
 def _plainly(office: BackOffice, key: PrivateKey, together: int) -> None:
-    cards = make_cards(office, _ECONOMY, _PLAIN)
+    cards = make_cards(office.office, _ECONOMY, _PLAIN, now=NOW)
     for start in range(0, len(cards), together):
         some = cards[start : start + together]
         with Session(office.store.engine) as session, session.begin():
@@ -206,76 +190,3 @@ def _sign_plainly(session: Session, card: Card, key: PrivateKey) -> None:
     # Into a table of this application that takes any text.
     session.add(Receipt(key=f"plain:{card.id}", digest="plain", answer=signed, at=NOW))
     session.flush()
-
-
-# Cards that are approved and not issued
-
-
-def make_cards(office: BackOffice, economy: str, size: int) -> Sequence[int]:
-    """Make cards approved at home and by every destination; return their numbers."""
-
-    def work(session: Session) -> Sequence[int]:
-        staff = session.execute(
-            select(Account.login, Account.id).where(Account.economy == economy)
-        )
-        maker = _Maker(
-            economy=economy,
-            first={each.name: next_id(session, each) for each in _TABLES},
-            staff={login.partition("-")[0]: key for login, key in staff},
-            lanes=office.office.scheme(session).destinations(economy, economy, NOW),
-        )
-        made = [maker.rows(number) for number in range(size)]
-        for table, parts in zip(_TABLES, zip(*made, strict=True), strict=True):
-            add_rows(session, table, [*chain.from_iterable(parts)])
-            count_on(session, table)
-        start = maker.first["card"]
-        return range(start, start + size)
-
-    return office.store.write(work, now=NOW)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Maker:
-    economy: str
-    first: Mapping[str, int]
-    staff: Mapping[str, int]
-    lanes: Sequence[str]
-
-    def rows(self, number: int) -> tuple[list[_Row], ...]:
-        """Return the rows of one card, for each of `_TABLES`."""
-        person, passport, application, card, link, _ = (
-            self.first[table.name] + number for table in _TABLES
-        )
-        code, at = self.economy, NOW - timedelta(days=5)
-        home = {"economy": code, "person_id": person}
-        return (
-            [{"id": person, "economy": code, "family_name": "Citizen",
-              "given_name": "Jane", "machine_family_name": "CITIZEN",
-              "machine_given_name": "JANE", "birthdate": date(1980, 5, 4),
-              "sex": Sex.FEMALE, "nationality": code, "created_at": at}],
-            [{**home, "id": passport, "issuer": code, "number": f"MASS{passport}",
-              "expires_on": _LAST_DAY}],
-            [{**home, "id": application, "number": f"{code}MASS{application}",
-              "kind": ApplicationKind.NEW, "passport_id": passport, "stage": 0,
-              "state": lifecycle.Application.CIRCULATED, "entered_at": at,
-              "entered_by": self.staff["eve"], "decided_by": self.staff["bob"],
-              "decided_at": at, "changed_at": at}],
-            [{**home, "id": card, "application_id": application, "losses": 0,
-              "approved_by": self.staff["bob"], "state": lifecycle.Card.ACTIVE,
-              "applied_on": _FIRST_DAY, "first_issued_on": _FIRST_DAY,
-              "expires_at": card_expiry(_FIRST_DAY, 5, _LAST_DAY),
-              "created_at": at, "changed_at": at}],
-            [{"id": link, "card_id": card, "passport_id": passport,
-              "state": lifecycle.PassportLink.LINKED, "linked_at": at,
-              "changed_at": at}],
-            self._lanes(card, number, at),
-        )  # fmt: skip
-
-    def _lanes(self, card: int, number: int, at: datetime) -> list[_Row]:
-        first = self.first["preclearance"] + number * len(self.lanes)
-        return [
-            {"id": first + place, "card_id": card, "issuer": self.economy,
-             "destination": code, "state": lifecycle.Preclearance.APPROVED,
-             "asked_at": at, "answered_at": at, "changed_at": at, "hits": 0}
-            for place, code in enumerate(self.lanes)
-        ]  # fmt: skip

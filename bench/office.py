@@ -22,6 +22,7 @@ from sqlalchemy import func, select, text
 from bench import mass, report
 from bench.crowd import Filled, fill_office
 from bench.pages import Page, Places, find_places, pages
+from issuer.office import Desk
 from issuer.operations import all_operations
 from issuer.store import Card, Preclearance, PreclearanceEvent, Store
 from tests.components import COMPONENTS
@@ -83,18 +84,19 @@ def _measure(
     with _opened(store, folder) as office:
         codes = office.office.packaged_scheme.economies
         filled = fill_office(office.office, codes, size, now=NOW)
-        volume = _volume(store)
-        _print_volume(name, filled, volume)
+        there = volume(store)
+        _print_volume(name, filled, there)
         places = store.read(find_places)
         timed = [
-            time_page(office, page, calls) for page in pages(office.office, places, NOW)
+            time_page(office.desk(page.economy), page, calls)
+            for page in pages(office.office, places, NOW)
         ]
-        _print_pages(name, timed, volume)
+        print_pages(name, timed, there["cards"])
         readers = time_readers(office, places, calls)
         issuing = mass.measure(name, office, is_quick=calls < _CALLS)
-    bars = [_page_bar(name, timed), _readers_bar(name, readers), issuing.pop("bar")]
+    bars = [page_bar(name, timed), _readers_bar(name, readers), issuing.pop("bar")]
     return {
-        "volume": volume,
+        "volume": there,
         "filled": asdict(filled),
         "pages": [asdict(each) for each in timed],
         "readers": readers,
@@ -114,18 +116,18 @@ def _opened(store: Store, folder: Path) -> Iterator[BackOffice]:
         store.close()
 
 
-def time_page(office: BackOffice, page: Page, calls: int) -> Timed:
+def time_page(desk: Desk, page: Page, calls: int) -> Timed:
     """Ask for a page some times; for a report and for the plain question, few."""
     operation = all_operations()[page.operation]
-    desk, given = office.desk(page.economy), operation.parse(page.given)
+    given = operation.parse(page.given)
     answer = operation.perform(desk, given)
     took = _took(
         partial(operation.perform, desk, given), 3 if page.is_report else calls
     )
-    plain = page.naive and partial(office.store.read, page.naive)
+    plain = page.naive and partial(desk.office.store.read, page.naive)
     return Timed(
         page=page.name,
-        rows=max((len(v) for v in dict(answer).values() if isinstance(v, tuple)),
+        rows=max((len(v) for v in vars(answer).values() if isinstance(v, tuple)),
                  default=1),
         median=statistics.median(took),
         p95=_p95(took),
@@ -184,7 +186,8 @@ def _p95(took: list[float]) -> float:
     return sorted(took)[max(0, -(-len(took) * 95 // 100) - 1)]
 
 
-def _volume(store: Store) -> dict[str, int]:
+def volume(store: Store) -> dict[str, int]:
+    """Count what there is, and its bytes."""
     tables = {
         "cards": Card,
         "pre-clearances": Preclearance,
@@ -214,9 +217,10 @@ def _print_volume(name: str, filled: Filled, volume: dict[str, int]) -> None:
         print(f"  {many / filled.copy_seconds:,.0f} travellers/s copied")
 
 
-def _print_pages(name: str, timed: list[Timed], volume: dict[str, int]) -> None:
+def print_pages(name: str, timed: list[Timed], cards: int) -> None:
+    """Print how long each page took."""
     report.print_table(
-        f"Pages on {name} at {volume['cards']:,} cards, milliseconds",
+        f"Pages on {name} at {cards:,} cards, milliseconds",
         ("page", "rows", "median", "p95", "asked plainly", "ratio"),
         [_row(each) for each in timed],
     )
@@ -234,7 +238,8 @@ def _row(each: Timed) -> tuple[str, ...]:
     )
 
 
-def _page_bar(name: str, timed: list[Timed]) -> dict[str, object]:
+def page_bar(name: str, timed: list[Timed]) -> dict[str, object]:
+    """Say whether the slowest page is quick enough; reports are no pages."""
     worst = max((each for each in timed if not each.is_report), key=lambda e: e.p95)
     return report.print_bar(
         f"every page within {BAR * 1000:.0f} ms on {name}",

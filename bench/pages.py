@@ -21,9 +21,12 @@ from issuer.store import (
     Base,
     Card,
     Credential,
+    Issue,
     Passport,
     PassportLink,
     Person,
+    Plastic,
+    PlasticState,
     Preclearance,
 )
 from issuer.waits import waits
@@ -61,8 +64,16 @@ class Places:
     family_name: str
     """The most frequent one."""
     card: int
+    active: int
+    """Another card that is in use."""
     passport: str
     document: str
+    printer: str
+    """The economy with the most plastic."""
+    plastic: int
+    """A credential in the middle of what it has handed over; or 0."""
+    operator: int
+    """Who had most cards signed."""
 
 
 def find_places(session: Session) -> Places:
@@ -76,6 +87,10 @@ def find_places(session: Session) -> Places:
     )
     waiting = select(Preclearance).where(Preclearance.destination == busy, pending)
     application = _middle(session, closed, Application.changed_at, Application.id)
+    printer = _most(session, Plastic.economy, Plastic.credential_id > 0)
+    plastic = select(Plastic.credential_id).where(
+        Plastic.economy == printer, Plastic.state == PlasticState.HANDED_OVER
+    )
     return Places(
         busy=busy,
         home=home,
@@ -85,12 +100,25 @@ def find_places(session: Session) -> Places:
         card=session.scalars(
             select(Card.id).where(Card.application_id == application.id)
         ).one(),
+        active=session.scalars(
+            select(Card.id)
+            .where(Card.economy == home, Card.state == lifecycle.Card.ACTIVE)
+            .limit(1)
+        ).one(),
         passport=session.get_one(Passport, application.passport_id).number,
         document=session.scalars(
             select(Credential.document_number)
             .where(Credential.economy == home)
             .limit(1)
         ).one(),
+        printer=printer,
+        plastic=session.scalar(
+            plastic.order_by(Plastic.changed_at)
+            .offset(_total(session, plastic) // 2)
+            .limit(1)
+        )
+        or 0,
+        operator=int(_most(session, Issue.requested_by, Issue.economy == home)),
     )
 
 
@@ -110,6 +138,8 @@ def pages(office: Office, places: Places, now: datetime) -> Iterator[Page]:
     yield from _incoming(places)
     yield from _outgoing(office, places, now)
     yield from _fronts(places, now)
+    yield from _cards(places)
+    yield from _health(places)
     for name in ("answer_times", "months", "backlog"):
         given = {"days": 365} if name != "backlog" else {}
         for economy in dict.fromkeys((places.busy, places.home)):
@@ -212,6 +242,32 @@ def _fronts(places: Places, now: datetime) -> Iterator[Page]:
     yield Page(name="preclearance.check", economy=places.home,
                operation="preclearance.check", given={"card": places.card})  # fmt: skip
     yield Page(name="bulk.list", economy=places.home, operation="bulk.list")
+
+
+def _cards(places: Places) -> Iterator[Page]:
+    def page(name: str, operation: str, **given: Any) -> Page:
+        economy = places.printer if operation.startswith("plastic.") else places.home
+        return Page(name=f"{operation} {name}".rstrip(), economy=economy,
+                    operation=operation, given=given)  # fmt: skip
+
+    for state in PlasticState:
+        yield page(state, "plastic.list", state=state.value)
+    if places.plastic:
+        given = {"state": PlasticState.HANDED_OVER.value, "after": places.plastic}
+        yield page("deep", "plastic.list", **given)
+    yield page("", "plastic.batches")
+    yield page("", "card.reissue_choices", card=places.card)
+    yield page("", "card.preview_passport", card=places.active, country=places.home,
+               number="X99999999", expires_on="2039-01-01")  # fmt: skip
+    yield page("", "operator.issued", account=places.operator)
+
+
+def _health(places: Places) -> Iterator[Page]:
+    for operation in ("publication.status", "lists.preview"):
+        yield Page(name=operation, economy=places.home, operation=operation,
+                   is_report=True)  # fmt: skip
+    yield Page(name="incoming.held", economy=places.home, operation="incoming.held")
+    yield Page(name="audit.list", economy=places.home, operation="audit.list")
 
 
 def _total(session: Session, query: Select[Any]) -> int:

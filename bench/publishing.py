@@ -109,7 +109,11 @@ def _measure(office: Office) -> dict[str, float]:
     timed("status lists from the database", lambda: office.store.read(_own))
     timed(
         "overlays from the database",
-        lambda: office.store.read(lambda session: overlays(session, _DESTINATION)),
+        lambda: office.store.read(
+            lambda session: overlays(
+                session, _DESTINATION, scheme=office.scheme(session)
+            )
+        ),
     )
     timed("issue log", lambda: sum(1 for _ in IssueLog(path=log).of(_ISSUER)))
     for number, economy in enumerate((_ISSUER, _DESTINATION), start=1):

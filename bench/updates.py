@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,7 +57,7 @@ class Traffic(NamedTuple):
     seconds: float
 
 
-class _Mirror(ThreadingHTTPServer):
+class Mirror(ThreadingHTTPServer):
     """Serves a folder over connections that stay open, and counts."""
 
     daemon_threads = True
@@ -69,9 +69,11 @@ class _Mirror(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
+        """Where it is."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def measure(self, fetch: Callable[[str], object]) -> Traffic:
+        """Return what was sent while somebody fetched."""
         self.sent.clear()
         started = time.perf_counter()
         fetch(self.url)
@@ -85,7 +87,7 @@ class _Mirror(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Mirror
+    server: Mirror
 
     def do_GET(self) -> None:
         file = self.server.folder / self.path.lstrip("/")
@@ -102,8 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _mirror(folder: Path) -> Iterator[_Mirror]:
-    with _Mirror(folder) as server:
+def mirror(folder: Path) -> Iterator[Mirror]:
+    """Serve a folder to this machine."""
+    with Mirror(folder) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -173,13 +176,13 @@ def _sizes(world: World) -> dict[str, int]:
         "bundle of all destinations": write_bundle(world.public, every),
         "status lists": sum(lists.values()),
         "revocations as CRLs": sum(
-            _crl(economy, serials, world.start)
+            crl(economy, serials, world.start)
             for economy, serials in published.serials(world).items()
         ),
     }
 
 
-def _crl(economy: str, serials: list[int], now: datetime) -> int:
+def crl(economy: str, serials: list[int], now: datetime) -> int:
     """Return the size of a CRL with the same revocations, 64 random bits each."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"ABTC {economy}")])
     built = x509.CertificateRevocationListBuilder(
@@ -214,13 +217,13 @@ def _first_sync(world: World) -> dict[str, Any]:
 def _follow(world: World) -> dict[str, Traffic]:
     """Follow for two days: on one what changed is signed anew, on one everything."""
     ours = _Device(world, world.folder / "store")
-    plain = _PlainClient(world, world.folder / "plain")
+    plain = PlainClient(world.root, world.folder / "plain", _names(world))
     found: dict[str, Traffic] = {}
-    with _mirror(world.public) as mirror:
+    with mirror(world.public) as server:
 
         def both(what: str, now: datetime) -> None:
-            found[f"{what}: {OURS}"] = mirror.measure(lambda url: ours.sync(url, now))
-            found[f"{what}: {PLAIN}"] = mirror.measure(plain.sync)
+            found[f"{what}: {OURS}"] = server.measure(lambda url: ours.sync(url, now))
+            found[f"{what}: {PLAIN}"] = server.measure(plain.sync)
 
         both("first", world.start + HOUR)
         both("nothing new", world.start + 2 * HOUR)
@@ -262,38 +265,40 @@ class _Device:
         assert not done.problems
 
 
-class _PlainClient:
+class PlainClient:
     """Reads the same documents with python-tuf as it comes, and keeps no floor."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self._world = world
+    def __init__(self, root: bytes, folder: Path, names: Sequence[str]) -> None:
+        self._root, self._names = root, names
         self._folder = folder
         for each in ("metadata", "documents"):
             (folder / each).mkdir(parents=True)
 
     def sync(self, source: str) -> None:
+        """Fetch what is new."""
         updater = Updater(
             str(self._folder / "metadata"),
             f"{source}/metadata",
             str(self._folder / "documents"),
             f"{source}/targets",
-            bootstrap=self._world.root,
+            bootstrap=self._root,
         )
         updater.refresh()
-        for name in self._names():
+        for name in self._names:
             info = updater.get_targetinfo(name)
             assert info
             if not updater.find_cached_target(info):
                 updater.download_target(info)
 
-    def _names(self) -> list[str]:
-        lists = [
-            published.name_of(each, owner)
-            for each in self._world.lists
-            for owner in sorted({each.issuer, DESTINATION})
-        ]
-        issuers = [f"{economy}/issuer.json" for economy in ALL_ECONOMIES]
-        return ["scheme.json", f"{DESTINATION}/policy.json", *issuers, *lists]
+
+def _names(world: World) -> list[str]:
+    lists = [
+        published.name_of(each, owner)
+        for each in world.lists
+        for owner in sorted({each.issuer, DESTINATION})
+    ]
+    issuers = [f"{economy}/issuer.json" for economy in ALL_ECONOMIES]
+    return ["scheme.json", f"{DESTINATION}/policy.json", *issuers, *lists]
 
 
 def _kind(path: str) -> str:

@@ -1,7 +1,8 @@
 """Accounts, roles and API keys: what an economy's administrator keeps.
 
 Nobody gives a role to themselves, and nobody knows another's password: a new account
-gets a one-time code, with which its owner chooses one.
+gets a one-time code, with which its owner chooses one.  What one administrator gives,
+who comes in, a role or a key, counts once another has confirmed it: `issuer.second`.
 """
 
 import secrets
@@ -19,6 +20,12 @@ from issuer.errors import Conflict, Invalid, NotFound, NotProven
 from issuer.office import Actor, Desk
 from issuer.operations import Answer, Request, once, operation
 from issuer.passwords import hash_code, new_code
+from issuer.second import (
+    administrators_wait,
+    check_number,
+    must_wait,
+    waiting_parts,
+)
 from issuer.store import (
     Account,
     AccountKind,
@@ -43,7 +50,14 @@ Login = Annotated[
         description="What its owner types: lower case letters, digits, '.', '_', '-'.",
     ),
 ]
-_Label = Annotated[str, Field(min_length=1, max_length=100)]
+_Label = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Which program, on which machine.",
+    ),
+]
 _Number = Annotated[int, Field(ge=1, lt=2**63, description="Number of the account.")]
 
 
@@ -55,6 +69,8 @@ class ApiKeyView(Answer):
     created_at: datetime
     ends_at: datetime
     closed_at: datetime | None
+    waits: bool
+    """It is refused until a second administrator has confirmed it."""
 
 
 class AccountView(Answer):
@@ -65,6 +81,11 @@ class AccountView(Answer):
     display_name: str
     kind: AccountKind
     roles: list[Role]
+    """Those that are confirmed."""
+    waits: bool
+    """No role counts until a second administrator has confirmed who signs in here."""
+    waiting_roles: list[Role]
+    """Given by one administrator, and not confirmed by a second one yet."""
     has_password: bool
     has_totp: bool
     passkeys: int
@@ -86,7 +107,7 @@ class AccountsRequest(Request):
 
     include_closed: bool = Field(False, description="Also accounts that are closed.")
     after: int | None = Field(None, description="The last account of the page before.")
-    limit: int = Field(50, ge=1, le=200)
+    limit: int = Field(50, ge=1, le=200, description="How many at most, up to 200.")
 
 
 class AccountPage(Answer):
@@ -106,7 +127,9 @@ class CreateAccount(Request):
     """A new account of this economy, without roles."""
 
     login: Login
-    display_name: Annotated[str, Field(min_length=1, max_length=100)]
+    display_name: str = Field(
+        min_length=1, max_length=100, description="As it is shown to others."
+    )
     kind: AccountKind = Field(
         AccountKind.PERSON, description="A program signs in by an API key."
     )
@@ -122,11 +145,22 @@ class FirstCode(Answer):
     ends_at: datetime | None
 
 
+class ConfirmAccess(Request):
+    """An account to which another administrator has given something."""
+
+    account: _Number
+    number: Annotated[str, Field(pattern=r"^[0-9]{4}-?[0-9]{4}$")] | None = Field(
+        None,
+        description="That its owner reads out from their own page after signing in;"
+        " for a person's account that waits.",
+    )
+
+
 class RoleRequest(Request):
     """A role of an account."""
 
     account: _Number
-    role: Role
+    role: Role = Field(description="Which role.")
 
 
 class LinkSignOn(Request):
@@ -152,6 +186,8 @@ class MadeApiKey(Answer):
     key: int
     secret: str
     ends_at: datetime
+    waits: bool
+    """It is refused until a second administrator has confirmed it."""
 
 
 class CloseApiKey(Request):
@@ -198,7 +234,9 @@ def show_account(desk: Desk, given: AccountRequest) -> AccountDetails:
     return desk.read(work)
 
 
-@operation("account.create", "Make an account, without roles.", Role.ADMIN)
+@operation(
+    "account.create", "Make an account, without roles.", Role.ADMIN, by_person=True
+)
 def create_account(desk: Desk, given: CreateAccount) -> FirstCode:
     """Make an account.
 
@@ -226,6 +264,7 @@ def create_account(desk: Desk, given: CreateAccount) -> FirstCode:
             created_at=desk.now,
             created_by=desk.actor.account_id,
         )
+        _let_in(session, desk, account)
         session.add(account)
         session.flush()
         desk.log(
@@ -250,26 +289,26 @@ def close_account(desk: Desk, given: AccountRequest) -> AccountView:
 
     def work(session: Session) -> AccountView:
         account = _other(desk, session, given.account)
+        administrators_wait(session, desk)
         account.closed_at = desk.now
         sessions.end_all(session, account.id, now=desk.now)
-        session.execute(
-            update(ApiKey)
-            .where(ApiKey.account_id == account.id, ApiKey.closed_at.is_(None))
-            .values(closed_at=desk.now)
-        )
+        _end_keys(session, desk, account)
         desk.log(session, "account:closed", f"account:{account.id}")
         return _views(session, [account])[0]
 
     return once(desk, given, AccountView, work)
 
 
-@operation("account.reset_factors", "Let somebody start anew.", Role.ADMIN)
+@operation(
+    "account.reset_factors", "Let somebody start anew.", Role.ADMIN, by_person=True
+)
 def reset_factors(desk: Desk, given: AccountRequest) -> FirstCode:
     """Take password, authenticator app and passkeys away, and give a one-time code.
 
     For who has lost a phone or a password, or may have been robbed of them.  Sessions
-    end.  The answer holds a secret and is not kept for a repeated request, which makes
-    a new code.
+    and keys end, and no role counts until a second administrator has confirmed who
+    signs in afterwards.  The answer holds a secret and is not kept for a repeated
+    request, which makes a new code.
 
     Raises:
         Conflict: ``account.oneself``, ``account.closed`` or ``account.no_person``.
@@ -283,6 +322,8 @@ def reset_factors(desk: Desk, given: AccountRequest) -> FirstCode:
         account.failures, account.locked_until = 0, None
         session.execute(delete(Passkey).where(Passkey.account_id == account.id))
         sessions.end_all(session, account.id, now=desk.now)
+        _end_keys(session, desk, account)
+        _let_in(session, desk, account)
         desk.log(
             session, "account:factor_removed", f"account:{account.id}", factor="all"
         )
@@ -291,13 +332,19 @@ def reset_factors(desk: Desk, given: AccountRequest) -> FirstCode:
     return desk.write(work)
 
 
-@operation("account.link", "Link an account to the ministry's sign-on.", Role.ADMIN)
+@operation(
+    "account.link",
+    "Link an account to the ministry's sign-on.",
+    Role.ADMIN,
+    by_person=True,
+)
 def link_sign_on(desk: Desk, given: LinkSignOn) -> AccountView:
     """Say who an account is at the ministry's own sign-on.
 
     Raises:
         Conflict: ``sign_on.none``: there is no sign-on for this economy;
-            ``account.oneself``, ``account.closed`` or ``account.no_person``.
+            ``account.oneself``, ``account.closed`` or ``account.no_person``;
+            ``account.waits``: first somebody confirms what another has given it.
         Forbidden: Another account is linked to that person.
     """
     provider = desk.office.installation.web.sign_on
@@ -308,7 +355,11 @@ def link_sign_on(desk: Desk, given: LinkSignOn) -> AccountView:
     def work(session: Session) -> AccountView:
         account = _other(desk, session, given.account)
         _require_kind(account, AccountKind.PERSON, "account.no_person")
+        if account.waits and account.asked_by != desk.actor.account_id:
+            raise Conflict("account.waits", "confirm first what another has given it")
         account.oidc_subject = subject
+        if subject:
+            _let_in(session, desk, account)
         sessions.end_all(session, account.id, now=desk.now)
         tag = "account:factor_added" if subject else "account:factor_removed"
         desk.log(session, tag, f"account:{account.id}", factor="sign_on")
@@ -317,9 +368,70 @@ def link_sign_on(desk: Desk, given: LinkSignOn) -> AccountView:
     return once(desk, given, AccountView, work)
 
 
-@operation("role.give", "Give somebody a role.", Role.ADMIN)
+@operation(
+    "account.confirm",
+    "Confirm what another administrator has given an account.",
+    Role.ADMIN,
+    by_person=True,
+)
+def confirm(desk: Desk, given: ConfirmAccess) -> AccountView:
+    """Let what others have given count; one's own goes on waiting.
+
+    Of a person's account that waits, the owner has set up what they sign in with, so
+    that nobody else can any more, and says to the second administrator, who has met
+    them, the number that their page shows.
+
+    Raises:
+        Conflict: ``account.nothing_waits``; ``account.second_person``: all of it was
+            given by who asks; ``account.oneself``, ``account.closed``;
+            ``account.not_set_up``: its owner has not signed in yet.
+        Invalid: ``number``: it is missing or another.
+    """
+
+    def work(session: Session) -> AccountView:
+        account = _other(desk, session, given.account)
+        parts = waiting_parts(session, account)
+        if not parts:
+            raise Conflict("account.nothing_waits", "there is nothing to confirm")
+        others = [part for part, by in parts if by != desk.actor.account_id]
+        if not others:
+            raise Conflict(
+                "account.second_person", "another administrator has to confirm it"
+            )
+        if account in others and account.kind == AccountKind.PERSON:
+            _check_owner(session, account, given.number)
+        for part in others:
+            part.waits, part.confirmed_by = False, desk.actor.account_id
+        session.flush()
+        desk.log(
+            session,
+            "account:confirmed",
+            f"account:{account.id}",
+            person=account in others,
+            roles=sorted(
+                each.role.value for each in others if isinstance(each, AccountRole)
+            ),
+            keys=[each.id for each in others if isinstance(each, ApiKey)],
+        )
+        return _views(session, [account])[0]
+
+    return once(desk, given, AccountView, work)
+
+
+def _check_owner(session: Session, account: Account, number: str | None) -> None:
+    wanted = check_number(session, account)
+    if wanted is None:
+        raise Conflict("account.not_set_up", "its owner signs in first")
+    if (number or "").replace("-", "") != wanted.replace("-", ""):
+        text = "This is not what its owner's page shows."
+        raise Invalid([("number", "wrong", text)])
+    # A code that was not used is good for nobody any more.
+    account.first_code_hash = account.first_code_ends_at = None
+
+
+@operation("role.give", "Give somebody a role.", Role.ADMIN, by_person=True)
 def give_role(desk: Desk, given: RoleRequest) -> AccountView:
-    """Give a role; it holds from the account's next request on.
+    """Give a role; it holds from the next request on, or once it is confirmed.
 
     Raises:
         Conflict: ``account.closed`` or ``account.system``.
@@ -335,9 +447,11 @@ def give_role(desk: Desk, given: RoleRequest) -> AccountView:
                     role=given.role,
                     given_by=desk.actor.account_id,
                     given_at=desk.now,
+                    waits=must_wait(session, desk, account.id),
                 )
             )
             session.flush()
+            administrators_wait(session, desk)
             desk.log(
                 session,
                 "account:role_given",
@@ -359,6 +473,7 @@ def take_role(desk: Desk, given: RoleRequest) -> AccountView:
 
     def work(session: Session) -> AccountView:
         account = _other(desk, session, given.account)
+        administrators_wait(session, desk)
         row = session.get(AccountRole, (account.id, given.role))
         if row is not None:
             session.delete(row)
@@ -374,7 +489,7 @@ def take_role(desk: Desk, given: RoleRequest) -> AccountView:
     return once(desk, given, AccountView, work)
 
 
-@operation("api_key.make", "Make a key for a program.", Role.ADMIN)
+@operation("api_key.make", "Make a key for a program.", Role.ADMIN, by_person=True)
 def make_api_key(desk: Desk, given: MakeApiKey) -> MadeApiKey:
     """Make an API key; only its hash is kept.
 
@@ -424,6 +539,9 @@ def add_key(
             label=label,
             created_at=desk.now,
             ends_at=ends_at,
+            made_by=desk.actor.account_id,
+            waits=account.id != desk.actor.account_id
+            and must_wait(session, desk, account.id),
         )
         session.add(key)
         session.flush()
@@ -434,7 +552,7 @@ def add_key(
             key=key.id,
             ends_at=ends_at.isoformat(timespec="seconds"),
         )
-        return MadeApiKey(key=key.id, secret=secret, ends_at=ends_at)
+        return MadeApiKey(key=key.id, secret=secret, ends_at=ends_at, waits=key.waits)
 
     return desk.write(work)
 
@@ -477,7 +595,7 @@ def actor_of_key(store: Store, secret: str, *, now: datetime) -> Actor:
         if found is None:
             raise NotProven("the key is not accepted")
         key, account = found
-        if key.closed_at or account.closed_at or key.ends_at <= now:
+        if key.closed_at or key.waits or account.closed_at or key.ends_at <= now:
             raise NotProven("the key is not accepted")
         return sessions.actor_of(session, account)
 
@@ -495,6 +613,21 @@ def _key_view(key: ApiKey) -> ApiKeyView:
         created_at=key.created_at,
         ends_at=key.ends_at,
         closed_at=key.closed_at,
+        waits=key.waits,
+    )
+
+
+def _let_in(session: Session, desk: Desk, account: Account) -> None:
+    """Let an account wait for the second administrator, where there has to be one."""
+    account.waits = must_wait(session, desk, account.id)
+    account.asked_by, account.confirmed_by = desk.actor.account_id, None
+
+
+def _end_keys(session: Session, desk: Desk, account: Account) -> None:
+    session.execute(
+        update(ApiKey)
+        .where(ApiKey.account_id == account.id, ApiKey.closed_at.is_(None))
+        .values(closed_at=desk.now)
     )
 
 
@@ -530,12 +663,15 @@ def _with_code(desk: Desk, account: Account, code: str | None) -> FirstCode:
 
 def _views(session: Session, accounts: Sequence[Account]) -> list[AccountView]:
     numbers = [account.id for account in accounts]
-    roles = _by_account(
-        session.execute(
-            select(AccountRole.account_id, AccountRole.role).where(
-                AccountRole.account_id.in_(numbers)
+    roles, waiting = (
+        _by_account(
+            session.execute(
+                select(AccountRole.account_id, AccountRole.role).where(
+                    AccountRole.account_id.in_(numbers), AccountRole.waits.is_(waits)
+                )
             )
         )
+        for waits in (False, True)
     )
     passkeys = _by_account(
         session.execute(
@@ -551,6 +687,8 @@ def _views(session: Session, accounts: Sequence[Account]) -> list[AccountView]:
             display_name=account.display_name,
             kind=account.kind,
             roles=sorted(roles.get(account.id, [])),
+            waits=account.waits,
+            waiting_roles=sorted(waiting.get(account.id, [])),
             has_password=account.password_hash is not None,
             has_totp=account.totp_secret is not None,
             passkeys=len(passkeys.get(account.id, [])),

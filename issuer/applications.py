@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Select, or_, select, true, tuple_, union
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from issuer import audit, lifecycle
-from issuer.dated import in_force
 from issuer.errors import Conflict, IntakeError, Invalid, NotFound, ProfileError
 from issuer.intake.duplicates import Identity
 from issuer.intake.fields import Application as Typed
@@ -26,6 +25,7 @@ from issuer.operations import Answer, Request, once, operation
 from issuer.preclearances import PENDING, Limit, lapse_all, refuse_if, send
 from issuer.profile import card_expiry
 from issuer.scheme import Scheme
+from issuer.stages import stages_of
 from issuer.store import (
     Application,
     ApplicationHand,
@@ -45,8 +45,6 @@ from issuer.store import (
 )
 
 State = lifecycle.Application
-STAGES: Final = ("review",)
-"""Of the home review, where none are configured."""
 UNDECIDED: Final = (State.DRAFT, State.SUBMITTED, State.HOME_REVIEW)
 """A person has one application in these states at most."""
 _INTAKE: Final = (Role.INTAKE,)
@@ -92,8 +90,8 @@ class PassportFields(Request):
 class Enter(Request):
     """A new application."""
 
-    person: PersonFields
-    passport: PassportFields
+    person: PersonFields = Field(description="Who applies.")
+    passport: PassportFields = Field(description="The passport of the card.")
     kind: ApplicationKind = Field(ApplicationKind.NEW, description="Why they apply.")
     renews_card: int | None = Field(None, description="The card that is renewed.")
     person_id: int | None = Field(
@@ -232,8 +230,9 @@ def refusal(entry: Entry, found: OnFile) -> Conflict | None:
         if unnamed:
             return Conflict(
                 "application.duplicate",
-                f"persons {', '.join(map(str, unnamed))} look alike; give person_id if"
-                " it is one of them, or confirm_duplicate_of if they are others",
+                f"already on file and alike: person {', '.join(map(str, unnamed))};"
+                " give person_id if it is one of them, or confirm_duplicate_of if they"
+                " are others",
             )
     known = found.passports.get(identity.passport_key)
     return _of_other_person(known) if known else None
@@ -263,8 +262,8 @@ class Correct(Request):
     """What to put in place of what was typed."""
 
     application: int = Field(description="Number of the record.")
-    person: PersonFields
-    passport: PassportFields
+    person: PersonFields = Field(description="Who applies.")
+    passport: PassportFields = Field(description="The passport of the card.")
     names_confirmed: bool = Field(
         default=False,
         description="The names proposed for the card were compared with the passport.",
@@ -477,6 +476,8 @@ def _check_passport(
 ) -> None:
     if known.person_id != person.id:
         raise _of_other_person(known)
+    if known.issued_on is None:  # a passport may be linked to a card without it
+        known.issued_on = columns["issued_on"]
     differs = [name for name, value in columns.items() if getattr(known, name) != value]
     refuse_if(
         bool(differs),
@@ -735,6 +736,11 @@ class Passing(One):
     """A stage of the review that ends well."""
 
     note: str = Field("", max_length=2000, description="Internal; never shared.")
+    without_waiting: bool = Field(
+        default=False,
+        description="Of a stage behind the answers: pass it although destinations have"
+        " not answered.",
+    )
 
 
 class Moved(Answer):
@@ -798,21 +804,24 @@ def open_review(desk: Desk, given: One) -> Moved:
     "application.pass_stage", "Record that a stage of the review ended well.", *_VETTING
 )
 def pass_stage(desk: Desk, given: Passing) -> Moved:
-    """Pass the next stage.
+    """Pass the next stage: of the review, or of what follows the answers.
 
     Raises:
-        Conflict: ``application.stages_passed``: there is none left.
+        Conflict: ``application.stages_passed``: there is none left to pass now;
+            ``application.waiting``: a destination has not answered.
     """
 
     def work(session: Session, row: Application) -> None:
-        stages = review_stages(desk.office.scheme(session), row)
         _check_move(row, "pass_stage")
+        left = stages_of(desk.office.scheme(session), row).left(row)
         refuse_if(
-            row.stage >= len(stages),
+            not left,
             "application.stages_passed",
-            "every stage of the review is passed; approve or refuse",
+            "every stage is passed that can be passed now",
         )
-        stage, position = stages[row.stage], row.stage
+        if row.state == State.CIRCULATED:
+            _check_answered(session, row, given.without_waiting)
+        stage, position = left[0], row.stage
         _add_step(session, desk, row, stage, passed=True, note=given.note)
         row.stage += 1
         _move(session, desk, row, "pass_stage", stage=stage, position=position)
@@ -837,11 +846,9 @@ def approve(desk: Desk, given: One) -> Moved:
     def work(session: Session, row: Application) -> None:
         _check_move(row, "approve")
         _check_second_person(session, desk, row)
-        stages = review_stages(desk.office.scheme(session), row)
+        left = stages_of(desk.office.scheme(session), row).left(row)
         refuse_if(
-            row.stage < len(stages),
-            "application.stages_left",
-            f"not passed yet: {', '.join(stages[row.stage :])}",
+            bool(left), "application.stages_left", f"not passed yet: {', '.join(left)}"
         )
         card = own_card(session, row)
         if card is None:
@@ -878,10 +885,9 @@ def refuse(desk: Desk, given: Refusing) -> Moved:
     def work(session: Session, row: Application) -> None:
         _check_move(row, "refuse")
         _check_second_person(session, desk, row)
-        stages = review_stages(desk.office.scheme(session), row)
-        if row.stage < len(stages):
-            stage = stages[row.stage]
-            _add_step(session, desk, row, stage, passed=False, note=given.note)
+        left = stages_of(desk.office.scheme(session), row).left(row)
+        if left:
+            _add_step(session, desk, row, left[0], passed=False, note=given.note)
         row.decided_by, row.decided_at = desk.actor.account_id, desk.now
         _move(session, desk, row, "refuse")
         _end_card(session, desk, row, "the application was refused")
@@ -943,25 +949,45 @@ def close(desk: Desk, given: Closing) -> Moved:
     """Close.
 
     Raises:
-        Conflict: ``application.waiting``: a destination has not answered.
+        Conflict: ``application.waiting``: a destination has not answered;
+            ``application.stages_left``: a stage behind the answers is not passed, and
+            the card has not ended.
     """
 
     def work(session: Session, row: Application) -> None:
         _check_move(row, "close")
-        card = own_card(session, row)
-        waiting = session.scalars(
-            select(Preclearance.destination)
-            .where(Preclearance.card_id == (card.id if card else 0), PENDING)
-            .order_by(Preclearance.destination)
-        ).all()
+        _check_answered(session, row, given.without_waiting)
+        left = stages_to_close(session, desk.office.scheme(session), row)
         refuse_if(
-            bool(waiting) and not given.without_waiting,
-            "application.waiting",
-            f"not answered yet: {', '.join(waiting)}",
+            bool(left), "application.stages_left", f"not passed yet: {', '.join(left)}"
         )
         _move(session, desk, row, "close")
 
     return _on_one(desk, given, work)
+
+
+def stages_to_close(
+    session: Session, scheme: Scheme, row: Application
+) -> tuple[str, ...]:
+    """Return the stages that are in the way of closing an application."""
+    card = session.scalars(first_card(row)).one_or_none()
+    if card is None or CARD.is_final(card.state):
+        return ()
+    return stages_of(scheme, row).left(row)
+
+
+def _check_answered(session: Session, row: Application, without_waiting: bool) -> None:
+    card = own_card(session, row)
+    waiting = session.scalars(
+        select(Preclearance.destination)
+        .where(Preclearance.card_id == (card.id if card else 0), PENDING)
+        .order_by(Preclearance.destination)
+    ).all()
+    refuse_if(
+        bool(waiting) and not without_waiting,
+        "application.waiting",
+        f"not answered yet: {', '.join(waiting)}",
+    )
 
 
 @operation(
@@ -1097,17 +1123,6 @@ def _add_step(
             note=note,
         )
     )
-
-
-def review_stages(scheme: Scheme, row: Application) -> tuple[str, ...]:
-    """Return the stages of the home review that this application goes through.
-
-    They are those in force when it was submitted, so that a new list does not move
-    what is under way.
-    """
-    at = row.submitted_at or row.entered_at
-    found = in_force(scheme.economy(row.economy).home_review_stages, at)
-    return tuple(found.value) if found else STAGES
 
 
 def own_card(session: Session, row: Application) -> Card | None:
@@ -1266,9 +1281,7 @@ def _line(
 
 
 def _next_stage(scheme: Scheme, row: Application) -> str | None:
-    if row.state != State.HOME_REVIEW:
-        return None
-    return next(iter(review_stages(scheme, row)[row.stage :]), None)
+    return next(iter(stages_of(scheme, row).left(row)), None)
 
 
 def _page(

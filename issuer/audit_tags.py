@@ -22,6 +22,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "economy:hosted": _tag("is_test"),
         "account:created": _tag("login", "kind"),
         "account:closed": _tag(),
+        "account:confirmed": _tag("person", "roles", "keys"),
         "account:role_given": _tag("role"),
         "account:role_taken": _tag("role"),
         "account:factor_added": _tag("factor"),
@@ -100,6 +101,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "card:created": _tag("application", "person", "continues"),
         "card:imported": _tag("document_number"),
         "card:changed_by_issuer": _STATES,
+        "card:credential_told": _STATES | {"form", "list", "index"},
         "card:loss_counted": _tag("what", "losses", "police_report"),
         "card:passport_linked": _tag(
             "passport", "before", "keep", "repend", "drop", "expires"
@@ -128,6 +130,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "plastic:made": _tag("credential", "design"),
         "plastic:read": _tag("credential", "design"),
         "plastic:batched": _tag("batch", "count", "design", "sums_sha256"),
+        "plastic:archive_removed": _tag("count"),
         "plastic:handed_over": _STATES | {"credential"},
         "plastic:spoiled": _STATES | {"credential"},
         # Holders' phones.
@@ -147,6 +150,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "import:started": _tag("kind", "rows", "sha256", "confirmed"),
         "import:done": _tag("kind", "rows", "sha256"),
         "import:abandoned": _tag("kind", "rows", "saved", "sha256"),
+        "demo:filled": _tag("rows"),
         # Outside.
         "publication:published": _tag("version", "lists", "ended"),
         "publication:submitted": _tag("version", "lists"),
@@ -159,8 +163,6 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "backup:reconciled": _tag(
             "digest", "proposed_by", "revoked", "unknown", "burnt", "lost_seq"
         ),
-        "reconciliation:done": _tag(
-            "unknown", "unlogged", "revoked", "differing", "unfounded"
-        ),
+        "reconciliation:done": _tag("unknown", "unlogged", "differing", "unfounded"),
     }
 )

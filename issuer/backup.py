@@ -17,7 +17,7 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from issuer import audit
+from issuer.audit import Heads
 from issuer.config import environment_with
 from issuer.errors import BackupError, StoreDown
 from issuer.installation import FILE, Installation
@@ -179,6 +180,7 @@ def restore_backup(
     folder: Path,
     *,
     database: str | None = None,
+    expected_sha256: str | None = None,
     now: datetime,
 ) -> tuple[Backup, Installation]:
     """Put a backup into an empty place, and mark it: nothing is issued or published.
@@ -189,18 +191,24 @@ def restore_backup(
             empty database; without any, those of the archive are taken.
         database: Where the database goes, in the place of what the settings say, which
             then stay as they are.
+        expected_sha256: Of the archive, as it was noted when it was made; None takes
+            what the archive says of itself, which whoever changed it can change too.
         now: This moment.
 
     Returns:
         What was put back, and where.
 
     Raises:
-        BackupError: The archive is damaged, the place is not empty, the kind of the
-            database is another, or ``pg_restore`` is missing or fails.
+        BackupError: The archive is damaged or not the expected one, the place is not
+            empty, the kind of the database is another, ``pg_restore`` is missing or
+            fails; or the heads of the audit log that are kept there say that this
+            database is of another installation, or was changed.
         SettingsError, StoreError: The settings or the database cannot be used.
     """
     with _workplace(None) as work:
         backup = _unpack(path, work)
+        if expected_sha256 not in (None, backup.sha256):
+            raise BackupError(f"{path} is not the expected one: it is {backup.sha256}")
         if not (folder / FILE).exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _copy_private(work / FILE, folder / FILE)
@@ -211,24 +219,46 @@ def restore_backup(
         _check_kind(url, backup.manifest.kind)
         outside = installation.path(installation.outside)
         outside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        heads = Heads(path=installation.audit_heads).all()
         if backup.manifest.kind == "sqlite":
             # Marked before it is there, so that it is never there without its mark.
             _check_free(Path(str(url.database)))
-            _mark_as_restored(f"sqlite:///{work / _DATABASE}", backup, now)
+            _mark_as_restored(f"sqlite:///{work / _DATABASE}", backup, heads, now)
             _copy_private(work / _DATABASE, Path(str(url.database)))
         else:
             _load_postgresql(url, work / _DATABASE)
-            _mark_as_restored(installation.database_url, backup, now)
+            _mark_as_restored(installation.database_url, backup, heads, now)
     return backup, installation
 
 
-def _mark_as_restored(url: str, backup: Backup, now: datetime) -> None:
-    """Bring a database to this version's shape, and mark it."""
+def _mark_as_restored(
+    url: str, backup: Backup, heads: Sequence[audit.Head], now: datetime
+) -> None:
+    """Bring a database to this version's shape, mark it, and say if it is not ours."""
     store = Store.upgrade(url)
     try:
+        is_ours = store.read(lambda session: _is_of(session, heads))
+        # Marked in any case: where it lies already, nothing is done with it.
         store.write(lambda session: _mark(session, backup, now), now=now)
     finally:
         store.close()
+    if not is_ours:
+        raise BackupError(
+            f"{backup.path} is of another installation, or was changed: its audit log"
+            " is not the one whose heads are kept here"
+        )
+
+
+def _is_of(session: Session, heads: Sequence[audit.Head]) -> bool:
+    """Tell whether a database has each kept head that it is old enough to have."""
+    stands = audit.heads(session)
+    if heads and not any(head.economy in stands for head in heads):
+        return False
+    return not any(
+        audit.is_behind(session, head)
+        for head in heads
+        if head.economy in stands and head.seq <= stands[head.economy].seq
+    )
 
 
 # The database, of either kind

@@ -7,9 +7,9 @@ card, and making objects of them would take as long as a signature.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, select
+from sqlalchemy import BindParameter, and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
@@ -81,6 +81,26 @@ _TO_PERSON: Final = len(_CARD)
 _TO_PASSPORT: Final = _TO_PERSON + len(_PERSON)
 _OPEN: Final = (lifecycle.Credential.PREPARED, *LIVE)
 
+# Made once: to put such a statement together takes as long as to run it.
+_THESE: Final[BindParameter[Any]] = bindparam("cards", expanding=True)
+_CARDS: Final = (
+    select(*_CARD, *_PERSON, *_PASSPORT, PassportLink.state)
+    .join(Person, Person.id == Card.person_id)
+    .outerjoin(
+        PassportLink,
+        and_(PassportLink.card_id == Card.id, PassportLink.state.in_(OPEN_LINK)),
+    )
+    .outerjoin(Passport, Passport.id == PassportLink.passport_id)
+    .where(Card.id.in_(_THESE), Card.economy == bindparam("economy"))
+)
+_CREDENTIALS: Final = select(*CREDENTIAL_COLUMNS).where(
+    Credential.card_id.in_(_THESE), Credential.state.in_(_OPEN)
+)
+_APPROVED: Final = select(Preclearance.card_id, Preclearance.destination).where(
+    Preclearance.card_id.in_(_THESE),
+    Preclearance.state == lifecycle.Preclearance.APPROVED,
+)
+
 
 @dataclass(slots=True, kw_only=True)
 class Basis:
@@ -108,33 +128,17 @@ class Basis:
 def bases(session: Session, economy: str, cards: Iterable[int]) -> dict[int, Basis]:
     """Read what is known of some cards of an economy, by card."""
     found = _cards(session, economy, [*dict.fromkeys(cards)])
-    rows = session.execute(
-        select(*CREDENTIAL_COLUMNS).where(
-            Credential.card_id.in_(found), Credential.state.in_(_OPEN)
-        )
-    )
-    for row in rows:
+    these = {"cards": [*found]}
+    for row in session.execute(_CREDENTIALS, these):
         credential = KnownCredential(*row)
         found[credential.card_id].credentials.append(credential)
-    for card_id, destination in session.execute(
-        select(Preclearance.card_id, Preclearance.destination).where(
-            Preclearance.card_id.in_(found),
-            Preclearance.state == lifecycle.Preclearance.APPROVED,
-        )
-    ):
+    for card_id, destination in session.execute(_APPROVED, these):
         found[card_id].approved.add(destination)
     return found
 
 
 def _cards(session: Session, economy: str, cards: list[int]) -> dict[int, Basis]:
-    linked = and_(PassportLink.card_id == Card.id, PassportLink.state.in_(OPEN_LINK))
-    rows = session.execute(
-        select(*_CARD, *_PERSON, *_PASSPORT, PassportLink.state)
-        .join(Person, Person.id == Card.person_id)
-        .outerjoin(PassportLink, linked)
-        .outerjoin(Passport, Passport.id == PassportLink.passport_id)
-        .where(Card.id.in_(cards), Card.economy == economy)
-    )
+    rows = session.execute(_CARDS, {"cards": cards, "economy": economy})
     found = [
         Basis(
             card=KnownCard(*row[:_TO_PERSON]),

@@ -21,7 +21,16 @@ from issuer.intents import Order
 from issuer.jws import public_key_from_jwk
 from issuer.office import Desk
 from issuer.signing import issue, recover_economy
-from issuer.store import Card, Issue, IssueState, Offer, Phone, PhoneState
+from issuer.store import (
+    Account,
+    AccountKind,
+    Card,
+    Issue,
+    IssueState,
+    Offer,
+    Phone,
+    PhoneState,
+)
 
 _TRIES: Final = 3
 _LEFT: Final = timedelta(minutes=1)
@@ -155,10 +164,14 @@ def _signed(desk: Desk, phone_id: int, key: str) -> Ready:
         phone = _open_phone(session, phone_id)
         card = desk.find(session, Card, phone.card_id)
         # The database compares: who approved the card is not who has offered it.
-        session.get_one(Offer, phone.offer_id).approved_by = card.approved_by
+        offer = session.get_one(Offer, phone.offer_id)
+        offer.approved_by = card.approved_by
         session.flush()
+        kind = session.get_one(Account, offer.made_by).kind
         holder_key = public_key_from_jwk(json.loads(phone.holder_key or "{}"))
-        return order_for_phone(session, desk, card, holder_key)
+        return order_for_phone(
+            session, desk, card, holder_key, by_person=kind != AccountKind.SYSTEM
+        )
 
     done = issue(replace(desk, request_key=key), {"is": "phone", "key": key}, plan)
     return Ready(text=done.text, issue_id=done.issue_id)

@@ -32,7 +32,7 @@ from issuer.incoming import Event, Plan, Screening, plan_many, sign_plans, store
 from issuer.jws import canonical
 from issuer.lifecycle import APPLICATION, PRECLEARANCE, Side
 from issuer.office import Desk
-from issuer.operations import Answer, Request, operation
+from issuer.operations import Answer, Request, once, operation, problems_of
 from issuer.preclearances import PENDING, Limit, locked, move, refuse_if
 from issuer.store import (
     Account,
@@ -290,8 +290,7 @@ def propose(desk: Desk, given: Propose) -> BulkView:
         outcomes = _dry_run(session, desk, action, records, arguments)
         return _view(session, desk, row, outcomes, row.size)
 
-    # Not kept under the request's key: a dry run is long, and told by `bulk.show`.
-    return desk.write(work)
+    return once(desk, given, BulkView, work)
 
 
 def _action(desk: Desk, name: str) -> BulkAction:
@@ -311,10 +310,7 @@ def _parse(shape: type[Request], fields: Mapping[str, Any], path: str) -> Any:
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
-        raise Invalid(
-            (".".join((path, *map(str, each["loc"]))), each["type"], each["msg"])
-            for each in error.errors(include_url=False, include_input=False)
-        ) from error
+        raise Invalid(problems_of(error, path)) from error
 
 
 def _records(
@@ -380,6 +376,12 @@ class Release(OneBulk):
     )
 
 
+class Released(Answer):
+    """It may run now."""
+
+    bulk: int
+
+
 @operation(
     "bulk.approve",
     "Release a change of many records that somebody else proposed, and do it.",
@@ -395,7 +397,7 @@ def approve(desk: Desk, given: Release) -> BulkView:
         NotFound, NotAllowed: As for `propose`.
     """
 
-    def release(session: Session) -> None:
+    def release(session: Session) -> Released:
         row = _proposed(session, desk, given.bulk)
         refuse_if(
             row.proposed_by == desk.actor.account_id,
@@ -412,9 +414,19 @@ def approve(desk: Desk, given: Release) -> BulkView:
             size=row.size,
             proposed_by=row.proposed_by,
         )
+        return Released(bulk=row.id)
 
-    desk.write(release)
-    return run(desk, given.bulk, at_most=given.at_most)
+    once(desk, given, Released, release)
+    return _run_first(desk, given)
+
+
+def _run_first(desk: Desk, given: Release) -> BulkView:
+    """Do what the release asked for; the same request again finds some of it done."""
+    found = show(desk, OneBulk(bulk=given.bulk))
+    left = given.at_most and given.at_most - (found.size - found.waiting)
+    if found.state != BulkState.RUNNING or (left is not None and left <= 0):
+        return found
+    return run(desk, given.bulk, at_most=left)
 
 
 @operation(

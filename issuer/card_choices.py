@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
@@ -41,7 +42,7 @@ class Why(StrEnum):
 class ReissueOf(Request):
     """Which card."""
 
-    card: int
+    card: int = Field(description="Number of the card.")
 
 
 class Choice(Answer):

@@ -22,7 +22,7 @@ from issuer.errors import Conflict, Invalid, ProfileError
 from issuer.intents import Declined, Order
 from issuer.issuance import holder_key_from_jwk
 from issuer.jws import PublicKey, canonical, public_jwk, public_key_from_jwk
-from issuer.office import Desk
+from issuer.office import BatchSource, Desk
 from issuer.operations import Answer, Request, operation
 from issuer.signing import Issued, issue, issue_many
 from issuer.store import (
@@ -51,6 +51,9 @@ PASSPORT_REPORTED: Final = "the passport was reported"
 """Why a credential is suspended that only another passport brings back."""
 _WAITING: Final = (lifecycle.Preclearance.NOT_SENT, lifecycle.Preclearance.PENDING)
 _PAGE: Final = 500
+_MOST: Final = 10_000
+MANY: Final = 1_000
+"""Signatures from which on processes that share them are worth their start."""
 
 
 class IssueApp(Request):
@@ -107,7 +110,7 @@ class Replace(Request):
     """Make a plastic document again."""
 
     card: CardNumber
-    why: ReplaceReason
+    why: ReplaceReason = Field(description="Why the old document goes.")
     design: _Design = ""
 
 
@@ -276,7 +279,12 @@ class RefreshDue(Request):
     """Sign anew what has changed, one page of credentials at a time."""
 
     after: int = Field(0, ge=0, description="Go on behind this credential.")
-    limit: int = Field(_PAGE, ge=1, le=_PAGE, description="Credentials to look at.")
+    limit: int = Field(
+        _PAGE,
+        ge=1,
+        le=_MOST,
+        description="Credentials to look at; many at once are signed faster.",
+    )
 
 
 class NotRefreshed(Answer):
@@ -309,41 +317,67 @@ def refresh_due(desk: Desk, given: RefreshDue) -> Refreshed:
     twice.
     """
     own = desk.office.system_desk(desk.economy, now=desk.now, reason=desk.reason)
-    looked_at, orders = own.read(lambda session: _due_orders(session, own, given))
-    results = issue_many(own, orders)
-    declined = tuple(
-        NotRefreshed(card=each.card_id, code=each.code, detail=each.detail)
-        for each in results
-        if isinstance(each, Declined)
-    )
+    looked_at, orders, left = own.read(lambda session: _due_orders(session, own, given))
+    results = _sign_all(own, orders)
+    declined = [each for each in results if isinstance(each, Declined)]
     return Refreshed(
         looked_at=len(looked_at),
         refreshed=len(results) - len(declined),
-        declined=declined,
+        declined=tuple(
+            NotRefreshed(card=each.card_id, code=each.code, detail=each.detail)
+            for each in (*declined, *left)
+        ),
         after=looked_at[-1] if len(looked_at) == given.limit else None,
     )
 
 
-def order_for_phone(session: Session, desk: Desk, card: Card, key: PublicKey) -> Order:
+def order_for_phone(
+    session: Session, desk: Desk, card: Card, key: PublicKey, *, by_person: bool
+) -> Order:
     """Say what a phone gets that has shown its key, and was offered the card.
 
     The first credential; the newest, where the card is on this phone; or one that ends
     the credential of the phone before.
 
+    Args:
+        session: Of the desk's transaction.
+        desk: Of the installation itself.
+        card: That was offered.
+        key: The phone's.
+        by_person: A person has offered it, not the phone before.
+
     Raises:
         Conflict: ``credential.suspended``: no phone brings that back.
+            ``credential.ended``: what the phone before offered has ended since.
+            ``passport.changed``: a person has to have that signed.
     """
     old = _live(session, card, "app")
-    if old is not None and old.state == lifecycle.Credential.SUSPENDED:
+    if old is None:
+        if not by_person:
+            raise Conflict("credential.ended", "what was offered has ended since")
+        return _for_phone(card, key, replaces=None)
+    if old.state == lifecycle.Credential.SUSPENDED:
         raise Conflict("credential.suspended", "what is suspended stays suspended")
-    if old is not None and _is_bound_to(old, key):
-        return _refresh_order(bases(session, desk.economy, [card.id])[card.id], old)
-    return _for_phone(card, key, replaces=old)
+    basis = bases(session, desk.economy, [card.id])[card.id]
+    is_mine = _is_bound_to(old, key)
+    order = _refresh_order(basis, old)
+    if order.replaces_id and (is_mine or not by_person):
+        declined = _for_a_person(card.id)
+        raise Conflict(declined.code, declined.detail)
+    return order if is_mine else _for_phone(card, key, replaces=old)
+
+
+def _sign_all(desk: Desk, orders: list[tuple[str, Order]]) -> list[Issued | Declined]:
+    source = desk.office.signers
+    if len(orders) < MANY or not isinstance(source, BatchSource):
+        return issue_many(desk, orders)
+    with source.batch(desk.economy, now=desk.now) as sign:
+        return issue_many(desk, orders, sign=sign)
 
 
 def _due_orders(
     session: Session, desk: Desk, given: RefreshDue
-) -> tuple[list[int], list[tuple[str, Order]]]:
+) -> tuple[list[int], list[tuple[str, Order]], list[Declined]]:
     page = session.scalars(
         select(Credential)
         .where(
@@ -358,15 +392,23 @@ def _due_orders(
     known = bases(session, desk.economy, (each.card_id for each in page))
     latest = _latest(session, [each.id for each in page])
     scheme = desk.office.scheme(session)
-    orders = []
+    orders, left = [], []
     for credential in page:
         basis = known[credential.card_id]
         last = latest[credential.id]
         order = _refresh_order(basis, credential)
         due = " ".join(basis.economies(scheme, desk.now))
-        if order.replaces_id or last.economies != due:
+        if order.replaces_id:
+            # Who linked it may be who approved the card: a person answers for this.
+            left.append(_for_a_person(credential.card_id))
+        elif last.economies != due:
             orders.append((f"refresh:{credential.id}:{last.newest}", order))
-    return [each.id for each in page], orders
+    return [each.id for each in page], orders, left
+
+
+def _for_a_person(card: int) -> Declined:
+    detail = "it goes with another passport now: a person has it signed anew"
+    return Declined(card_id=card, code="passport.changed", detail=detail)
 
 
 def _refresh_order(basis: Basis, credential: Credential) -> Order:
@@ -427,15 +469,6 @@ def _issued(
 ) -> CredentialIssued:
     request = {"is": type(given).__name__, **given.model_dump(mode="json")}
     done = issue(desk, request, plan)
-    card = desk.read(lambda session: desk.find(session, Card, done.card_id))
-    return issued_answer(done, card, warnings)
-
-
-def issued_answer(
-    done: Issued, card: Card, warnings: tuple[str, ...] = ()
-) -> CredentialIssued:
-    """Describe what was issued."""
-    assert card.expires_at is not None  # noqa: S101  # nothing is signed without
     return CredentialIssued(
         card=done.card_id,
         credential=done.credential_id,
@@ -445,7 +478,7 @@ def issued_answer(
         list_number=done.list_number,
         list_index=done.list_index,
         economies=done.economies,
-        expires_at=card.expires_at,
+        expires_at=done.expires_at,
         text=done.text,
         warnings=warnings,
     )

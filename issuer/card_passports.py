@@ -8,7 +8,7 @@ and refuses where anything has changed since it was shown.
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Final
@@ -27,7 +27,14 @@ from issuer.card_issuing import (
 )
 from issuer.dated import in_force
 from issuer.endings import live_credentials, move_credential, open_links
-from issuer.errors import Conflict, Forbidden, IllegalTransition, Invalid, SigningError
+from issuer.errors import (
+    Conflict,
+    Forbidden,
+    IllegalTransition,
+    Invalid,
+    LintError,
+    SigningError,
+)
 from issuer.lifecycle import PASSPORT_LINK, Side
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
@@ -53,6 +60,8 @@ CardNumber = Annotated[int, Field(ge=1, description="Number of the card.")]
 _Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _LIVING: Final = (lifecycle.Card.ACTIVE, lifecycle.Card.SUSPENDED)
 
+_NOT_BY_YOU: Final = "you approved the application, so another person has to do it"
+
 _SAYS: Final = {
     Effect.KEEP: "stays as it is",
     Effect.REPEND: "is asked again, and is open until it answers",
@@ -73,7 +82,7 @@ class ReportPassport(Request):
     """A passport that its holder no longer has, or may no longer use."""
 
     card: CardNumber
-    how: HowReported
+    how: HowReported = Field(description="What was reported.")
 
 
 class PassportReported(Answer):
@@ -135,6 +144,9 @@ class PassportPreview(Answer):
     lanes: tuple[LaneEffect, ...]
     forms: tuple[FormEffect, ...]
     warnings: tuple[str, ...]
+    approved_by_you: bool = False
+    """Whoever asks approved the application: if they link the passport too, somebody
+    else has to have the app's credential signed anew."""
     digest: str
     """To be given back to `card.link_passport`."""
 
@@ -148,7 +160,9 @@ class PassportLinked(Answer):
     lanes: tuple[LaneEffect, ...]
     reissued: tuple[CredentialIssued, ...] = ()
     not_reissued: tuple[str, ...] = ()
-    """Why a credential of the app was not signed anew; `card.refresh` does it later."""
+    """Why a credential of the app was not signed anew: the phone still shows the code
+    with the old passport, or none while that is reported; `card.refresh` does it later,
+    asked for by another person where whoever linked approved the application."""
 
 
 @operation(
@@ -231,7 +245,8 @@ def link_passport(desk: Desk, given: LinkPassport) -> PassportLinked:
     """Link a passport; then sign the app's credentials anew, under fresh indexes.
 
     The plastic names the old passport, so it ends at once: `card.replace` prints
-    another.  The link stands also where a signature fails.
+    another.  The link stands also where a signature fails, or where whoever links
+    approved the application and so cannot have the card signed: the answer says so.
 
     Raises:
         Invalid: The passport has ended.
@@ -244,22 +259,31 @@ def link_passport(desk: Desk, given: LinkPassport) -> PassportLinked:
     due = desk.read(lambda session: _to_reissue(session, given.card))
     reissued: list[CredentialIssued] = []
     failed: list[str] = []
+    if due and _has_approved(desk, given.card):
+        return linked.model_copy(update={"not_reissued": (_NOT_BY_YOU,)})
     for credential in due:
         own = replace(desk, request_key=f"passport:{linked.passport}:{credential}")
         try:
             reissued.append(refresh(own, OneCredential(credential=credential)))
-        except (Conflict, Forbidden, IllegalTransition, SigningError) as error:
+        except (
+            Conflict, Forbidden, IllegalTransition, LintError, SigningError,
+        ) as error:  # fmt: skip
             failed.append(str(error))
     return linked.model_copy(
         update={"reissued": tuple(reissued), "not_reissued": tuple(failed)}
     )
 
 
+def _has_approved(desk: Desk, card: int) -> bool:
+    approver = desk.read(lambda session: desk.find(session, Card, card).approved_by)
+    return approver == desk.actor.account_id
+
+
 class Renew(Request):
     """The card that is renewed, and the passport that the new one shall go with."""
 
     card: CardNumber
-    passport: PassportFields
+    passport: PassportFields = Field(description="The passport of the new card.")
 
 
 class Renewal(Answer):
@@ -371,7 +395,13 @@ def _preview(
     text = json.dumps(
         [preview.model_dump(mode="json"), old.id, _columns(given)], sort_keys=True
     )
-    return preview.model_copy(update={"digest": sha256(text.encode()).hexdigest()})
+    return preview.model_copy(
+        update={
+            "digest": sha256(text.encode()).hexdigest(),
+            # Not part of it: a colleague may link what was previewed.
+            "approved_by_you": card.approved_by == desk.actor.account_id,
+        }
+    )
 
 
 def _old_passport(
@@ -379,6 +409,11 @@ def _old_passport(
 ) -> Passport:
     if given.expires_on < desk.now.date():
         raise Invalid((("expires_on", "ended", "the passport has ended"),))
+    # A day of tolerance: today is said by the calendar of whoever issued it.
+    if given.issued_on and given.issued_on > desk.now.date() + timedelta(days=1):
+        raise Invalid((("issued_on", "future", "the passport is not issued yet"),))
+    if given.issued_on and given.issued_on >= given.expires_on:
+        raise Invalid((("issued_on", "after_end", "it ends before it was issued"),))
     if card.state == lifecycle.Card.PENDING_HOME:
         raise Conflict(
             "card.pending_home",

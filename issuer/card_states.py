@@ -38,6 +38,11 @@ from issuer.store import (
     Role,
     Suspension,
 )
+from issuer.suspensions import (
+    check_second_person,
+    lift_for_another,
+    open_suspensions,
+)
 
 CardNumber = Annotated[int, Field(ge=1, description="Number of the card.")]
 CredentialNumber = Annotated[int, Field(ge=1, description="Number of the credential.")]
@@ -63,7 +68,7 @@ class ReportLost(Request):
     """A loss, and what shows that it was reported."""
 
     card: CardNumber
-    what: Lost
+    what: Lost = Field(description="What was lost.")
     police_report: bool = Field(
         False, description="The report of the police was shown, where one is due."
     )
@@ -145,12 +150,19 @@ def report_lost(desk: Desk, given: ReportLost) -> CardMoved:
 def replace_lost(desk: Desk, given: OneCard) -> CardMoved:
     """Continue a lost card: same end day, same passport, same pre-clearances.
 
+    What was suspended of it, and never lifted, is not good again by that: it takes
+    another person than who suspended it.
+
     Raises:
-        Conflict: ``card.not_lost``, ``card.continued`` or ``passport.none``.
+        Conflict: ``card.not_lost``, ``card.continued``, ``passport.none`` or
+            ``suspension.second_person``.
     """
 
     def work(session: Session) -> CardMoved:
         old = desk.find(session, Card, given.card)
+        stopped = open_suspensions(session, [old.id]).get(old.id, ())
+        check_second_person(stopped, desk)
+        lift_for_another(session, desk, stopped, at=desk.now)
         new = _continue(session, desk, old)
         carry_over(session, desk, old, new)
         return _moved(new, 0, loss_warnings(desk.office.scheme(session), desk, new))

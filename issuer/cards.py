@@ -33,6 +33,7 @@ from issuer.store import (
     Role,
     Suspension,
 )
+from issuer.suspensions import open_suspensions
 
 _MAX: Final = 200
 _LAST: Final = "\N{TILDE}"
@@ -367,10 +368,17 @@ def view_of(session: Session, desk: Desk, card: Card) -> CardView:
                 credentials,
                 link=_open_state(link for link, _ in links),
                 scheme=desk.office.scheme(session),
+                stopped=_stopped(session, card),
                 at=desk.now,
             )
         ),
     )
+
+
+def _stopped(session: Session, card: Card) -> set[str]:
+    """Return the forms that live and wait for a second person to lift a suspension."""
+    rows = open_suspensions(session, [card.id]).get(card.id, ())
+    return {row.form for row in rows if row.form and row.state in LIVE}
 
 
 def _credential_view(
@@ -523,12 +531,23 @@ _CONSEQUENCES: Final = {
 }
 
 
+_INSTEAD: Final = {
+    "card.rebind": {"app"},
+    "card.convert": {"physical"},
+    "card.issue_plastic": {"physical"},
+    "card.add_economies": {"physical"},
+    "card.replace": {"physical"},
+}
+"""What takes the place of a credential of some form."""
+
+
 def _actions(
     card: Card,
     credentials: Iterable[Credential],
     *,
     link: lifecycle.PassportLink | None,
     scheme: Scheme,
+    stopped: set[str],
     at: datetime,
 ) -> list[Action]:
     live = [each for each in credentials if each.state in LIVE]
@@ -545,6 +564,7 @@ def _actions(
             {each.form for each in live},
             interim=any(each.is_interim for each in live),
         )
+        names = [name for name in names if not _INSTEAD.get(name, set()) & stopped]
     names += _card_actions(card, link)
     found = [
         Action(operation=name, consequence=_CONSEQUENCES[name])

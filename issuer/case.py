@@ -15,7 +15,7 @@ from issuer.applications import (
     One,
     first_card,
     own_hand,
-    review_stages,
+    stages_to_close,
 )
 from issuer.errors import NotFound
 from issuer.lifecycle import APPLICATION, PRECLEARANCE, Side
@@ -30,6 +30,7 @@ from issuer.preclearances import (
     lanes_of,
 )
 from issuer.scheme import Scheme
+from issuer.stages import stages_of
 from issuer.store import (
     Account,
     Application,
@@ -232,11 +233,11 @@ def _case(session: Session, desk: Desk, row: Application) -> Case:
         person=_person(person),
         passport=_passport(session.get_one(Passport, row.passport_id)),
         documents=_documents(session, row),
-        stages=_stages(session, review_stages(scheme, row), row),
+        stages=_stages(session, stages_of(scheme, row).names, row),
         cards=_cards(session, row),
         lanes=_lanes(session, desk, scheme, person, lanes) if card else (),
         timeline=_timeline(session, desk, row, card, lanes),
-        actions=_actions(session, desk, row, review_stages(scheme, row)),
+        actions=_actions(session, desk, row, scheme),
     )
 
 
@@ -378,15 +379,15 @@ def _lane_actions(desk: Desk, lane: Preclearance | None) -> tuple[Action, ...]:
 
 
 def _actions(
-    session: Session, desk: Desk, row: Application, stages: Sequence[str]
+    session: Session, desk: Desk, row: Application, scheme: Scheme
 ) -> tuple[Action, ...]:
-    left = stages[row.stage :]
+    left = stages_of(scheme, row).left(row)
     stage = left[0].replace("_", " ") if left else ""
     return tuple(
         Action(
             operation=f"application.{event}",
             consequence=_CONSEQUENCES[event].format(stage=stage),
-            blocked=_blocked(session, desk, row, event, left),
+            blocked=_blocked(session, desk, row, event, scheme),
         )
         for event in APPLICATION.allowed(row.state, by=Side.HOME)
         if desk.actor.roles & _ROLES[event] and (left or event != "pass_stage")
@@ -394,12 +395,14 @@ def _actions(
 
 
 def _blocked(
-    session: Session, desk: Desk, row: Application, event: str, left: Sequence[str]
+    session: Session, desk: Desk, row: Application, event: str, scheme: Scheme
 ) -> str | None:
     if event in {"approve", "refuse"} and (own := own_hand(session, desk, row)):
         return own
-    if event == "approve" and left:
+    if event == "approve" and stages_of(scheme, row).left(row):
         return "stages of the review are left to pass"
+    if event == "close" and stages_to_close(session, scheme, row):
+        return "a stage is left to pass"
     return None
 
 

@@ -18,8 +18,8 @@ from issuer.store import Application, Card, Passport, Person, Role
 class Check(Request):
     """What was typed so far."""
 
-    person: PersonFields
-    passport: PassportFields
+    person: PersonFields = Field(description="Who applies.")
+    passport: PassportFields = Field(description="The passport of the card.")
     application: int | None = Field(
         None, description="The draft that is corrected: its own person is not alike."
     )

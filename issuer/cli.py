@@ -1,18 +1,22 @@
 """``abtc-issuer``: the issuer on the command line.
 
 Exit status: 0 if everything went well, 1 if it was refused or failed, 64 for wrong
-usage, 130 if interrupted.
+usage, 130 if interrupted.  With ``--json``, each prints one JSON object on standard
+output; where it is a refusal, its members are ``error``, a sentence, and ``code``, as
+the JSON API has it, or null.
 """
 
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from issuer.api.problems import problem_of
 from issuer.commands import (
     auditing,
     backing_up,
@@ -25,9 +29,11 @@ from issuer.commands import (
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.desks import open_desk
 from issuer.commands.operations import add_operations
+from issuer.commands.private import owner_only
 from issuer.commands.serving import serve
 from issuer.commands.users import user
 from issuer.config import passphrase_variable, publish_passphrase
+from issuer.documents import scheme_document
 from issuer.errors import IssuerError, PublishRefused
 from issuer.operations import all_operations
 from issuer.publish import (
@@ -60,6 +66,7 @@ from issuer.publish.names import (
 from issuer.publish.repository import MAX_METADATA
 from issuer.publish.status import read_status
 from issuer.publish.submission import MAX_ROLE_KEY, MAX_SUBMISSION
+from issuer.scheme import Scheme
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 64, 130
 _JOURNAL: Final = "journal.jsonl"
@@ -76,28 +83,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         # Of its own, a command returns nothing; FAILED where it has printed why.
-        status = _cli.main(given, prog_name="abtc-issuer", standalone_mode=False)
+        with owner_only():
+            status = _cli.main(given, prog_name="abtc-issuer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
     except click.UsageError as error:
-        _complain(error.format_message(), as_json=False)
+        words = " ".join(error.format_message().split())
+        _complain(words, "usage", as_json="--json" in given)
         return USAGE
     except click.Abort:
         return INTERRUPTED
     except (click.ClickException, IssuerError, OSError, ValueError) as error:
-        code = error.code if isinstance(error, PublishRefused) else None
-        _complain(" ".join(str(error).split()), code, as_json="--json" in given)
+        as_json = "--json" in given
+        is_refusal = isinstance(error, PublishRefused) and not as_json
+        words = " ".join(_words_of(error).split())
+        message = f"refused: {words}" if is_refusal else words
+        _complain(message, _code_of(error), as_json=as_json)
         return FAILED
     return FAILED if status == FAILED else OK
+
+
+def _words_of(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror.lower()}"
+    return str(error)
+
+
+def _code_of(error: Exception) -> str | None:
+    """Return what the API answers with; a fault of the installation has none."""
+    if not isinstance(error, IssuerError):
+        return None
+    problem = problem_of(error)
+    return None if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR else problem.code
 
 
 def _complain(message: str, code: str | None = None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"error": message, "code": code}))
     else:
-        refused = "refused: " if code else ""
-        click.echo(f"abtc-issuer: {refused}{message}", err=True)
+        click.echo(f"abtc-issuer: {message}", err=True)
 
 
 @click.group(name="abtc-issuer")
@@ -206,8 +231,26 @@ def _published(*, required: bool) -> Callable[[_Command], _Command]:
     return lambda command: folder(root(command))
 
 
+@_publish.command("make-scheme")
+@click.argument("file", metavar="SCHEME.json", type=_NewFile)
+@click.option(
+    "--from",
+    "source",
+    type=_File,
+    help="Scheme file (TOML).  [default: the one that comes with this version]",
+)
+@_as_json
+def _make_scheme(file: Path, source: Path | None, *, as_json: bool) -> None:
+    """Write scheme.json, for init or lists, of the scheme's dated facts and rules."""
+    document = scheme_document(Scheme.load(source), issued_at=_now())
+    replace_file(file, document)
+    report = {"file": str(file), "bytes": len(document)}
+    line = f"wrote {len(document):,} bytes to {file}"
+    click.echo(json.dumps(report) if as_json else line)
+
+
 @_publish.command("init")
-@click.option("--scheme", type=_File, required=True, help="The file scheme.json.")
+@click.option("--scheme", type=_File, required=True, help="What make-scheme wrote.")
 @_common
 def _init(scheme: Path, **common: Any) -> None:
     """Make a repository with its keys, and publish the scheme."""

@@ -62,7 +62,9 @@ class HostEconomy(Request):
         pattern=r"^[a-z0-9][a-z0-9._-]{1,62}$",
         description="Login of its first administrator.",
     )
-    display_name: str = Field(min_length=1, max_length=100)
+    display_name: str = Field(
+        min_length=1, max_length=100, description="Name of its first administrator."
+    )
     is_test: bool = Field(
         default=False, description="Its cards are never green on any device."
     )
@@ -132,7 +134,8 @@ def host_economy(desk: Desk, given: HostEconomy) -> EconomyHosted:
 
     Raises:
         Invalid: The scheme has no such economy.
-        Conflict: ``economy.hosted``: it is there.
+        Conflict: ``economy.hosted``: it is there; ``economy.told_of``: requests that it
+            made from elsewhere are here, and would become its own records.
         Forbidden: ``uq_account_login``.
     """
 
@@ -142,6 +145,12 @@ def host_economy(desk: Desk, given: HostEconomy) -> EconomyHosted:
             raise Invalid([("code", "unknown", text)])
         if session.get(HostedEconomy, given.code):
             raise Conflict("economy.hosted", f"{given.code} is here already")
+        told = select(Card.id).where(
+            Card.told_to.is_not(None), Card.economy == given.code
+        )
+        if session.scalar(told.limit(1)) is not None:
+            text = f"requests that {given.code} made from elsewhere are kept here"
+            raise Conflict("economy.told_of", text)
         password = add_economy(
             session,
             given.code,

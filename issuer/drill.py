@@ -21,6 +21,8 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from issuer import audit
+from issuer.audit import Heads
 from issuer.backup import make_backup, restore_backup
 from issuer.demo.filling import fill
 from issuer.documents import scheme_document
@@ -319,6 +321,9 @@ class _Copy:
         installation = self.office.installation
         for place in (installation.outside, *installation.publish.keys):
             installation.path(place).mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What was published from the installation, its own file outside remembers.
+        head = self.office.store.read(audit.heads)[self.economy]
+        Heads(path=installation.audit_heads).keep(head, at=now)
         scheme = self.office.store.read(self.office.scheme)
         publisher = open_publisher(self.office)
         publisher.init(scheme_document(scheme, issued_at=now), now=now)

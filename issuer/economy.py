@@ -32,6 +32,9 @@ MAX_LIST_CAPACITY = 2**20
 MAX_ISSUER_URL = 170
 """Characters: with ``/overlay/AAA/4294967295`` behind it, still within 200."""
 
+ANSWERS = "destination_answers"
+"""Among the stages of a home review: the destinations are asked, and answer."""
+
 _Count = Annotated[int, Field(ge=1)]
 _Span = Annotated[int, Field(ge=1, le=1200)]
 _Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -41,6 +44,17 @@ def _power_of_two(capacity: int) -> int:
     if capacity & (capacity - 1):
         raise ValueError("must be a power of two")
     return capacity
+
+
+def _each_once(stages: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(stages)) < len(stages):
+        raise ValueError("must name each stage once")
+    if stages[0] == ANSWERS:
+        raise ValueError("must begin with a stage of the home review")
+    return stages
+
+
+_Stages = Annotated[Rows[_Slug], Field(min_length=1), AfterValidator(_each_once)]
 
 
 class FormFact(Fact):
@@ -138,7 +152,7 @@ class Facts(Model):
     card_term_years: Rows[Valued[_Count]] = ()
     service_target_days: Rows[Valued[_Count]] = ()
     fees: Rows[Fee] = ()
-    home_review_stages: Rows[Valued[Annotated[Rows[_Slug], Field(min_length=1)]]] = ()
+    home_review_stages: Rows[Valued[_Stages]] = ()
     disclose_refusal: Rows[Valued[bool]] = ()
     police_report_on_loss: Rows[Valued[bool]] = ()
     loss_bar: Rows[LossBar] = ()

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from issuer.lifecycle import Credential as CredentialState
 from issuer.lifecycle import Preclearance as PreclearanceState
 from issuer.lists import Overlay, Status
+from issuer.scheme import Scheme
 from issuer.store import (
     Credential,
-    HostedEconomy,
+    ForeignCredential,
     Issue,
     IssueState,
     Preclearance,
@@ -112,12 +113,15 @@ def own_lists(
     )
 
 
-def overlays(session: Session, destination: str) -> dict[tuple[str, int], bytes]:
-    """Read a destination's overlays over every list that is known here.
+def overlays(
+    session: Session, destination: str, *, scheme: Scheme
+) -> dict[tuple[str, int], bytes]:
+    """Read a destination's overlays over every list that is known to it.
 
     Args:
         session: A reading session.
         destination: Whose overlays.
+        scheme: In force: how long the lists of issuers elsewhere are.
 
     Returns:
         Entries by issuer and number of its list, sorted; also where all are 0, as a
@@ -131,10 +135,12 @@ def overlays(session: Session, destination: str) -> dict[tuple[str, int], bytes]
             .order_by(StatusList.economy, StatusList.number)
         )
     }
+    for issuer, number, last in session.execute(_told(destination)):
+        made[issuer, number] = Entries(max(_capacity(scheme, issuer), _whole(last + 1)))
     for query in (_disagreeing(destination), _unread(destination)):
         for issuer, number, index, state in _stream(session, query):
             made[issuer, number].set(index, state)
-    return {key: bytes(each.bits) for key, each in made.items()}
+    return {key: bytes(made[key].bits) for key in sorted(made)}
 
 
 def state_at(entries: bytes, index: int) -> int:
@@ -278,12 +284,31 @@ def _disagreeing(destination: str) -> Any:
     )
 
 
+def _told(destination: str) -> Any:
+    """Select the lists of issuers elsewhere, and the last index that was told."""
+    place = ForeignCredential.economy, ForeignCredential.list_number
+    return (
+        select(*place, func.max(ForeignCredential.list_index))
+        .where(ForeignCredential.told_to == destination)
+        .group_by(*place)
+    )
+
+
+def _capacity(scheme: Scheme, issuer: str) -> int:
+    """Return how long its lists are; what was withdrawn outlasts a membership."""
+    is_known = issuer in scheme.economies
+    return scheme.economy(issuer).list_capacity if is_known else 0
+
+
+def _whole(entries: int) -> int:
+    return -(-entries // _PER_BYTE) * _PER_BYTE
+
+
 def _unread(destination: str) -> Any:
     """Select the credentials of issuers elsewhere, whose texts nobody here has read.
 
     A grant is said again, which does no harm.  Withdrawn is what was approved once.
     """
-    hosted = select(HostedEconomy.code)
     was_approved = exists(
         select(PreclearanceEvent.id).where(
             PreclearanceEvent.preclearance_id == Preclearance.id,
@@ -292,20 +317,20 @@ def _unread(destination: str) -> Any:
     )
     return (
         select(
-            Credential.economy,
-            Credential.list_number,
-            Credential.list_index,
+            ForeignCredential.economy,
+            ForeignCredential.list_number,
+            ForeignCredential.list_index,
             case(
                 (Preclearance.state == _P.SUSPENDED, int(Overlay.SUSPENDED)),
                 (Preclearance.state == _P.APPROVED, int(Overlay.GRANTED)),
                 else_=int(Overlay.WITHDRAWN),
             ),
         )
-        .join(Preclearance, Preclearance.card_id == Credential.card_id)
+        .join(Preclearance, Preclearance.card_id == ForeignCredential.card_id)
         .where(
             Preclearance.destination == destination,
-            Credential.economy.not_in(hosted),
-            Credential.state.in_(_LIVE),
+            ForeignCredential.told_to == destination,
+            ForeignCredential.state.in_(_LIVE),
             or_(
                 Preclearance.state.in_((_P.SUSPENDED, _P.APPROVED, _P.WITHDRAWN)),
                 and_(Preclearance.state.in_((_P.PENDING, _P.LAPSED)), was_approved),

@@ -38,6 +38,7 @@ No message carries a private key, a passphrase, a name or a number of a holder.
 """
 
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -297,6 +298,32 @@ class StoreDown(StoreError):  # noqa: N818  # a condition to act on: try later
     """The database does not answer, is full, busy or read-only; nothing was changed."""
 
 
+_RULES = MappingProxyType(
+    {
+        "ck_account_role_not_to_oneself": "nobody gives a role to themselves:"
+        " another administrator has to do it",
+        "ck_application_four_eyes": "whoever entered an application does not decide"
+        " about it: another person has to do it",
+        "ck_bulk_four_eyes": "whoever proposed a bulk change does not release it:"
+        " another person has to do it",
+        "ck_issue_four_eyes": "whoever approved the application does not have its card"
+        " signed: another person has to do it",
+        "ck_restoration_four_eyes": "whoever proposed it does not confirm it:"
+        " another person has to do it",
+        "ck_scheme_text_four_eyes": "whoever proposed a version does not approve it:"
+        " another person has to do it",
+        "ck_shrink_request_four_eyes": "whoever asked for it does not approve it:"
+        " another person has to do it",
+        "ck_suspension_four_eyes": "whoever suspended it does not lift the suspension:"
+        " another person has to do it",
+        "uq_account_login": "there is an account of this name already",
+        "uq_account_oidc_subject": "another account is linked to this person",
+        "uq_passkey_credential_id": "this passkey is in use already",
+    }
+)
+"""What the rules of the database say to people who can run into them."""
+
+
 class Forbidden(StoreError):  # noqa: N818  # an answer, not a fault
     """The database refuses a change; nothing of its transaction was kept.
 
@@ -304,11 +331,13 @@ class Forbidden(StoreError):  # noqa: N818  # an answer, not a fault
         rule: Name of the constraint, index or trigger that forbids it, such as
             ``ck_application_four_eyes``; ``foreign_key`` where the database does not
             say which.
+        detail: In words, without a full stop.
     """
 
     def __init__(self, rule: str) -> None:
-        super().__init__(f"the database forbids it: {rule}")
         self.rule = rule
+        self.detail = _RULES.get(rule, "the database does not allow this")
+        super().__init__(f"{rule}: {self.detail}")
 
 
 class SignerUnavailable(SigningError):  # noqa: N818  # a state: it may be back soon

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from issuer.errors import Conflict, IllegalTransition, IssuerError, NotFound
 from issuer.incoming import Decide, Event, decide, plan
+from issuer.limits import check_limit
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
 from issuer.preclearances import refuse_if
@@ -65,12 +66,15 @@ def hold(desk: Desk, given: Decide) -> Held:
     """Hold a decision after the checks that deciding makes.
 
     Raises:
-        NotFound, IllegalTransition, Conflict: As for `incoming.decide`; or
+        NotFound, IllegalTransition, Conflict: As for `incoming.decide`, with
+            ``limit.operator``, where those that are held count as well; or
             ``incoming.held``: somebody's decision about it is held already.
     """
 
     def work(session: Session) -> Held:
         plan(session, desk, given.preclearance, given.event)
+        # Those that are held will be sent as well.
+        check_limit(session, desk, "decide", more=1 + _count(session, desk))
         refuse_if(
             _about(session, given.preclearance) is not None,
             "incoming.held",
@@ -257,6 +261,10 @@ def _own(desk: Desk) -> Select[HeldDecision]:
         .where(HeldDecision.account_id == desk.actor.account_id)
         .order_by(HeldDecision.id)
     )
+
+
+def _count(session: Session, desk: Desk) -> int:
+    return len(session.scalars(_own(desk)).all())
 
 
 def _about(session: Session, preclearance: int) -> HeldDecision | None:

@@ -219,11 +219,14 @@ def newest_issue(session: Session, credential: Credential) -> Issue:
 
 
 def is_due(session: Session, desk: Desk, credential: Credential, last: Issue) -> bool:
-    """Tell whether signing a credential anew would make it say something else."""
+    """Tell whether a phone that asks gets something else than it had.
+
+    Not where the card goes with another passport now: that is for a person.
+    """
     basis = bases(session, desk.economy, [credential.card_id])[credential.card_id]
     due = " ".join(basis.economies(desk.office.scheme(session), desk.now))
     moved = basis.passport is not None and basis.passport.id != credential.passport_id
-    return moved or due != last.economies
+    return not moved and due != last.economies
 
 
 def _facts(session: Session, desk: Desk, phone: Phone) -> CredentialFacts:

@@ -9,7 +9,7 @@ from datetime import datetime
 from secrets import randbelow
 from typing import Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from issuer.errors import ListFull, StoreDown
@@ -152,10 +152,10 @@ class _Used(Container[int]):
         self._list = status_list
 
     def __contains__(self, index: object) -> bool:
-        return any(
-            self._session.scalars(query.where(column == index)).first() is not None
-            for column, query in _queries(self._list)
+        either = (
+            query.where(column == index) for column, query in _queries(self._list)
         )
+        return self._session.execute(union_all(*either)).first() is not None
 
 
 def _all_used(session: Session, status_list: StatusList) -> Iterator[int]:
@@ -177,12 +177,10 @@ def _queries(
 
 
 def _used_numbers(session: Session, economy: str, numbers: list[str]) -> set[str]:
-    return {
-        number
-        for table in (Credential, StrayIndex)
-        for number in session.scalars(
-            select(table.document_number).where(
-                table.economy == economy, table.document_number.in_(numbers)
-            )
+    either = (
+        select(table.document_number).where(
+            table.economy == economy, table.document_number.in_(numbers)
         )
-    }
+        for table in (Credential, StrayIndex)
+    )
+    return {*session.scalars(union_all(*either))}

@@ -6,18 +6,20 @@ transaction of a desk.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from issuer import audit, lifecycle
 from issuer.basis import (
     Basis,
     KnownCredential,
+    KnownPassport,
+    KnownPerson,
     bases,
 )
 from issuer.economy import Form
@@ -43,6 +45,12 @@ from issuer.store import (
     StrayIndex,
 )
 from issuer.store.rows import add_rows, draw_identities, table_of
+from issuer.suspensions import (
+    OpenSuspension,
+    check_lifted,
+    lift_for_another,
+    open_suspensions,
+)
 
 CLOCK_SLACK: Final = timedelta(seconds=60)
 """Requests overlap: one that began earlier may be written later.  It is then dated like
@@ -77,6 +85,40 @@ class Asked:
     order: Order
 
 
+class Facts(NamedTuple):
+    """All that a text is made of beside what its intent says itself.
+
+    `prepare` gives equal bytes for equal input: where these are as they were when the
+    bytes were made, the same bytes would be made again.
+    """
+
+    scheme: Scheme
+    economy: str
+    expires_at: datetime | None
+    person: KnownPerson
+    passport: KnownPassport | None
+    form: str
+    document_number: str
+    place: tuple[int, int]
+    holder_key: str | None
+    """Canonical JSON, as its column has it."""
+
+    @classmethod
+    def of(cls, basis: Basis, credential: KnownCredential, scheme: Scheme) -> "Facts":
+        """Say what the database says now."""
+        return cls(
+            scheme,
+            basis.card.economy,
+            basis.card.expires_at,
+            basis.person,
+            basis.passport,
+            credential.form,
+            credential.document_number,
+            (credential.list_number, credential.list_index),
+            credential.holder_key,
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A row of `Issue` that waits for its signature, or has it."""
@@ -94,6 +136,8 @@ class Intent:
     prepared: Prepared
     text: str | None = None
     """Once it is signed."""
+    made_from: Facts | None = field(default=None, repr=False, compare=False)
+    """Where this process has made it just now; the database does not keep it."""
 
     def logged(self, economy: str) -> Logged:
         """Return the line that is on disk before a signer sees it."""
@@ -136,8 +180,10 @@ def check_log(session: Session, last: Logged | None) -> None:
             Issue.economy == last.economy, Issue.request_key == last.request_key
         )
     ).one_or_none()
-    stray = session.get(StrayIndex, (last.economy, last.list, last.index))
-    if last.claims_sha256 not in (known, stray and stray.claims_sha256):
+    if known == last.claims_sha256:
+        return
+    # One that two people have burnt after a restore stays forgotten, and ended.
+    if session.get(StrayIndex, (last.economy, last.list, last.index)) is None:
         raise Conflict(
             "log.ahead",
             "cards were signed that this database does not know: reconcile first",
@@ -189,14 +235,27 @@ def overlapping(now: datetime, last: datetime) -> datetime:
     return last if now < last <= now + CLOCK_SLACK else now
 
 
+_LAST_ISSUED: Final = (
+    select(Issue.intended_at)
+    .where(Issue.economy == bindparam("economy"))
+    .order_by(Issue.intended_at.desc())
+    .limit(1)
+)
+
+
 def last_issued_at(session: Session, economy: str) -> datetime | None:
     """Return the latest moment for which an economy has prepared a card."""
-    return session.scalars(
-        select(Issue.intended_at)
-        .where(Issue.economy == economy)
-        .order_by(Issue.intended_at.desc())
-        .limit(1)
-    ).one_or_none()
+    return session.scalars(_LAST_ISSUED, {"economy": economy}).one_or_none()
+
+
+_REQUESTED: Final = (
+    select(Issue, Credential)
+    .join(Credential, Credential.id == Issue.credential_id)
+    .where(
+        Issue.economy == bindparam("economy"),
+        Issue.request_key.in_(bindparam("keys", expanding=True)),
+    )
+)
 
 
 def known_intents(
@@ -209,14 +268,10 @@ def known_intents(
         economy: The issuer.
         digests: Digest of each request by its key.
     """
-    query = (
-        select(Issue, Credential)
-        .join(Credential, Credential.id == Issue.credential_id)
-        .where(Issue.economy == economy, Issue.request_key.in_(digests))
-    )
+    rows = session.execute(_REQUESTED, {"economy": economy, "keys": [*digests]})
     return {
         issue.request_key: _known(issue, credential, digests[issue.request_key])
-        for issue, credential in session.execute(query)
+        for issue, credential in rows
     }
 
 
@@ -261,13 +316,17 @@ def intend(
     check_key(session, desk.economy, key, at)
     scheme = desk.office.scheme(session)
     known = bases(session, desk.economy, (each.order.card_id for each in asked))
-    refusals = _refusals(asked, known, scheme, at)
+    held = _stopping(session, asked)
+    refusals = _refusals(desk, asked, known, scheme, held, at)
     good = [each for each, refusal in zip(asked, refusals, strict=True) if not refusal]
     if desk.actor.kind != AccountKind.SYSTEM and good:
         check_limit(session, desk, "issue", more=len(good))
+    lift_for_another(
+        session, desk, [row for each in good for row in held[each.key]], at=at
+    )
     drafts = _drafts(session, scheme, good, known, at)
-    prepared = [_prepared(each, scheme, key, at) for each in drafts]
-    results = iter(_store(session, desk, drafts, prepared, at))
+    made = [(each, _prepared(each, scheme, key, at)) for each in drafts]
+    results = iter(_store(session, desk, scheme, made, at))
     return [refusal or next(results) for refusal in refusals]
 
 
@@ -302,13 +361,24 @@ def check_claims(
 ) -> None:
     """Demand that an intent says what the database says now, byte by byte.
 
+    The bytes are made again and compared, unless all that they were made from has
+    stayed as it was.
+
     Raises:
         Conflict: ``issue.unfounded``.
     """
+    if not basis.approved.issuperset(intent.economies):
+        raise Conflict("issue.unfounded", "the card says something else now")
+    if intent.made_from != Facts.of(basis, credential, scheme):
+        _check_bytes(intent, credential, basis, scheme)
+
+
+def _check_bytes(
+    intent: Intent, credential: KnownCredential, basis: Basis, scheme: Scheme
+) -> None:
     key = credential.holder_key
     claims = intent.prepared.claims
     try:
-        approved = set(intent.economies) <= basis.approved
         assert basis.card.expires_at is not None  # noqa: S101  # `check_card` saw it
         expected = prepare(
             card_data(
@@ -327,7 +397,7 @@ def check_claims(
         )
     except (ProfileError, ValueError, LookupError) as error:
         raise Conflict("issue.unfounded", "no card may say this") from error
-    if not approved or expected != intent.prepared:
+    if expected != intent.prepared:
         raise Conflict("issue.unfounded", "the card says something else now")
 
 
@@ -378,14 +448,37 @@ def check_mode(scheme: Scheme, economy: str, form: Form, at: datetime) -> None:
         )
 
 
-def _refusals(
-    asked: Sequence[Asked], known: Mapping[int, Basis], scheme: Scheme, at: datetime
+def _stopping(
+    session: Session, asked: Sequence[Asked]
+) -> Mapping[str, list[OpenSuspension]]:
+    """Find what was suspended and would be made anew, by request."""
+    found = open_suspensions(session, {each.order.card_id for each in asked})
+    return {
+        each.key: [
+            row
+            for row in found.get(each.order.card_id, ())
+            if each.order.refreshes_id is None
+            and row.is_about(each.order.form, each.order.replaces_id)
+        ]
+        for each in asked
+    }
+
+
+def _refusals(  # noqa: PLR0917
+    desk: Desk,
+    asked: Sequence[Asked],
+    known: Mapping[int, Basis],
+    scheme: Scheme,
+    held: Mapping[str, Sequence[OpenSuspension]],
+    at: datetime,
 ) -> list[Declined | None]:
     taken: set[tuple[int, str]] = set()
     found: list[Declined | None] = []
-    for order in (each.order for each in asked):
+    for each in asked:
+        order = each.order
         try:
             _check(order, check_card(known.get(order.card_id), at), scheme, at, taken)
+            check_lifted(held[each.key], desk)
         except (Conflict, IllegalTransition) as error:
             code = error.code if isinstance(error, Conflict) else error.reason
             found.append(
@@ -497,32 +590,34 @@ def _draft(
 def _store(
     session: Session,
     desk: Desk,
-    drafts: Sequence[_Draft],
-    results: Sequence[Prepared | Declined],
+    scheme: Scheme,
+    drafts: Sequence[tuple[_Draft, Prepared | Declined]],
     at: datetime,
 ) -> list[Intent | Declined]:
     ready = [
         (draft, prepared)
-        for draft, prepared in zip(drafts, results, strict=True)
+        for draft, prepared in drafts
         if isinstance(prepared, Prepared)
     ]
     credentials = _store_credentials(session, [draft for draft, _ in ready], at)
     table = table_of(Issue)
     drawn = draw_identities(session, table, len(ready))
     rows = [
-        {"id": key, **_issue_row(desk, draft, prepared, credential, at)}
+        {"id": key, **_issue_row(desk, draft, prepared, credential.id, at)}
         for key, (draft, prepared), credential in zip(
             drawn, ready, credentials, strict=True
         )
     ]
     add_rows(session, table, rows)
     intents = [
-        _intent(draft, prepared, row)
-        for row, (draft, prepared) in zip(rows, ready, strict=True)
+        _intent(draft, prepared, row, Facts.of(draft.basis, credential, scheme))
+        for row, (draft, prepared), credential in zip(
+            rows, ready, credentials, strict=True
+        )
     ]
     _log(session, desk, intents, is_fresh=[not draft.credential for draft, _ in ready])
     made = iter(intents)
-    return [each if isinstance(each, Declined) else next(made) for each in results]
+    return [each if isinstance(each, Declined) else next(made) for _, each in drafts]
 
 
 def _prepared(
@@ -550,7 +645,7 @@ def _prepared(
 
 def _store_credentials(
     session: Session, drafts: Sequence[_Draft], at: datetime
-) -> list[int]:
+) -> list[KnownCredential]:
     fresh = [each for each in drafts if each.credential is None]
     table = table_of(Credential)
     drawn = draw_identities(session, table, len(fresh))
@@ -558,11 +653,12 @@ def _store_credentials(
         _credential_row(key, each, at) for key, each in zip(drawn, fresh, strict=True)
     ]
     add_rows(session, table, rows)
-    made = iter(drawn)
-    return [each.credential.id if each.credential else next(made) for each in drafts]
+    names = KnownCredential._fields
+    made = (KnownCredential._make(row[name] for name in names) for row in rows)
+    return [each.credential or next(made) for each in drafts]
 
 
-def _credential_row(identity: int, draft: _Draft, at: datetime) -> dict[str, object]:
+def _credential_row(identity: int, draft: _Draft, at: datetime) -> dict[str, Any]:
     basis, order = draft.basis, draft.asked.order
     number, index = draft.place
     key = draft.holder_key
@@ -607,7 +703,9 @@ def _issue_row(
     }
 
 
-def _intent(draft: _Draft, prepared: Prepared, row: Mapping[str, Any]) -> Intent:
+def _intent(
+    draft: _Draft, prepared: Prepared, row: Mapping[str, Any], facts: Facts
+) -> Intent:
     number, index = draft.place
     return Intent(
         issue_id=row["id"],
@@ -621,6 +719,7 @@ def _intent(draft: _Draft, prepared: Prepared, row: Mapping[str, Any]) -> Intent
         claims_sha256=row["claims_sha256"],
         economies=draft.economies,
         prepared=prepared,
+        made_from=facts,
     )
 
 

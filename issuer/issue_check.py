@@ -2,15 +2,13 @@
 
 Three records are set beside each other: the database, the log of what a signer was
 given, and the texts themselves.  What only the log knows was signed and then forgotten,
-as after an older database was put back: it can be taken into the database as a stray
-index, which is never drawn again and which a published list revokes.
+as after an older database was put back; two people take it in, by `issuer.restoring`.
 """
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final
 
-from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,7 +29,6 @@ from issuer.store import (
     Preclearance,
     PreclearanceEvent,
     Role,
-    StatusList,
     StrayIndex,
 )
 
@@ -68,11 +65,6 @@ def recover_open(desk: Desk, given: Nothing) -> RecoveredIntents:
 class Reconcile(Request):
     """Compare the database with what was signed."""
 
-    adopt: bool = Field(
-        False,
-        description="Take what only the log knows into the database, to be revoked.",
-    )
-
 
 class Found(Answer):
     """Records of one kind."""
@@ -96,7 +88,6 @@ class Reconciled(Answer):
     unfounded: Found
     """Cards with credentials that no approved application is behind."""
     open_intents: int
-    adopted: int
 
 
 @operation(
@@ -122,8 +113,7 @@ def reconcile(desk: Desk, given: Reconcile) -> Reconciled:
     report = desk.read(lambda session: _compare(session, desk, logged))
 
     def work(session: Session) -> Reconciled:
-        adopted = _adopt(session, desk, report.strays) if given.adopt else 0
-        answer = report.answer(adopted)
+        answer = report.answer()
         desk.log(
             session,
             "reconciliation:done",
@@ -132,7 +122,6 @@ def reconcile(desk: Desk, given: Reconcile) -> Reconciled:
             unlogged=answer.unlogged.count,
             differing=answer.differing.count,
             unfounded=answer.unfounded.count,
-            revoked=adopted,
         )
         return answer
 
@@ -150,7 +139,7 @@ class _Report:
         self.unfounded: list[str] = []
         self.strays: list[Logged] = []
 
-    def answer(self, adopted: int) -> Reconciled:
+    def answer(self) -> Reconciled:
         return Reconciled(
             texts=self.texts,
             unlogged=_found(self.unlogged),
@@ -160,7 +149,6 @@ class _Report:
             differing=_found(self.differing),
             unfounded=_found(self.unfounded),
             open_intents=self.open_intents,
-            adopted=adopted,
         )
 
 
@@ -192,7 +180,7 @@ def _compare(
             if not _says_what_it_should(issue, credential, basis, answered, is_latest):
                 report.differing.append(f"issue:{issue.id}")
         session.expunge_all()
-    report.strays = [line for line in left.values() if not _is_adopted(session, line)]
+    report.strays = [line for line in left.values() if not _is_burnt(session, line)]
     report.unfounded = _unfounded(session, desk.economy)
     return report
 
@@ -290,44 +278,5 @@ def _unfounded(session: Session, economy: str) -> list[str]:
     return [f"card:{key}" for key in rows]
 
 
-def _is_adopted(session: Session, line: Logged) -> bool:
+def _is_burnt(session: Session, line: Logged) -> bool:
     return session.get(StrayIndex, (line.economy, line.list, line.index)) is not None
-
-
-def _adopt(session: Session, desk: Desk, strays: Iterable[Logged]) -> int:
-    adopted = 0
-    for line in strays:
-        if _is_adopted(session, line):
-            continue
-        _open_list(session, desk, line)
-        session.add(
-            StrayIndex(
-                economy=line.economy,
-                list_number=line.list,
-                list_index=line.index,
-                document_number=line.document_number,
-                form=line.form,
-                request_key=line.request_key,
-                claims_sha256=line.claims_sha256,
-                found_at=desk.now,
-            )
-        )
-        session.flush()
-        adopted += 1
-    return adopted
-
-
-def _open_list(session: Session, desk: Desk, line: Logged) -> None:
-    """Open the list again that the line is about, where it was forgotten as well."""
-    if session.get(StatusList, (line.economy, line.list)) is None:
-        capacity = desk.office.scheme(session).economy(line.economy).list_capacity
-        session.add(
-            StatusList(
-                economy=line.economy,
-                number=line.list,
-                capacity=capacity,
-                used=0,
-                opened_at=desk.now,
-            )
-        )
-        session.flush()

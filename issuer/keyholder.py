@@ -7,6 +7,7 @@ the one that signs.  If it is not there, or its module does not answer, nothing 
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, cast, runtime_checkable
@@ -19,6 +20,7 @@ from issuer.errors import SettingsError, SigningError
 from issuer.installation import FILE, Installation
 from issuer.jws import public_key_from_jwk
 from issuer.keys import KeyRecord, KeyUse, Signer
+from issuer.signing_pool import BatchSigner
 from issuer.sources import KeySource, KeySources
 from issuer.store import KeyState, SigningKey, Store
 
@@ -39,6 +41,11 @@ class KeyPlaces(Protocol):
             SigningError: There is none, or it cannot be reached.
             KeyFileError, SettingsError: What is configured cannot be used.
         """
+
+    def batch(
+        self, economy: str, signer: Signer
+    ) -> AbstractContextManager[BatchSigner]:
+        """Return what signs many cards with one of these keys, until it is left."""
 
 
 def passphrase_of(economy: str) -> bytes:
@@ -120,6 +127,17 @@ class KeyHolder:
             f"key {record.key_id} of {economy} is not where its keys are"
         )
 
+    def batch(
+        self, economy: str, *, now: datetime
+    ) -> AbstractContextManager[BatchSigner]:
+        """Return what signs many cards with the key that signs now, until it is left.
+
+        Raises:
+            SigningError, KeyFileError, SettingsError: As for `signer`.
+        """
+        signer, _ = self.signer(economy, "card", now=now)
+        return self.places.batch(economy, signer)
+
     def held(self, economy: str) -> Sequence[Signer]:
         """Return every key of an economy, also those that are not published.
 
@@ -144,7 +162,12 @@ class KeyHolder:
         for record in records:
             if record.signs_at(now):
                 return record
-        raise SigningError(f"{economy} has no {use} key that may sign now")
+        raise SigningError(
+            f"{economy} has no {use} key that may sign now; a card key may 24 hours"
+            " after its first publication, see publication status"
+            if use == "card"
+            else f"{economy} has no {use} key that may sign now"
+        )
 
 
 def is_ready(row: SigningKey, now: datetime) -> bool:

@@ -192,7 +192,8 @@ class Lifecycle(Generic[_State]):
     def _refusal(self, state: _State, event: str) -> IllegalTransition:
         if self.is_final(state):
             return IllegalTransition(f"{self.name}.ended", f"it is {state}")
-        return IllegalTransition(f"{self.name}.not_now", f"{event} while it is {state}")
+        detail = f"not possible while it is {state}: {event}"
+        return IllegalTransition(f"{self.name}.not_now", detail)
 
 
 def _step(
@@ -215,6 +216,8 @@ APPLICATION: Final = Lifecycle(
         _step("refuse", (_A.HOME_REVIEW,), _A.HOME_REFUSED, Side.HOME),
         # To nobody, if the issuer is transitional or every pair is excluded.
         _step("circulate", (_A.HOME_APPROVED,), _A.CIRCULATED, Side.HOME, Side.SYSTEM),
+        # Some look once more when the destinations have answered (KITA).
+        _step("pass_stage", (_A.CIRCULATED,), _A.CIRCULATED, Side.HOME),
         _step("close", (_A.CIRCULATED,), _A.CLOSED, Side.HOME, Side.SYSTEM),
         _step(
             "withdraw",

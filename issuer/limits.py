@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from issuer.errors import Conflict
@@ -35,6 +35,16 @@ _TAGS: Final[Mapping[Kind, frozenset[str]]] = MappingProxyType(
 _IN_BULK: Final = '%"bulk%'
 """In the fields of a row whose change two people answer for: the number of the bulk
 change, by itself or as a reason code."""
+_DONE: Final = (
+    select(func.count())
+    .select_from(AuditRow)
+    .where(
+        AuditRow.actor_id == bindparam("actor"),
+        AuditRow.at > bindparam("since"),
+        AuditRow.tag.in_(bindparam("tags", expanding=True)),
+        AuditRow.fields.not_like(_IN_BULK),
+    )
+)
 
 
 def check_limit(session: Session, desk: Desk, kind: Kind, *, more: int = 1) -> None:
@@ -56,14 +66,12 @@ def check_limit(session: Session, desk: Desk, kind: Kind, *, more: int = 1) -> N
     """
     most = getattr(desk.office.installation.limits, kind)
     done = session.scalar(
-        select(func.count())
-        .select_from(AuditRow)
-        .where(
-            AuditRow.actor_id == desk.actor.account_id,
-            AuditRow.at > desk.now - WINDOW,
-            AuditRow.tag.in_(sorted(_TAGS[kind])),
-            AuditRow.fields.not_like(_IN_BULK),
-        )
+        _DONE,
+        {
+            "actor": desk.actor.account_id,
+            "since": desk.now - WINDOW,
+            "tags": sorted(_TAGS[kind]),
+        },
     )
     if (done or 0) + more > most:
         raise Conflict(

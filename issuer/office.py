@@ -5,9 +5,10 @@ request: it holds the moment and the reason, and keeps others' records out of re
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,12 +20,20 @@ from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.reading_log import ReadingLog
 from issuer.scheme import Scheme
+from issuer.signing_pool import BatchSigner
 from issuer.store import Account, AccountKind, Base, Role, SchemeText, Store
 from issuer.watchlist import WatchList
 
 _Result = TypeVar("_Result")
 _NOTED: Final = "abtc_noted"
 """Where a session that only reads keeps what has to be logged of it."""
+_NEWEST_SCHEME: Final = (
+    select(SchemeText.id)
+    .where(SchemeText.approved_at.is_not(None))
+    .order_by(SchemeText.approved_at.desc(), SchemeText.id.desc())
+    .limit(1)
+)
+"""Made once: nearly every request asks it."""
 _Row = TypeVar("_Row", bound=Base)
 
 
@@ -70,6 +79,20 @@ class SignerSource(Protocol):
         """
 
 
+@runtime_checkable
+class BatchSource(Protocol):
+    """A source of signers that also has many cards signed at once."""
+
+    def batch(
+        self, economy: str, *, now: datetime
+    ) -> AbstractContextManager[BatchSigner]:
+        """Return what signs cards with the key that signs now, until it is left.
+
+        Raises:
+            SigningError: As for `SignerSource.signer`.
+        """
+
+
 class NoSigners:
     """For work at an office that never signs: no key is opened."""
 
@@ -101,12 +124,7 @@ class Office:
 
     def scheme(self, session: Session) -> Scheme:
         """Return the scheme in force: the latest that a second person approved."""
-        newest = session.scalars(
-            select(SchemeText.id)
-            .where(SchemeText.approved_at.is_not(None))
-            .order_by(SchemeText.approved_at.desc(), SchemeText.id.desc())
-            .limit(1)
-        ).one_or_none()
+        newest = session.scalars(_NEWEST_SCHEME).one_or_none()
         if newest is None:
             return self.packaged_scheme
         if newest not in self._parsed:

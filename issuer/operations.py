@@ -10,7 +10,7 @@ in and out, so that no door can do what another cannot, or forget to ask who is 
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -155,14 +155,59 @@ class Operation:
         try:
             return self.request.model_validate(given)
         except ValidationError as error:
-            raise Invalid(
-                (
-                    ".".join(map(str, each["loc"])),
-                    each["type"],
-                    each["msg"].removeprefix("Value error, "),
-                )
-                for each in error.errors(include_url=False, include_input=False)
-            ) from error
+            raise Invalid(problems_of(error)) from error
+
+
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "bool_parsing": "is neither true nor false",
+        "bool_type": "is neither true nor false",
+        "date_from_datetime_parsing": "is no date, such as 2030-01-31",
+        "date_parsing": "is no date, such as 2030-01-31",
+        "date_type": "is no date, such as 2030-01-31",
+        "datetime_from_date_parsing": "is no moment, such as 2030-01-31T12:00:00Z",
+        "datetime_parsing": "is no moment, such as 2030-01-31T12:00:00Z",
+        "datetime_type": "is no moment, such as 2030-01-31T12:00:00Z",
+        "dict_type": "is no object with fields",
+        "enum": "is none of {expected}",
+        "extra_forbidden": "is no field of this",
+        "greater_than_equal": "is less than {ge}",
+        "int_from_float": "is no whole number",
+        "int_parsing": "is no whole number",
+        "int_parsing_size": "is too large a number",
+        "int_type": "is no whole number",
+        "less_than_equal": "is more than {le}",
+        "literal_error": "is none of {expected}",
+        "missing": "is missing",
+        "model_type": "is no object with fields",
+        "string_pattern_mismatch": "has not the form {pattern}",
+        "string_too_long": "is longer than {max_length} characters",
+        "string_too_short": "is shorter than {min_length} characters",
+        "string_type": "is no text",
+        "timezone_aware": "has no offset, such as Z or +08:00",
+        "too_long": "holds more than {max_length}",
+        "too_short": "holds fewer than {min_length}",
+        "tuple_type": "is no list",
+    }
+)
+"""What is wrong with a field, for people, by the code that pydantic has for it."""
+
+
+def problems_of(error: ValidationError, *path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what is wrong with a request, as `Invalid` takes it.
+
+    Args:
+        error: From reading the request.
+        path: Where in the whole request it is.
+    """
+    for each in error.errors(include_url=False, include_input=False):
+        words = _WORDS.get(each["type"])
+        text = (
+            words.format(**each.get("ctx", {}))
+            if words
+            else each["msg"].removeprefix("Value error, ")
+        )
+        yield ".".join((*path, *map(str, each["loc"]))), each["type"], text
 
 
 _known: dict[str, Operation] = {}

@@ -28,8 +28,8 @@ class ChangePassword(Request):
     # Spaces at the ends belong to a password.
     model_config = ConfigDict(str_strip_whitespace=False)
 
-    current: _Password
-    new: _Password
+    current: _Password = Field(description="As it is now.")
+    new: _Password = Field(description="As it shall be; 12 characters or more.")
 
 
 class Changed(Answer):
@@ -61,7 +61,9 @@ class SessionList(Answer):
 class EndSession(Request):
     """One of one's own sessions."""
 
-    session: Annotated[int, Field(ge=1, lt=2**63)]
+    session: int = Field(
+        ge=1, lt=2**63, description="Number of the session, as session.list has it."
+    )
 
 
 @operation("password.change", "Change one's own password.", *Role)

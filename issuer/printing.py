@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import Field
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 import verifier
@@ -147,20 +147,7 @@ def list_plastic(desk: Desk, given: PlasticFilter) -> PlasticLines:
     """List plastic documents; which were shown is logged."""
 
     def work(session: Session) -> PlasticLines:
-        query = (
-            select(Plastic, Credential, Person, _has_portrait())
-            .join(Credential, Credential.id == Plastic.credential_id)
-            .join(Card, Card.id == Credential.card_id)
-            .join(Person, Person.id == Card.person_id)
-            .where(Plastic.economy == desk.economy, Plastic.state == given.state)
-            .order_by(Plastic.credential_id)
-            .limit(given.limit + 1)
-        )
-        if given.batch:
-            query = query.where(Plastic.batch == given.batch)
-        if given.after is not None:
-            query = query.where(Plastic.credential_id > given.after)
-        rows = session.execute(query).all()
+        rows = session.execute(_page(desk, given)).all()
         page = [_plastic_line(*row) for row in rows[: given.limit]]
         desk.log(
             session,
@@ -176,6 +163,28 @@ def list_plastic(desk: Desk, given: PlasticFilter) -> PlasticLines:
         )
 
     return desk.write(work)
+
+
+def _page(
+    desk: Desk, given: PlasticFilter
+) -> Select[Plastic, Credential, Person, bool]:
+    # The page is chosen first: nobody joins and sorts all that was ever handed over.
+    page = select(Plastic.credential_id).where(
+        Plastic.economy == desk.economy, Plastic.state == given.state
+    )
+    if given.batch:
+        page = page.where(Plastic.batch == given.batch)
+    if given.after is not None:
+        page = page.where(Plastic.credential_id > given.after)
+    chosen = page.order_by(Plastic.credential_id).limit(given.limit + 1)
+    return (
+        select(Plastic, Credential, Person, _has_portrait())
+        .join(Credential, Credential.id == Plastic.credential_id)
+        .join(Card, Card.id == Credential.card_id)
+        .join(Person, Person.id == Card.person_id)
+        .where(Plastic.credential_id.in_(chosen))
+        .order_by(Plastic.credential_id)
+    )
 
 
 def _has_portrait() -> Any:
@@ -649,12 +658,7 @@ def take_batch(desk: Desk, given: OneBatch) -> BatchView:
     """
 
     def work(session: Session) -> BatchView:
-        row = session.get(PlasticBatch, given.batch)
-        if row is None or row.economy != desk.economy:
-            raise NotFound(f"there is no batch {given.batch}")
-        view = _batch_view(session, desk, row)
-        if view.file is None:
-            raise NotFound(f"the file of batch {given.batch} is gone")
+        row, view = _archive(session, desk, given)
         desk.log(
             session,
             "export:made",
@@ -665,6 +669,44 @@ def take_batch(desk: Desk, given: OneBatch) -> BatchView:
         return view
 
     return desk.write(work)
+
+
+@operation(
+    "plastic.remove_batch",
+    "Remove an archive that the bureau has printed from; that it was made stays known.",
+    Role.ISSUING,
+)
+def remove_batch(desk: Desk, given: OneBatch) -> BatchView:
+    """Remove a file with travellers' data, which nobody needs any more.
+
+    Nothing makes it again: what the bureau spoils later is made as a new document.
+
+    Raises:
+        NotFound: As for `take_batch`.
+    """
+
+    def work(session: Session) -> BatchView:
+        row, view = _archive(session, desk, given)
+        desk.log(
+            session, "plastic:archive_removed", f"batch:{row.batch}", count=row.count
+        )
+        return view
+
+    view = desk.write(work)
+    (desk.office.installation.bureau / f"{view.batch}.zip").unlink(missing_ok=True)
+    return view.model_copy(update={"file": None})
+
+
+def _archive(
+    session: Session, desk: Desk, given: OneBatch
+) -> tuple[PlasticBatch, BatchView]:
+    row = session.get(PlasticBatch, given.batch)
+    if row is None or row.economy != desk.economy:
+        raise NotFound(f"there is no batch {given.batch}")
+    view = _batch_view(session, desk, row)
+    if view.file is None:
+        raise NotFound(f"the file of batch {given.batch} is gone")
+    return row, view
 
 
 # What becomes of one document

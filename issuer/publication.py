@@ -470,7 +470,7 @@ def _read(desk: Desk, before: _Before) -> _Draft:
             published=before.lists.own,
             capacity=scheme.economy(desk.economy).list_capacity,
         )
-        over = _with_others(overlays(session, desk.economy), before)
+        over = _with_others(overlays(session, desk.economy, scheme=scheme), before)
         found = problems(
             session,
             desk.office.installation,

@@ -23,7 +23,7 @@ from issuer.operations import Answer, Request, once, operation
 from issuer.preclearances import State, lapse_all, refuse_if, send_all
 from issuer.store import (
     Card,
-    Credential,
+    ForeignCredential,
     HostedEconomy,
     Passport,
     PassportLink,
@@ -31,7 +31,6 @@ from issuer.store import (
     Preclearance,
     Role,
     Sex,
-    StatusList,
 )
 
 
@@ -109,7 +108,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """What is known here of the cards and holders that requests are about."""
+    """What this destination was told of the cards and holders of requests."""
 
     hosted: frozenset[str]
     may_ask: Mapping[tuple[str, str], bool]
@@ -132,13 +131,21 @@ def read_book(session: Session, desk: Desk, requests: Collection[Asked]) -> Book
     cards = session.execute(
         select(Card, Person)
         .join(Person, Person.id == Card.person_id)
-        .where(Card.economy.in_(issuers), Card.foreign_reference.in_(references))
+        .where(
+            Card.told_to == desk.economy,
+            Card.economy.in_(issuers),
+            Card.foreign_reference.in_(references),
+        )
     )
     numbers = {each.typed.application.passport.number for each in requests}
     passports = session.execute(
         select(Passport, Person)
         .join(Person, Person.id == Passport.person_id)
-        .where(Passport.economy.in_(issuers), Passport.number.in_(numbers))
+        .where(
+            Passport.told_to == desk.economy,
+            Passport.economy.in_(issuers),
+            Passport.number.in_(numbers),
+        )
     )
     return Book(
         hosted=frozenset(session.scalars(select(HostedEconomy.code))),
@@ -277,6 +284,7 @@ def _passports(
             number=passport.number,
             issued_on=passport.issued_on,
             expires_on=passport.expires_on,
+            told_to=desk.economy,
         )
     session.add_all(found[key] for key in new)
     session.flush()
@@ -313,6 +321,7 @@ def _new_card(desk: Desk, asked: Asked, passport: Passport) -> Card:
         applied_on=asked.applied_on,
         expires_at=require_aware(ends) if ends else None,
         foreign_reference=asked.typed.reference,
+        told_to=desk.economy,
         created_at=desk.now,
         changed_at=desk.now,
     )
@@ -419,14 +428,15 @@ def told(desk: Desk, given: Told) -> Heard:
         NotFound: This economy was never asked about such a card.
         IllegalTransition: The card cannot go that way.
         Conflict: ``incoming.no_end``: an active card has an end;
+            ``incoming.index_beyond``: the issuer's lists are shorter;
             ``incoming.index_taken``: the index is another credential's;
-            ``incoming.shared``: other economies that are hosted here were asked about
-            this card as well, and one of them does not speak for the others.
+            ``incoming.credential``: what has ended does not return.
+
+    Not touched: what other destinations that are hosted here were told of this card.
     """
 
     def work(session: Session) -> Heard:
         card = _told_card(session, desk, given)
-        _check_is_ours(session, desk, card)
         if given.expires_at is not None:
             card.expires_at = require_aware(given.expires_at)
         lapsed = _apply_event(session, desk, card, given.event) if given.event else 0
@@ -448,32 +458,16 @@ def told(desk: Desk, given: Told) -> Heard:
 def _told_card(session: Session, desk: Desk, given: Told) -> Card:
     card = session.scalars(
         select(Card)
-        .join(Preclearance, Preclearance.card_id == Card.id)
         .where(
+            Card.told_to == desk.economy,
             Card.economy == given.issuer,
             Card.foreign_reference == given.reference,
-            Preclearance.destination == desk.economy,
         )
-        .with_for_update(of=Card)
+        .with_for_update()
     ).one_or_none()
     if card is None:
         raise NotFound("there is no such card")
     return card
-
-
-def _check_is_ours(session: Session, desk: Desk, card: Card) -> None:
-    """Refuse to change what other destinations decide and publish by."""
-    others = session.scalars(
-        select(Preclearance.destination).where(
-            Preclearance.card_id == card.id,
-            Preclearance.destination != desk.economy,
-        )
-    ).all()
-    refuse_if(
-        bool(others),
-        "incoming.shared",
-        "other economies that are hosted here were asked about this card as well",
-    )
 
 
 def _apply_event(session: Session, desk: Desk, card: Card, event: str) -> int:
@@ -501,78 +495,79 @@ def _side(event: str) -> Side:
 
 
 def _take_over(session: Session, desk: Desk, card: Card, given: ToldCredential) -> None:
-    _open_list(session, desk, card, given.list_number)
+    _check_index(session, desk, card, given)
     known = session.scalars(
-        select(Credential).where(
-            Credential.economy == card.economy,
-            Credential.list_number == given.list_number,
-            Credential.list_index == given.list_index,
+        select(ForeignCredential).where(
+            ForeignCredential.told_to == desk.economy,
+            ForeignCredential.economy == card.economy,
+            ForeignCredential.list_number == given.list_number,
+            ForeignCredential.list_index == given.list_index,
         )
     ).one_or_none()
+    state = lifecycle.Credential(given.state)
     if known is None:
-        session.add(_credential(session, desk, card, given))
+        session.add(_credential(desk, card, given))
         session.flush()
+        _log_credential(session, desk, card, given, before=None)
         return
     refuse_if(
         (known.card_id, known.form) != (card.id, given.form),
         "incoming.index_taken",
         "this index of the list is another credential's",
     )
-    _bring(known, lifecycle.Credential(given.state), desk)
-
-
-def _bring(known: Credential, wanted: lifecycle.Credential, desk: Desk) -> None:
-    if known.state == wanted:
+    if known.state == state:
         return
-    event = next(
-        (
-            step.event
-            for step in CREDENTIAL
-            if known.state in step.before and step.after == wanted
-        ),
-        None,
-    )
     refuse_if(
-        event is None,
+        not _may_become(known.state, state),
         "incoming.credential",
-        f"a credential that is {known.state} cannot become {wanted}",
+        f"a credential that is {known.state} cannot become {state}",
     )
-    known.state, known.changed_at = wanted, desk.now
-    known.state_reason = f"its issuer told so on {desk.now:%Y-%m-%d %H:%M:%S}"
+    _log_credential(session, desk, card, given, before=known.state)
+    known.state, known.changed_at = state, desk.now
 
 
-def _credential(
+def _check_index(
     session: Session, desk: Desk, card: Card, given: ToldCredential
-) -> Credential:
-    link = session.scalars(
-        select(PassportLink)
-        .where(PassportLink.card_id == card.id)
-        .order_by(PassportLink.id.desc())
-        .limit(1)
-    ).one()
+) -> None:
+    capacity = desk.office.scheme(session).economy(card.economy).list_capacity
+    refuse_if(
+        given.list_index >= capacity,
+        "incoming.index_beyond",
+        f"the lists of {card.economy} have {capacity} entries",
+    )
+
+
+def _may_become(before: lifecycle.Credential, after: lifecycle.Credential) -> bool:
+    return any(before in step.before and step.after == after for step in CREDENTIAL)
+
+
+def _credential(desk: Desk, card: Card, given: ToldCredential) -> ForeignCredential:
     columns: dict[str, Any] = given.model_dump()
     columns["state"] = lifecycle.Credential(given.state)
-    return Credential(
-        economy=card.economy,
+    return ForeignCredential(
         card_id=card.id,
-        # The phone's key is its issuer's business; an overlay needs the index only.
-        holder_key="{}" if given.form == "app" else None,
-        passport_id=link.passport_id,
-        created_at=desk.now,
+        told_to=desk.economy,
+        economy=card.economy,
         changed_at=desk.now,
         **columns,
     )
 
 
-def _open_list(session: Session, desk: Desk, card: Card, number: int) -> None:
-    if session.get(StatusList, (card.economy, number)) is None:
-        scheme = desk.office.scheme(session)
-        session.add(
-            StatusList(
-                economy=card.economy,
-                number=number,
-                capacity=scheme.economy(card.economy).list_capacity,
-                opened_at=desk.now,
-            )
-        )
-        session.flush()
+def _log_credential(
+    session: Session,
+    desk: Desk,
+    card: Card,
+    given: ToldCredential,
+    *,
+    before: lifecycle.Credential | None,
+) -> None:
+    desk.log(
+        session,
+        "card:credential_told",
+        f"card:{card.id}",
+        after=given.state,
+        form=given.form,
+        list=given.list_number,
+        index=given.list_index,
+        **({} if before is None else {"before": before}),
+    )

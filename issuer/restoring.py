@@ -47,6 +47,7 @@ from issuer.store import (
     Role,
     StatusList,
     StrayIndex,
+    Suspension,
 )
 
 _K = lifecycle.Credential
@@ -303,9 +304,10 @@ def _report(
     session: Session, desk: Desk, published: Published, log_lost: bool
 ) -> Reconciliation:
     economy = desk.economy
-    capacity = desk.office.scheme(session).economy(economy).list_capacity
+    scheme = desk.office.scheme(session)
+    capacity = scheme.economy(economy).list_capacity
     own = own_lists(session, economy, published=published.own, capacity=capacity)
-    over = overlays(session, economy)
+    over = overlays(session, economy, scheme=scheme)
     lost = [
         LostCard(
             list=each.list,
@@ -552,6 +554,8 @@ def _end(session: Session, desk: Desk, ended: Ended) -> None:
     before = credential.state
     credential.state = CREDENTIAL.after(before, event, by=Side.SYSTEM)
     credential.state_reason, credential.changed_at = _WHY, desk.now
+    if event == "suspend":
+        _note_suspension(session, desk, credential)
     desk.log(
         session,
         f"credential:{event}",
@@ -561,6 +565,19 @@ def _end(session: Session, desk: Desk, ended: Ended) -> None:
         card=credential.card_id,
         list=credential.list_number,
         index=credential.list_index,
+    )
+
+
+def _note_suspension(session: Session, desk: Desk, credential: Credential) -> None:
+    """Keep who suspended it, here and now, so that another person can lift it."""
+    session.add(
+        Suspension(
+            card_id=credential.card_id,
+            credential_id=credential.id,
+            suspended_by=desk.actor.account_id,
+            suspended_at=desk.now,
+            reason=_WHY,
+        )
     )
 
 

@@ -210,15 +210,21 @@ def _visitor(session: Session, row: BrowserSession, token: str) -> Visitor | Non
 
 
 def actor_of(session: Session, account: Account) -> Actor:
-    """Return who an account is, with the roles that it has in this moment."""
+    """Return who an account is, with the roles that it has in this moment.
+
+    Those that wait for a second administrator do not count; of an account that waits
+    itself, none does.
+    """
     roles = session.scalars(
-        select(AccountRole.role).where(AccountRole.account_id == account.id)
+        select(AccountRole.role).where(
+            AccountRole.account_id == account.id, AccountRole.waits.is_(False)
+        )
     )
     return Actor(
         account_id=account.id,
         economy=account.economy,
         login=account.login,
-        roles=frozenset(roles),
+        roles=frozenset() if account.waits else frozenset(roles),
         kind=account.kind,
     )
 

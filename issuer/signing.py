@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from itertools import chain
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from issuer import audit, lifecycle
@@ -60,13 +60,14 @@ from issuer.intents import (
     overlapping,
 )
 from issuer.issuance import Credential as SignedCard
-from issuer.issuance import Laboratory, Prepared, Refusal, sign_many
+from issuer.issuance import Laboratory, Refusal, sign_many
 from issuer.issue_log import IssueLog, Logged
-from issuer.jws import public_jwk
+from issuer.jws import moment_from_wire, public_jwk
 from issuer.keys import KeyRecord, Signer
 from issuer.lifecycle import CREDENTIAL, Side
 from issuer.office import Desk, Office
 from issuer.renewals import finish_renewals
+from issuer.signing_pool import BatchSigner
 from issuer.store import (
     Credential,
     Issue,
@@ -75,6 +76,7 @@ from issuer.store import (
     PlasticState,
 )
 from issuer.store.rows import add_rows, change_rows, table_of
+from issuer.suspensions import check_lifted, open_suspensions
 
 BATCH: Final = 500
 """Cards of one transaction."""
@@ -96,6 +98,8 @@ class Issued:
     list_number: int
     list_index: int
     economies: tuple[str, ...]
+    expires_at: datetime
+    """The ``exp``, in UTC."""
     text: str
     """Issuer JWT and ``~``."""
 
@@ -111,6 +115,7 @@ class Issued:
             list_number=intent.list_number,
             list_index=intent.list_index,
             economies=intent.economies,
+            expires_at=moment_from_wire(intent.prepared.claims["exp"]),
             text=text,
         )
 
@@ -130,20 +135,6 @@ class Recovered:
             voided=self.voided + other.voided,
             waiting=self.waiting + other.waiting,
         )
-
-
-class BatchSigner(Protocol):
-    """Signs many prepared cards; `SigningPool.sign_many` does it in processes."""
-
-    def __call__(
-        self,
-        prepared: Sequence[Prepared],
-        *,
-        key: KeyRecord,
-        now: datetime,
-        last_issued_at: datetime | None,
-    ) -> list[SignedCard | Refusal]:
-        """See `issuance.sign_many`."""
 
 
 # What callers use
@@ -460,12 +451,16 @@ class _Stored(NamedTuple):
     credential: KnownCredential
 
 
+_STORED: Final = (
+    select(Issue.id, Issue.state, Issue.text, *CREDENTIAL_COLUMNS)
+    .join(Credential, Credential.id == Issue.credential_id)
+    .where(Issue.id.in_(bindparam("issues", expanding=True)))
+)
+
+
 def _rows(session: Session, intents: Iterable[Intent]) -> dict[int, _Stored]:
-    found = session.execute(
-        select(Issue.id, Issue.state, Issue.text, *CREDENTIAL_COLUMNS)
-        .join(Credential, Credential.id == Issue.credential_id)
-        .where(Issue.id.in_([each.issue_id for each in intents]))
-    )
+    these = [each.issue_id for each in intents]
+    found = session.execute(_STORED, {"issues": these})
     return {
         key: _Stored(state, text, KnownCredential(*credential))
         for key, state, text, *credential in found
@@ -528,6 +523,8 @@ class _Record:
     ) -> None:
         event = "sign" if credential.state == CREDENTIAL.start else "refresh"
         after = CREDENTIAL.after(credential.state, event, by=Side.HOME)
+        if event == "sign":
+            self._check_not_stopped(basis.credential(credential.replaces_id))
         if credential.replaces_id is not None and event == "sign":
             self._supersede(basis.credential(credential.replaces_id))
         if event == "sign":
@@ -537,6 +534,13 @@ class _Record:
                 self._plastics.append(_plastic_row(credential, self._desk.now))
         self._note(event, credential, after, issue=intent.issue_id)
         self._settle(intent, IssueState.SIGNED, text=text)
+
+    def _check_not_stopped(self, old: KnownCredential | None) -> None:
+        # Suspended while the key worked, or while it could not be reached.
+        if old is None or old.state != lifecycle.Credential.SUSPENDED:
+            return
+        rows = open_suspensions(self._session, [old.card_id]).get(old.card_id, ())
+        check_lifted([row for row in rows if row.credential_id == old.id], self._desk)
 
     def _supersede(self, old: KnownCredential | None) -> None:
         # One that ended meanwhile stays as it is.

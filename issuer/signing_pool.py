@@ -3,6 +3,7 @@
 A key inside a hardware module stays in one process, with `issuance.sign_many`.
 """
 
+import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -10,10 +11,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from issuer.dated import require_aware
 from issuer.issuance import Credential, Laboratory, Prepared, Refusal, sign_many
@@ -23,6 +25,20 @@ from issuer.keys import FileSigner, KeyRecord, KeyUse
 _PORTION: Final = 64
 """Cards that a process is given at a time."""
 _Results = list[Credential | Refusal]
+
+
+class BatchSigner(Protocol):
+    """Signs many prepared cards: one key, in this process or in many."""
+
+    def __call__(
+        self,
+        prepared: Sequence[Prepared],
+        *,
+        key: KeyRecord,
+        now: datetime,
+        last_issued_at: datetime | None,
+    ) -> list[Credential | Refusal]:
+        """See `issuance.sign_many`."""
 
 
 class SigningPool:
@@ -174,8 +190,17 @@ _DESK: list[_Desk] = []
 def _begin(path: Path, passphrase: bytes) -> None:
     # An interrupt is for the process that the person started; it ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     signer = FileSigner.load(path, passphrase=passphrase)
     _DESK.append(_Desk(signer, Laboratory()))
+
+
+def _end_with_parent() -> None:
+    # Who was killed ends nobody, and a key would stay in memory without an owner.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _sign_portion(order: _Order, portion: Sequence[Prepared]) -> _Results:

@@ -1,15 +1,22 @@
 """Where each economy's signing keys are: as configured, and nowhere else."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, Self, cast
 
 from issuer.errors import KeyFileError, SigningError
 from issuer.hsm import HsmKeys, HsmSettings
+from issuer.issuance import sign_many
 from issuer.keys import FileSigner, KeyUse, Signer, parse_key_file_name, sign_and_check
+from issuer.signing_pool import BatchSigner, SigningPool
 
 _KINDS: Final = ("file", "pkcs11")
+_PROCESSES: Final = 4
+"""At most, for a batch: what the database takes and records is no faster."""
 _PROBE: Final = b"ABTC1 probe\n"
 """What a key signs to show that it can; no token begins so."""
 
@@ -93,6 +100,7 @@ class KeySources:
         self._passphrase = passphrase
         self._modules: dict[Path, HsmKeys] = {}
         self._signers: dict[str, tuple[Signer, ...]] = {}
+        self._opened: dict[str, bytes] = {}
 
     def signers(self, economy: str) -> tuple[Signer, ...]:
         """Return the keys of an economy.
@@ -117,6 +125,31 @@ class KeySources:
             self._signers[economy] = known
         return known
 
+    @contextmanager
+    def batch(self, economy: str, signer: Signer) -> Iterator[BatchSigner]:
+        """Sign many cards with one of an economy's card keys.
+
+        A key file is read by a process for each core, up to four; they begin here and
+        end when this is left.  A key in a hardware module signs in this process, as it
+        does where there is one core.
+
+        Args:
+            economy: Whose key it is.
+            signer: One of `signers`.
+
+        Raises:
+            KeyFileError: The file is not as it was when it was opened.
+        """
+        cores = min(os.cpu_count() or 1, _PROCESSES)
+        if not isinstance(signer, FileSigner) or cores == 1:
+            yield partial(sign_many, signer=signer)
+            return
+        path = self._configured[economy].path / f"{signer.key_id}.{signer.use}.pem"
+        with SigningPool(
+            path, passphrase=self._opened[economy], processes=cores
+        ) as pool:
+            yield pool.sign_many
+
     def close(self) -> None:
         """End all sessions with hardware modules."""
         for keys in self._modules.values():
@@ -140,6 +173,7 @@ class KeySources:
     def _read_files(self, economy: str, source: KeySource) -> tuple[Signer, ...]:
         paths = [path for path in source.key_files() if is_key_of(economy, path.name)]
         passphrase = self._passphrase(economy) if paths else b""
+        self._opened[economy] = passphrase  # nobody is asked in the middle of a batch
         return tuple(FileSigner.load(path, passphrase=passphrase) for path in paths)
 
     def _ask_module(self, economy: str, source: KeySource) -> tuple[Signer, ...]:

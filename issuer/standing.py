@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, select, union_all
 from sqlalchemy.orm import Session
 
 from issuer import audit
@@ -24,7 +24,13 @@ from issuer.installation import Installation
 from issuer.issue_log import IssueLog, Logged
 from issuer.lifecycle import Preclearance as PreclearanceState
 from issuer.lists import Overlay, Status
-from issuer.store import Credential, Preclearance, PublicationRow, Restoration
+from issuer.store import (
+    Credential,
+    ForeignCredential,
+    Preclearance,
+    PublicationRow,
+    Restoration,
+)
 
 _FINAL = (Status.REVOKED, Status.SUPERSEDED)
 _P = PreclearanceState
@@ -161,10 +167,10 @@ def reopened(
         signed_at = published.overlays_at[issuer, number]
         for each in differences(before, overlays.get((issuer, number), b"")):
             if each.before in _OPEN:
-                query = _open_since(destination, each, signed_at).where(
-                    Credential.economy == issuer, Credential.list_number == number
-                )
-                for preclearance_id in session.scalars(query):
+                place = issuer, number
+                for preclearance_id in session.scalars(
+                    _open_since(destination, place, each, signed_at)
+                ):
                     yield Reopened(
                         issuer=issuer,
                         list_number=number,
@@ -207,16 +213,33 @@ def _has_published(session: Session, economy: str) -> bool:
 
 
 def _open_since(
-    destination: str, entry: Difference, signed_at: datetime
+    destination: str, place: tuple[str, int], entry: Difference, signed_at: datetime
 ) -> Select[int]:
+    told = _cards_at(ForeignCredential, place, entry).where(
+        ForeignCredential.told_to == destination
+    )
+    cards = union_all(_cards_at(Credential, place, entry), told)
     return (
         select(Preclearance.id)
-        .join(Credential, Credential.card_id == Preclearance.card_id)
         .where(
+            Preclearance.card_id.in_(cards),
             Preclearance.destination == destination,
             Preclearance.state.in_(_OPEN[entry.before]),
             Preclearance.changed_at < signed_at,
-            Credential.list_index == entry.index,
-            Credential.state.in_(("valid", "suspended")),
         )
+        .order_by(Preclearance.id)
+    )
+
+
+def _cards_at(
+    table: type[Credential | ForeignCredential],
+    place: tuple[str, int],
+    entry: Difference,
+) -> Select[int]:
+    economy, number = place
+    return select(table.card_id).where(
+        table.economy == economy,
+        table.list_number == number,
+        table.list_index == entry.index,
+        table.state.in_(("valid", "suspended")),
     )

@@ -60,6 +60,8 @@ def check_value(value: object) -> None:
     """
     level: list[object] = [value]
     for depth in range(MAX_DEPTH + 1):
+        if not level:
+            return
         if depth == MAX_DEPTH and any(isinstance(each, dict | list) for each in level):
             raise ValueError("nested too deep")
         level = [inner for outer in level for inner in _children(outer)]
@@ -80,16 +82,19 @@ def _children(value: object) -> Iterable[object]:
         value.encode()  # UnicodeEncodeError is a ValueError
         return ()
     if isinstance(value, list):
-        _check_integers(value)
+        for each in value:
+            _check_integer(each)
         return value
     if isinstance(value, dict):
-        _check_integers(inner for name, inner in value.items() if name != "idx")
+        for name, each in value.items():
+            if name != "idx":
+                _check_integer(each)
         return [*value, *value.values()]
     return ()
 
 
-def _check_integers(values: Iterable[object]) -> None:
-    if any(type(value) is int and abs(value) > EXACT_INTEGER for value in values):
+def _check_integer(value: object) -> None:
+    if type(value) is int and abs(value) > EXACT_INTEGER:
         raise ValueError("integer beyond 2**53")
 
 

@@ -76,13 +76,17 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=what, description=f"{what}.")
         command.set_defaults(run=run)
-        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument(
+            "--json", action="store_true", help="print one JSON object, for programs"
+        )
         if name in {"check", "unpack"}:
             command.add_argument("input", metavar="INPUT", help=_QR_INPUT)
         if name == "pack":
             command.add_argument("input", metavar="INPUT", help=_TEXT_INPUT)
         if name in {"check", "sync", "info"}:
-            command.add_argument("--store", required=True, metavar="DIR", type=Path)
+            command.add_argument(
+                "--store", required=True, metavar="DIR", type=Path, help=_STORE
+            )
             command.add_argument(
                 "--floor", type=_floor, metavar="FILE", default=Floor(), help=_FLOOR
             )
@@ -94,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_JSON = "print one JSON object for each answer, for programs"
+_STORE = "folder of the trust data on this device"
 _FLOOR = "a mark that came with the installation: floor-a of an up-to-date store"
 _QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
 _TEXT_INPUT = "presentation text, or - for standard input, one text a line"
@@ -104,7 +110,12 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
         "--economy", required=True, metavar="AAA", help="whose border this is"
     )
     passport = command.add_mutually_exclusive_group()
-    passport.add_argument("--passport", type=_passport, metavar="COUNTRY:NUMBER")
+    passport.add_argument(
+        "--passport",
+        type=_passport,
+        metavar="COUNTRY:NUMBER",
+        help="the passport that was shown, such as AUS:PA1234567",
+    )
     passport.add_argument(
         "--mrz", type=_mrz, metavar="FILE", help="its machine-readable lines"
     )
@@ -112,9 +123,19 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
 
 def _add_sync_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--from", required=True, dest="source", metavar="URL|DIR|BUNDLE"
+        "--from",
+        required=True,
+        dest="source",
+        metavar="URL|DIR|BUNDLE",
+        help="a mirror, a copy of what is published, or one bundle file",
     )
-    command.add_argument("--root", required=True, metavar="ROOT.json", type=Path)
+    command.add_argument(
+        "--root",
+        required=True,
+        metavar="ROOT.json",
+        type=Path,
+        help="the scheme's first root, as it came with the installation",
+    )
     command.add_argument(
         "--economy",
         type=_economy,
@@ -130,7 +151,12 @@ def _add_now(command: argparse.ArgumentParser) -> None:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            "no moment, such as 2030-01-15T12:00:00Z"
+        ) from error
     if moment.utcoffset() is None:
         raise argparse.ArgumentTypeError("needs an offset, such as Z or +08:00")
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:

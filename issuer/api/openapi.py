@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from issuer.operations import Operation
+from issuer.store import ANSWER_KEPT
 
 PREFIX: Final = "/api/v1"
 _REF: Final = "#/components/schemas/{model}"
@@ -143,7 +144,11 @@ def _parameters() -> dict[str, Any]:
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "description": "The same request under the same key is done once.",
+            "description": (
+                "The same request under the same key is done once, and gets the same"
+                f" answer for at least {ANSWER_KEPT.days} days; another request under"
+                " the key is refused."
+            ),
             "schema": {"type": "string", "minLength": 1, "maxLength": 60},
         },
     }

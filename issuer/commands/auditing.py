@@ -79,7 +79,13 @@ def head(
 @at_home
 @click.option("--economy", required=True, metavar="AAA", help="Whose log.")
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Row to begin at.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="Rows at most.",
+)
 @click.option("--subject", help="Only about this record, such as card:17.")
 @as_json
 def show(

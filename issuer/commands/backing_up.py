@@ -51,16 +51,24 @@ def verify(archive: Path, *, as_json: bool) -> None:
 @click.argument("archive", type=_Archive)
 @at_home
 @click.option("--database", metavar="URL", help="Where to, if not as office.toml says.")
+@click.option("--sha256", help="Of ARCHIVE, as it was noted when it was made.")
 @as_json
 def restore(
-    archive: Path, folder: Path, database: str | None, *, as_json: bool
+    archive: Path,
+    folder: Path,
+    database: str | None,
+    sha256: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Put ARCHIVE into an empty place.
 
     Nothing is issued or published from there until two people have reconciled it: see
     backup reconcile and backup confirm.
     """
-    done, _ = restore_backup(archive, folder, database=database, now=now())
+    done, _ = restore_backup(
+        archive, folder, database=database, expected_sha256=sha256, now=now()
+    )
     _tell(done, "restored, to be reconciled", as_json=as_json)
 
 

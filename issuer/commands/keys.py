@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import click
 
 from issuer.commands.asking import ask_passphrase
+from issuer.commands.opening import now
 from issuer.config import key_passphrase, key_passphrase_variable
 from issuer.errors import KeyFileError
 from issuer.hsm import HsmKeys, HsmSettings
@@ -87,7 +87,7 @@ def _make(
     source: KeySource, economy: str, use: KeyUse, key_id: str | None, *, as_json: bool
 ) -> None:
     """Make a key: an encrypted file, or inside a module that it never leaves."""
-    key_id = key_id or f"{economy}-{use}-{datetime.now(UTC):%Y%m%d}"
+    key_id = key_id or f"{economy}-{use}-{now():%Y%m%d}"
     if not is_key_of(economy, key_id):
         raise click.UsageError(f"a key id of {economy} begins with {economy}-")
     if source.kind == "file":

@@ -8,11 +8,12 @@ FILE`` gives the whole request as JSON instead, from standard input with ``-``.
 
 import base64
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
 import click
@@ -22,7 +23,7 @@ from pydantic.fields import FieldInfo
 from issuer.api.strict_json import read_object
 from issuer.errors import Invalid
 from issuer.office import Desk
-from issuer.operations import Answer, Operation
+from issuer.operations import Answer, Operation, Request
 
 OpenDesk = Callable[[Path | None, str, str | None], Desk]
 """Opens the desk of whoever runs the command: home, reason, request key."""
@@ -58,6 +59,7 @@ _GROUPS: Final = {
     "card": "Cards, and what becomes of them.",
     "credential": "A card on one phone or one piece of plastic.",
     "economy": "The economies that this installation works for.",
+    "export": "Records and figures as sheets (CSV).",
     "incoming": "Requests of other economies for pre-clearance.",
     "import": "Sheets of applications, requests and answers.",
     "issue": "Signatures: what was interrupted, and whether all is accounted for.",
@@ -66,6 +68,7 @@ _GROUPS: Final = {
     "session": "One's own browsers.",
     "counter": "Phones at the counter.",
     "lists": "Status lists and overlays.",
+    "operator": "What one person, or one program, has issued.",
     "plastic": "Plastic cards on their way.",
     "preclearance": "What other economies answer.",
     "publication": "What officers' devices have.",
@@ -82,23 +85,25 @@ def _command(operation: Operation, name: str, open_desk: OpenDesk) -> click.Comm
         reason: str,
         request_key: str | None,
         source: Path | None,
+        *,
         as_json: bool,
+        save: Path | None = None,
         **options: Any,
     ) -> None:
-        given = _given(operation, source, options)
+        given = _request(operation, source, options)
         desk = open_desk(home, reason, request_key)
         try:
             answer = operation.perform(desk, given)
         finally:
             desk.office.store.close()
-        _show(answer, as_json=as_json)
+        _show(_without_files(operation.name, answer, save), as_json=as_json)
 
     return click.Command(
         name,
         callback=run,
         help=_help(operation),
         short_help=operation.summary,
-        params=[*_options(operation), *_common()],
+        params=[*_options(operation), *_saving(operation.name), *_common()],
     )
 
 
@@ -137,7 +142,7 @@ def _options(operation: Operation) -> list[click.Option]:
 
 def _option(name: str, field: FieldInfo) -> click.Option:
     kind, many = _kind(field.annotation)
-    text = field.description or ""
+    text = f"{field.description or ''} {_inside(field.annotation)}".strip()
     if field.is_required():
         text = f"{text}  [required]".strip()
     names = [f"--{_dashed(name)}", name]
@@ -148,6 +153,26 @@ def _option(name: str, field: FieldInfo) -> click.Option:
         choice = click.Choice([str(each.value) for each in kind])
         return click.Option(names, type=choice, multiple=many, help=text)
     return click.Option(names, multiple=many, help=text, metavar=_metavar(kind))
+
+
+def _inside(annotation: Any) -> str:
+    """Name the fields of an object, which no other option shows."""
+    shape = next(
+        (
+            each
+            for each in (annotation, *get_args(annotation))
+            if isinstance(each, type) and issubclass(each, BaseModel)
+        ),
+        None,
+    )
+    if shape is None:
+        return ""
+    needed: list[str] = []
+    others: list[str] = []
+    for name, field in shape.model_fields.items():
+        (needed if field.is_required() else others).append(name)
+    more = f"; may have {', '.join(others)}" if others else ""
+    return f"Has {', '.join(needed)}{more}."
 
 
 def _kind(annotation: Any) -> tuple[Any, bool]:
@@ -172,31 +197,56 @@ def _metavar(kind: Any) -> str:
     return {int: "NUMBER", bytes: "FILE"}.get(kind, "TEXT")
 
 
-def _given(
+def _request(
     operation: Operation, source: Path | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> Request:
+    """Read the request before anything is opened: a slip of the keys needs no office.
+
+    Raises:
+        click.UsageError: An option is missing or wrong; all are named.
+        Invalid: What ``--from`` names is no request of this operation.
+    """
     chosen = {name: value for name, value in options.items() if value not in (None, ())}
-    if source is None:
-        fields = operation.request.model_fields
-        return {name: _value(fields[name], value) for name, value in chosen.items()}
-    if chosen:
-        raise click.UsageError("give a request by --from, or by options")
-    return read_object(_read(source))
+    if source is not None:
+        if chosen:
+            raise click.UsageError("give a request by --from, or by options")
+        return operation.parse(read_object(_read(source)))
+    fields = operation.request.model_fields
+    try:
+        return operation.parse(
+            {name: _value(name, fields[name], value) for name, value in chosen.items()}
+        )
+    except Invalid as error:
+        raise click.UsageError(
+            "; ".join(_of_option(path, text) for path, _, text in error.problems)
+        ) from error
 
 
-def _value(field: FieldInfo, value: Any) -> Any:
+def _of_option(path: str, text: str) -> str:
+    name, _, inner = path.partition(".")
+    option = f"--{_dashed(name)}" if name else ""
+    return " ".join(each for each in (option, inner, text) if each)
+
+
+def _value(name: str, field: FieldInfo, value: Any) -> Any:
     kind, many = _kind(field.annotation)
     if many:
         return list(value)
     if kind is bytes:
         return base64.b64encode(_read(Path(value)))
-    return _json(value) if _is_object(kind) else value
+    return _json(name, value) if _is_object(kind) else value
 
 
-def _json(text: str) -> Any:
+def _json(name: str, text: str) -> Any:
     data = _read(Path(text[1:])) if text.startswith("@") else text.encode()
-    # A list is as good as an object here; the reader wants one object around it.
-    return read_object(b'{"value":' + data + b"}")["value"]
+    try:
+        # A list is as good as an object here; the reader wants one object around it.
+        return read_object(b'{"value":' + data + b"}")["value"]
+    except Invalid as error:
+        raise Invalid(
+            (name, code, f"is no JSON that can be read: {why}")
+            for _, code, why in error.problems
+        ) from error
 
 
 def _read(path: Path) -> bytes:
@@ -210,11 +260,62 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _show(answer: Answer, *, as_json: bool) -> None:
+_FILES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "application.document": {"content": "document-{id}"},
+        "card.plastic_files": {
+            "front": "{document_number}-front.png",
+            "reverse": "{document_number}-reverse.png",
+            "pdf": "{document_number}.pdf",
+        },
+        "export.applications": {"text": "{name}"},
+        "export.preclearances": {"text": "{name}"},
+        "export.report": {"text": "{name}"},
+        "import.template": {"text": "{name}"},
+        "scheme.text": {"text": "scheme.toml"},
+    }
+)
+"""Which fields of an answer are files, and what they are called in a folder."""
+_SUFFIXES: Final = {
+    "application/pdf": ".pdf",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+}
+
+
+def _saving(name: str) -> list[click.Option]:
+    if name not in _FILES:
+        return []
+    place = click.Path(exists=True, file_okay=False, path_type=Path)
+    text = "Folder to write what is a file into; for its owner alone."
+    return [click.Option(["--save"], type=place, help=text)]
+
+
+def _without_files(name: str, answer: Answer, save: Path | None) -> dict[str, Any]:
+    """Return an answer as JSON has it; files are written, and their places named."""
+    shown: dict[str, Any] = json.loads(answer.model_dump_json())
+    if save is None:
+        return shown
+    for field, template in _FILES[name].items():
+        suffix = _SUFFIXES.get(shown.get("media_type", ""), "")
+        path = save / f"{template.format(**shown)}{suffix}"
+        is_text = field == "text"
+        data = shown[field].encode() if is_text else base64.b64decode(shown[field])
+        with open(path, "xb", opener=_for_owner) as file:
+            file.write(data)
+        shown[field] = str(path)
+    return shown
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _show(fields: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(answer.model_dump_json())
+        click.echo(json.dumps(fields))
         return
-    for line in _lines(json.loads(answer.model_dump_json()), ""):
+    for line in _lines(fields, ""):
         click.echo(line)
 
 

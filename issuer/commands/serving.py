@@ -1,5 +1,6 @@
 """``abtc-issuer serve``: the back office for browsers."""
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from issuer.accounts import actor_of_key
 from issuer.commands.opening import at_home, open_office
+from issuer.commands.private import close_to_others
 from issuer.config import sign_on_secret
 from issuer.errors import Conflict, NotProven
 from issuer.installation import Installation
@@ -24,14 +26,21 @@ if TYPE_CHECKING:
 _THREADS: Final = 8
 _SLOW: Final = 30
 """Seconds for which a browser may say nothing before it is hung up on."""
-_CONNECTIONS: Final = 200
 _MAX_HEADERS: Final = 64 * 1024
 
 
 @click.command("serve")
 @at_home
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=8321)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen at."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8321,
+    show_default=True,
+    help="Port to listen at.",
+)
 @click.option(
     "--demonstration",
     "is_demonstration",
@@ -72,6 +81,8 @@ def open_app(
     )
     for path in sorted((home / "keys").rglob("*.pem")):
         check_owner_only(path)
+    for said in close_to_others(installation):
+        click.echo(f"abtc-issuer: {said}", err=True)
     office = open_office(home)
     if is_demonstration:
         _check_is_test(office)
@@ -104,25 +115,35 @@ def _actor(office: Office, secret: str, moment: datetime) -> Actor | None:
 
 
 def _run(app: "Flask", *, host: str, port: int) -> None:
-    from waitress.server import create_server  # noqa: PLC0415
+    from waitress.server import BaseWSGIServer, create_server  # noqa: PLC0415
 
+    from issuer.commands.connections import MOST, Connection  # noqa: PLC0415
     from issuer.web.app import MAX_BODY  # noqa: PLC0415
     from issuer.web.here import NAME  # noqa: PLC0415
 
+    # More requests than threads for a moment is nothing to write a line about each.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     settings = app.extensions[NAME].settings
+    sockets: dict[int, object] = {}
     server = create_server(
         app,
+        map=sockets,
         host=host,
         port=port,
         threads=_THREADS,
         channel_timeout=_SLOW,
         cleanup_interval=_SLOW // 3,
-        connection_limit=_CONNECTIONS,
+        # What it does at its limit is to let nobody in; ours comes first.
+        connection_limit=8 * MOST,
+        asyncore_use_poll=True,
         max_request_body_size=MAX_BODY,
         max_request_header_size=_MAX_HEADERS,
         # Without proxies of ours, what such headers say is anybody's word.
         clear_untrusted_proxy_headers=settings.web.proxies == 0,
         ident=None,
     )
+    for each in sockets.values():
+        if isinstance(each, BaseWSGIServer):  # one of each address
+            each.channel_class = Connection
     click.echo(f"{settings.origin} (stop with Ctrl-C)")
     server.run()

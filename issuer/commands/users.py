@@ -8,7 +8,6 @@ log names the installation itself as the actor.
 import getpass
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,7 +15,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from issuer.commands.opening import at_home
+from issuer.commands.opening import at_home, now
 from issuer.errors import NotFound
 from issuer.installation import Installation
 from issuer.office import Actor, Desk, NoSigners, Office
@@ -99,10 +98,25 @@ def reset(**given: Any) -> None:
     _perform(given, "account.reset_factors")
 
 
+@user.command("confirm")
+@_login
+@click.option("--number", help="That its owner's page shows after signing in.")
+@_common
+def confirm(number: str | None, **given: Any) -> None:
+    """Confirm, where there is no second administrator, what one has given."""
+    _perform(given, "account.confirm", number=number)
+
+
 @user.command("api-key")
 @_login
 @click.option("--label", required=True, help="Which program, on which machine.")
-@click.option("--days", type=int, default=90, show_default=True)
+@click.option(
+    "--days",
+    type=int,
+    default=90,
+    show_default=True,
+    help="How long it is good for.",
+)
 @_common
 def api_key(label: str, days: int, **given: Any) -> None:
     """Make an API key for a program, and print it once."""
@@ -128,7 +142,7 @@ def _desk(home: Path, economy: str, reason: str) -> Desk:
     return Desk(
         office=office,
         actor=office.store.read(lambda session: _installation(session, economy)),
-        now=datetime.now(UTC),
+        now=now(),
         reason=f"{reason} (at the machine, by {getpass.getuser()})",
     )
 

@@ -4,16 +4,20 @@ Every card is prepared, judged by the verifier and signed with the economy's own
 one that staff issue, and so are the answers of every destination that is hosted here;
 only the way into the database is shorter.  Work goes in portions.  Each is planned,
 signed while no transaction is open, and written as a whole if the database is still as
-it was: what was interrupted goes on where it was when it is started again.
+it was: what was interrupted goes on where it was when it is started again.  Where there
+are many, the cards of the next portion are signed by another process meanwhile.
 """
 
+import gc
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Protocol, Self
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
@@ -22,12 +26,18 @@ from issuer import audit
 from issuer.bulk import Propose, propose
 from issuer.demo import pictures
 from issuer.demo.lives import Lane, Life, Step, invent_life, moment_of
-from issuer.demo.rows import count_on, next_id
+from issuer.demo.rows import count_on, keep_pages, next_id
 from issuer.errors import Conflict, Forbidden, SigningError
 from issuer.indexes import draw_document_numbers
 from issuer.issuance import Credential as Signed
-from issuer.issuance import Prepared, prepare, sign_many
-from issuer.jws import canonical, new_private_key, public_jwk
+from issuer.issuance import Prepared, Refusal, prepare, sign_many
+from issuer.jws import (
+    PrivateKey,
+    PublicKey,
+    canonical,
+    new_private_key,
+    public_jwk,
+)
 from issuer.keys import KeyRecord, Signer
 from issuer.lifecycle import (
     Application as ApplicationState,
@@ -46,7 +56,7 @@ from issuer.lifecycle import (
 )
 from issuer.lists import draw_index, is_due_for_next_list
 from issuer.numbers import ALPHABET, draw_application_number
-from issuer.office import Actor, Desk, Office
+from issuer.office import Actor, BatchSource, Desk, Office
 from issuer.plastic import DesignRegistry
 from issuer.preclearances import CARRIED, DECISIONS
 from issuer.profile import CardData
@@ -84,8 +94,10 @@ from issuer.store import (
 )
 from issuer.store.rows import add_rows
 
-PORTION: Final = 500
+PORTION: Final = 1_000
 """Travellers in one transaction."""
+MANY: Final = 4 * PORTION
+"""From so many travellers of an economy on, a process that signs is worth its start."""
 WITH_PICTURES: Final = 2_000
 """Up to so many travellers have a portrait and a signature."""
 _ATTEMPTS: Final = 5
@@ -104,6 +116,26 @@ _SCATTER: Final = 1_000_003
 """A prime that is none of those in `ALPHABET`'s length: numbers do not follow."""
 
 _Row = dict[str, Any]
+_Results = Callable[[], list[Signed | Refusal]]
+Phone = Callable[[str], PrivateKey]
+"""Makes the key of the phone that has the document of a number."""
+
+
+class _SignMany(Protocol):
+    """Begins to sign cards; what it returns waits for them."""
+
+    def __call__(
+        self,
+        prepared: list[Prepared],
+        *,
+        key: KeyRecord,
+        now: datetime,
+        last_issued_at: datetime | None,
+    ) -> _Results: ...
+
+
+def _any_phone(document_number: str) -> PrivateKey:
+    return new_private_key()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +158,12 @@ def shares(travellers: int, economies: Collection[str]) -> dict[str, int]:
 
 
 def fill(
-    office: Office, wanted: Mapping[str, int], *, seed: int, now: datetime
+    office: Office,
+    wanted: Mapping[str, int],
+    *,
+    seed: int,
+    now: datetime,
+    phone: Phone = _any_phone,
 ) -> Iterator[Progress]:
     """Invent travellers and write everything about them.
 
@@ -135,6 +172,8 @@ def fill(
         wanted: Travellers by economy; those that are there already count.
         seed: The same seed gives the same travellers.
         now: The moment at which all of it is the state of things; timezone-aware.
+        phone: Makes the key of the phone that a document is for; by default one that is
+            forgotten, so that nobody can show the card.
 
     Yields:
         How far it is, after each portion, which is then on disk.
@@ -151,12 +190,17 @@ def fill(
         done = office.store.read(partial(_count, economy=economy))
         if done >= count:
             continue
-        here = _Here.of(office, economy, seed=seed, now=now, has_pictures=has_pictures)
-        while done < count:
-            portion = range(done, min(done + PORTION, count))
-            _fill_portion(here, portion)
-            done = portion.stop
-            yield Progress(economy=economy, done=done, of=count)
+        here = _Here.of(
+            office,
+            economy,
+            seed=seed,
+            now=now,
+            has_pictures=has_pictures,
+            phone=phone,
+        )
+        with _hand(here, count - done) as sign_many:
+            for reached in _fill_economy(here, range(done, count), sign_many):
+                yield Progress(economy=economy, done=reached, of=count)
     for economy in wanted:
         _propose(office, economy, now)
 
@@ -202,22 +246,68 @@ def _propose(office: Office, economy: str, now: datetime) -> None:
         propose(desk, decision)
 
 
+@contextmanager
+def _hand(here: "_Here", travellers: int) -> Iterator[_SignMany]:
+    """Return what signs cards: other processes, if there are many, or this one."""
+    signers = here.office.signers
+    if travellers < MANY or not isinstance(signers, BatchSource):
+        yield partial(partial, sign_many, signer=here.signer)
+        return
+    with signers.batch(here.economy, now=here.now) as sign:
+        thread = ThreadPoolExecutor(1)  # which waits for them, in order
+        try:
+            yield (
+                lambda prepared, **order: thread.submit(sign, prepared, **order).result
+            )
+        finally:
+            thread.shutdown(cancel_futures=True)
+
+
 class _Changed(Exception):  # noqa: N818  # never leaves this module
     """Somebody else has written since the portion was planned."""
 
 
-def _fill_portion(here: "_Here", numbers: range) -> None:
-    store = here.office.store
-    for _ in range(_ATTEMPTS):
-        portion = store.read(lambda session: _Portion.plan(session, here, numbers))
-        portion.sign()  # no transaction is open
+@contextmanager
+def _many_objects() -> Iterator[None]:
+    """Let nobody look through a hundred thousand new rows for garbage: all stay."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _fill_economy(here: "_Here", numbers: range, sign_many: _SignMany) -> Iterator[int]:
+    """Write portion by portion, each planned and begun while the last one is written.
+
+    Yields:
+        The first number that is not there yet.
+    """
+
+    def begin(first: int, after: _Portion | None) -> tuple[_Portion, _Results]:
+        some = range(first, min(first + PORTION, numbers.stop))
+        with _many_objects():
+            portion = here.office.store.read(
+                lambda session: _Portion.plan(session, here, some, after=after)
+            )
+        return portion, here.start(portion.prepared, sign_many)
+
+    done, failed, ahead = numbers.start, 0, None
+    while done < numbers.stop:
+        portion, results = ahead or begin(done, None)
+        is_last = portion.numbers.stop == numbers.stop
+        ahead = None if is_last else begin(portion.numbers.stop, portion)
+        portion.sign(results)  # no transaction is open
         try:
-            store.write(portion.write, now=here.now)
+            here.office.store.write(portion.write, now=here.now)
         except (_Changed, Forbidden):
-            here.places = None
+            here.places, ahead, failed = None, None, failed + 1
+            if failed == _ATTEMPTS:
+                text = f"others write to {here.economy} all the time"
+                raise Conflict("demo.busy", text) from None
             continue
-        return
-    raise Conflict("demo.busy", f"others write to {here.economy} all the time")
+        done, failed = portion.numbers.stop, 0
+        yield done
 
 
 @dataclass(slots=True, kw_only=True)
@@ -250,9 +340,14 @@ class _Here:
     """Somebody at each destination that is hosted here and can sign."""
     silent: frozenset[str]
     """Destinations that are hosted here without a key: they have answered nothing."""
+    phone: Phone
     designs: DesignRegistry = field(default_factory=DesignRegistry.load)
     places: _Places | None = None
     """Kept in memory, as reading a full list takes a second."""
+
+    def start(self, prepared: list[Prepared], sign_many: _SignMany) -> _Results:
+        """Let cards be signed, and return what waits for it."""
+        return sign_many(prepared, key=self.key, now=self.now, last_issued_at=None)
 
     @classmethod
     def of(
@@ -263,6 +358,7 @@ class _Here:
         seed: int,
         now: datetime,
         has_pictures: bool,
+        phone: Phone,
     ) -> "_Here":
         signer, key = office.signers.signer(economy, "card", now=now)
         scheme, people = office.store.read(
@@ -287,6 +383,7 @@ class _Here:
             officer=mine[1],
             actors={code: ids[0] for code, ids in people.items()},
             silent=silent,
+            phone=phone,
         )
 
 
@@ -296,9 +393,8 @@ class _Planned:
 
     row: _Row
     life: Life
-    key: Any
+    key: PublicKey | None
     economies: tuple[str, ...]
-    prepared: Prepared | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -323,14 +419,22 @@ class _Portion:
         default_factory=lambda: defaultdict(list)
     )
     """By destination and moment: what is signed together, and its events."""
+    prepared: list[Prepared] = field(default_factory=list)
+    issues: list[_Row] = field(default_factory=list)
+    """For each card that is prepared, where its signed text belongs."""
+    statements: list[tuple[_Row, list[Decision]]] = field(default_factory=list)
+    """What destinations are to sign, and what of it."""
 
     # Planning, in a transaction that only reads
 
     @classmethod
-    def plan(cls, session: Session, here: _Here, numbers: range) -> "_Portion":
+    def plan(
+        cls, session: Session, here: _Here, numbers: range, *, after: Self | None
+    ) -> Self:
+        """Plan a portion on what is there, or on what will be after another one."""
         if here.places is None:
             here.places = _newest(session, here)
-        newest = here.places
+        newest = replace(after.places[-1], is_new=False) if after else here.places
         lives = [
             invent_life(
                 here.economy, number, seed=here.seed, scheme=here.scheme, now=here.now
@@ -341,12 +445,11 @@ class _Portion:
         portion = cls(
             here=here,
             numbers=numbers,
-            first_ids=_first_ids(session),
+            first_ids=dict(after.next_ids) if after else _first_ids(session),
             places=[replace(newest, used=set(newest.used))],
             drawn=iter(draw_document_numbers(session, here.economy, most)),
-            known=frozenset(session.scalars(select(Content.sha256)))
-            if here.has_pictures
-            else frozenset(),
+            known=_known_pictures(session, here)
+            | (after.known if after else frozenset()),
         )
         portion.next_ids = dict(portion.first_ids)
         for life in lives:
@@ -354,6 +457,8 @@ class _Portion:
                 first = life.lanes[code].steps[:1]
                 life.lanes[code] = Lane(steps=first, hits=None)
             portion._add_life(life)
+        portion._add_issues()
+        portion._add_statements()
         return portion
 
     def _add(self, table: type[Base], **values: Any) -> int:
@@ -430,7 +535,7 @@ class _Portion:
             passport_id=passport,
             renews_card_id=None,
             state=life.application,
-            stage=len(life.stages),
+            stage=len(life.stages + life.final_stages),
             entered_by=here.clerk,
             entered_at=applied,
             submitted_at=(
@@ -440,7 +545,11 @@ class _Portion:
             decided_at=decided,
             changed_at=decided or applied,
         )
-        for position, stage in enumerate(life.stages):
+        answered = max(
+            (lane.steps[-1].at for lane in life.lanes.values()), default=None
+        )
+        for position, stage in enumerate(life.stages + life.final_stages):
+            is_final = position >= len(life.stages)
             self._add(
                 ReviewStep,
                 application_id=application,
@@ -448,7 +557,7 @@ class _Portion:
                 stage=stage,
                 passed=True,
                 by=here.officer,
-                at=decided or applied,
+                at=(answered if is_final else decided) or applied,
                 note="",
             )
         return application
@@ -611,7 +720,8 @@ class _Portion:
         replaces: int | None = None,
     ) -> int:
         here, at = self.here, self._at(life.issued_on or life.applied_on)
-        holder_key = new_private_key().public_key() if form == "app" else None
+        document = next(self.drawn)
+        holder_key = here.phone(document).public_key() if form == "app" else None
         number, index = self._draw()
         why = {CredentialState.VALID: None, CredentialState.REVOKED: "lost"}
         credential = self._add(
@@ -619,7 +729,7 @@ class _Portion:
             economy=here.economy,
             card_id=card,
             form=form,
-            document_number=next(self.drawn),
+            document_number=document,
             list_number=number,
             list_index=index,
             state=state,
@@ -687,29 +797,13 @@ class _Portion:
         newest.count += 1
         return newest.number, index
 
-    # Signing, while no transaction is open
-
-    def sign(self) -> None:
-        """Sign every card that has not ended by time, and every decision."""
-        self._sign_decisions()
+    def _add_issues(self) -> None:
         # Signed a moment ago, whenever they were issued: no key signs into its past.
-        living = [
-            each
-            for each in self.credentials
-            if each.row["state"] != CredentialState.EXPIRED
-        ]
-        prepared = [self._prepare(each) for each in living]
-        results = sign_many(
-            prepared,
-            self.here.signer,
-            key=self.here.key,
-            now=self.here.now,
-            last_issued_at=None,
-        )
-        for planned, before, after in zip(living, prepared, results, strict=True):
-            if not isinstance(after, Signed):
-                raise Conflict("demo.refused", f"a card was refused: {after}")
-            self._add_issue(planned, before, after)
+        for each in self.credentials:
+            if each.row["state"] != CredentialState.EXPIRED:
+                prepared = self._prepare(each)
+                self.prepared.append(prepared)
+                self._add_issue(each, prepared)
 
     def _prepare(self, planned: _Planned) -> Prepared:
         here, row, them = self.here, planned.row, planned.life.traveller
@@ -738,7 +832,7 @@ class _Portion:
             exp=planned.life.expires_at or here.now,
         )
 
-    def _add_issue(self, planned: _Planned, prepared: Prepared, signed: Signed) -> None:
+    def _add_issue(self, planned: _Planned, prepared: Prepared) -> None:
         here, row = self.here, planned.row
         request = f"demo:{row['document_number']}"
         self._add(
@@ -754,54 +848,61 @@ class _Portion:
             claims_sha256=sha256(prepared.payload).hexdigest(),
             economies=" ".join(planned.economies),
             key_id=here.key.key_id,
-            text=signed.text,
+            text=None,
             requested_by=here.clerk,
             approved_by=here.officer,
             intended_at=here.now,
             recorded_at=here.now,
         )
+        self.issues.append(self.rows["issue"][-1])
 
-    def _sign_decisions(self) -> None:
-        signers = self.here.office.signers
-        keys = {
-            code: signers.signer(code, "status", now=self.here.now)
-            for code in {code for code, _ in self.decisions}
-        }
+    def _add_statements(self) -> None:
         for (code, at), found in self.decisions.items():
             for start in range(0, len(found), MAX_DECISIONS):
                 some = found[start : start + MAX_DECISIONS]
-                decisions = [each for each, _ in some]
-                number = self._sign_statement(code, at, decisions, *keys[code])
+                number = self._add(Statement, economy=code, key_id="", text="", at=at)
+                self.statements.append(
+                    (self.rows["statement"][-1], [each for each, _ in some])
+                )
                 for _, row in some:
                     row["statement_id"] = number
 
-    def _sign_statement(
-        self,
-        code: str,
-        at: datetime,
-        decisions: list[Decision],
-        signer: Signer,
-        record: KeyRecord,
-    ) -> int:
-        if not record.signs_at(at):
-            # The key is as young as the demonstration, whose past is invented too.
-            record = replace(record, signs_from=at)
-        text = sign_statement(
-            decisions,
-            iss=self.here.scheme.economy(code).issuer_url,
-            iat=at,
-            signer=signer,
-            record=record,
-        )
-        return self._add(
-            Statement, economy=code, key_id=record.key_id, text=text, at=at
-        )
+    # Signing, while no transaction is open
+
+    def sign(self, results: _Results) -> None:
+        """Sign every decision, and take every card that has not ended by time."""
+        self._sign_statements()
+        for row, signed in zip(self.issues, results(), strict=True):
+            if not isinstance(signed, Signed):
+                raise Conflict("demo.refused", f"a card was refused: {signed}")
+            row["text"] = signed.text
+
+    def _sign_statements(self) -> None:
+        signers, now = self.here.office.signers, self.here.now
+        keys = {
+            code: signers.signer(code, "status", now=now)
+            for code in {row["economy"] for row, _ in self.statements}
+        }
+        for row, decisions in self.statements:
+            signer, record = keys[row["economy"]]
+            if not record.signs_at(row["at"]):
+                # The key is as young as the demonstration, whose past is invented too.
+                record = replace(record, signs_from=row["at"])
+            row["key_id"] = record.key_id
+            row["text"] = sign_statement(
+                decisions,
+                iss=self.here.scheme.economy(row["economy"]).issuer_url,
+                iat=row["at"],
+                signer=signer,
+                record=record,
+            )
 
     # Writing
 
     def write(self, session: Session) -> None:
         """Write the portion, if everything is as it was planned on."""
         here = self.here
+        keep_pages(session)
         audit.lock(session, here.economy)
         if _first_ids(session) != self.first_ids:
             raise _Changed
@@ -815,10 +916,9 @@ class _Portion:
             economy=here.economy,
             actor_id=here.officer,
             at=here.now,
-            tag="import:done",
+            tag="demo:filled",
             subject=f"demo:{self.numbers.start}",
             reason="demonstration data",
-            kind="demo",
             rows=len(self.numbers),
         )
         here.places = replace(self.places[-1], is_new=False)
@@ -873,6 +973,12 @@ _PICTURES: Final[Mapping[DocumentKind, Callable[[int], bytes]]] = {
 
 def _first_ids(session: Session) -> dict[str, int]:
     return {name: next_id(session, Base.metadata.tables[name]) for name in _IDENTIFIED}
+
+
+def _known_pictures(session: Session, here: _Here) -> frozenset[str]:
+    if not here.has_pictures:
+        return frozenset()
+    return frozenset(session.scalars(select(Content.sha256)))
 
 
 def _digits(number: int) -> list[int]:

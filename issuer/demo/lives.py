@@ -7,14 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zlib import crc32
 
-from issuer.applications import STAGES
-from issuer.dated import in_force
 from issuer.demo.travellers import Traveller, chance, invent
 from issuer.lifecycle import Application as ApplicationState
 from issuer.lifecycle import Card as CardState
 from issuer.lifecycle import Preclearance as Answer
 from issuer.profile import card_expiry
 from issuer.scheme import Scheme
+from issuer.stages import Stages
 
 EVERY_OPEN: Final = 17
 """Of so many travellers one's application is not decided, or not circulated, yet."""
@@ -116,6 +115,8 @@ class Life:
     application: ApplicationState
     stages: tuple[str, ...] = ()
     """Of the review that are passed."""
+    final_stages: tuple[str, ...] = ()
+    """Those behind the destinations' answers that are passed."""
     issued_on: date | None = None
     card: CardState = CardState.PENDING_HOME
     is_replaced: bool = False
@@ -157,13 +158,15 @@ def invent_life(
         traveller=traveller,
         applied_on=applied_on,
         application=ApplicationState.CLOSED,
-        stages=_stages(scheme, economy, applied_on),
+        stages=_stages(scheme, economy, applied_on).before,
+        final_stages=_stages(scheme, economy, applied_on).after,
         card=weighted(_CARD_STATES, dice),
     )
     _issue(life, economy, issued_on, scheme, now)
     _circulate(life, economy, scheme, now)
     if Answer.PENDING in {lane.state for lane in life.lanes.values()}:
         life.application = ApplicationState.CIRCULATED
+        life.final_stages = ()
     return life
 
 
@@ -183,7 +186,7 @@ def _open_life(
         applied_on=now.date() - timedelta(days=dice.randrange(60)),
         application=_OPEN_STATES[number // EVERY_OPEN % len(_OPEN_STATES)],
     )
-    stages = _stages(scheme, economy, life.applied_on)
+    stages = _stages(scheme, economy, life.applied_on).before
     if life.application == ApplicationState.HOME_REVIEW:
         life.stages = stages[: dice.randint(0, len(stages))]
     elif life.application == ApplicationState.HOME_APPROVED:
@@ -193,9 +196,8 @@ def _open_life(
     return life
 
 
-def _stages(scheme: Scheme, economy: str, day: date) -> tuple[str, ...]:
-    found = in_force(scheme.economy(economy).home_review_stages, moment_of(day))
-    return tuple(found.value) if found else STAGES
+def _stages(scheme: Scheme, economy: str, day: date) -> Stages:
+    return Stages.of(scheme, economy, moment_of(day))
 
 
 def _issue(life: Life, economy: str, day: date, scheme: Scheme, now: datetime) -> None:

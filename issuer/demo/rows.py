@@ -1,7 +1,12 @@
 """Identities for rows that nobody else writes meanwhile."""
 
+from typing import Final
+
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.orm import Session
+
+_CACHE: Final = 256 * 1024
+"""KiB of pages that SQLite may keep for this process."""
 
 
 def next_id(session: Session, table: Table) -> int:
@@ -18,3 +23,14 @@ def count_on(session: Session, table: Table) -> None:
                 f" (SELECT max(id) FROM {table.name}))"
             )
         )
+
+
+def keep_pages(session: Session) -> None:
+    """Let SQLite keep what a large transaction changes until it ends.
+
+    With the two megabytes that it comes with, a page of an index would be written, and
+    read back, many times before the commit.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE}")

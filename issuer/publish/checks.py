@@ -259,7 +259,10 @@ def _compare_lists(name: str, before: bytes, after: bytes) -> list[Shrink]:
     old, new = _List.of(before), _List.of(after)
     if new.iat <= old.iat:
         raise PublishRefused(
-            Refusal.BACK_LIST, f"{name}: iat {new.iat} is not after {old.iat}"
+            Refusal.BACK_LIST,
+            f"{name}: one of this second is published; publish again in a second"
+            if new.iat == old.iat
+            else f"{name}: iat {new.iat} is not after {old.iat}",
         )
     if is_status_list(name) and not _keeps_final(old.entries, new.entries):
         raise PublishRefused(
@@ -303,7 +306,10 @@ def _check_later(name: str, before: dict[str, Any], after: dict[str, Any]) -> No
     old, new = _issued_at(before), _issued_at(after)
     if old and not (new and old < new):
         raise PublishRefused(
-            Refusal.BACK_DOCUMENT, f"{name}: issued_at is not after the published one"
+            Refusal.BACK_DOCUMENT,
+            f"{name}: one of this second is published; publish again in a second"
+            if new == old
+            else f"{name}: issued_at is not after the published one",
         )
 
 

@@ -570,7 +570,8 @@ class Publisher:
     def _locked(self) -> Iterator[None]:
         if not self.folder.is_dir():
             raise PublishRefused(
-                Refusal.REPOSITORY_DAMAGED, f"{self.folder} is no folder"
+                Refusal.REPOSITORY_DAMAGED,
+                f"{self.folder} is no folder; publish init makes it",
             )
         with locked(self.folder), self._keys():
             yield

@@ -8,6 +8,7 @@ from issuer.store.base import Base
 from issuer.store.cards import (
     Card,
     Credential,
+    ForeignCredential,
     Issue,
     IssueState,
     PassportLink,
@@ -41,7 +42,7 @@ from issuer.store.cases import (
     Statement,
     WatchHit,
 )
-from issuer.store.database import Store
+from issuer.store.database import ANSWER_KEPT, Store
 from issuer.store.office import (
     AuditChain,
     AuditRow,
@@ -73,6 +74,7 @@ from issuer.store.wallet import (
 )
 
 __all__ = [
+    "ANSWER_KEPT",
     "Account",
     "AccountKind",
     "AccountRole",
@@ -93,6 +95,7 @@ __all__ = [
     "Credential",
     "Document",
     "DocumentKind",
+    "ForeignCredential",
     "HeldDecision",
     "HitState",
     "HostedEconomy",

@@ -50,6 +50,8 @@ class Card(Base):
     """How often this card, or one that it continues, was lost."""
     foreign_reference: Mapped[str | None] = mapped_column(String(64))
     """What the issuer calls it, where the issuer is not hosted here."""
+    told_to: Mapped[str | None] = code()
+    """The destination that an issuer elsewhere told of it; each has its own row."""
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
@@ -67,12 +69,23 @@ class Card(Base):
             ["application.id", "application.decided_by"],
             name="fk_card_approval",
         ),
-        UniqueConstraint("economy", "foreign_reference"),
         UniqueConstraint("id", "economy"),
         UniqueConstraint("id", "approved_by"),
         CheckConstraint(
             "state = 'pending_home' OR state = 'cancelled' OR expires_at IS NOT NULL",
             name="has_end",
+        ),
+        CheckConstraint(
+            "(told_to IS NULL) = (foreign_reference IS NULL)", name="told_whole"
+        ),
+        Index(
+            "uq_card_told",
+            "told_to",
+            "economy",
+            "foreign_reference",
+            unique=True,
+            sqlite_where=sql("told_to IS NOT NULL"),
+            postgresql_where=sql("told_to IS NOT NULL"),
         ),
         Index("ix_card_person_id", "person_id"),
         Index("ix_card_queue", "economy", "state", "expires_at", "id"),
@@ -173,8 +186,6 @@ class StrayIndex(Base):
     """What the list says: 1 revoked, or 3 superseded where it was published so."""
     document_number: Mapped[str] = mapped_column(String(22), default="")
     form: Mapped[str] = mapped_column(String(8), default="")
-    request_key: Mapped[str] = mapped_column(String(100), default="")
-    claims_sha256: Mapped[str] = mapped_column(String(64), default="")
     found_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("status IN (1, 3)", name="ended"),)
@@ -255,6 +266,32 @@ class Credential(Base):
             sqlite_where=sql("state IN ('suspended', 'revoked', 'superseded')"),
             postgresql_where=sql("state IN ('suspended', 'revoked', 'superseded')"),
         ),
+    )
+
+
+class ForeignCredential(Base):
+    """Where one destination's overlay speaks of a card whose issuer is elsewhere.
+
+    It is what that issuer told this destination, and nobody else's business.
+    """
+
+    __tablename__ = "foreign_credential"
+
+    id: Mapped[int] = identity()
+    card_id: Mapped[int] = refers_to("card.id", index=True)
+    told_to: Mapped[str] = code()
+    economy: Mapped[str] = code()
+    """Issuer of the card."""
+    form: Mapped[str] = mapped_column(String(8))
+    document_number: Mapped[str] = mapped_column(String(22))
+    list_number: Mapped[int]
+    list_index: Mapped[int]
+    state: Mapped[lifecycle.Credential] = word(lifecycle.Credential, "state")
+    changed_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("told_to", "economy", "list_number", "list_index"),
+        CheckConstraint("form IN ('app', 'physical')", name="form"),
     )
 
 

@@ -76,6 +76,8 @@ class Passport(Base):
     number: Mapped[str] = mapped_column(String(22))
     issued_on: Mapped[date | None]
     expires_on: Mapped[date]
+    told_to: Mapped[str | None] = code()
+    """The destination that an issuer elsewhere told of it; each has its own row."""
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -83,7 +85,25 @@ class Passport(Base):
             ["person.id", "person.economy"],
             name="fk_passport_person",
         ),
-        UniqueConstraint("economy", "issuer", "number"),
+        Index(
+            "uq_passport_own",
+            "economy",
+            "issuer",
+            "number",
+            unique=True,
+            sqlite_where=sql("told_to IS NULL"),
+            postgresql_where=sql("told_to IS NULL"),
+        ),
+        Index(
+            "uq_passport_told",
+            "told_to",
+            "economy",
+            "issuer",
+            "number",
+            unique=True,
+            sqlite_where=sql("told_to IS NOT NULL"),
+            postgresql_where=sql("told_to IS NOT NULL"),
+        ),
         UniqueConstraint("id", "economy"),
         Index("ix_passport_number", "economy", "number"),
         Index("ix_passport_end", "economy", "expires_on", "id"),

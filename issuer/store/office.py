@@ -30,6 +30,8 @@ class HostedEconomy(Base):
     since: Mapped[datetime]
     is_test: Mapped[bool] = mapped_column(default=False)
     """Its cards are never green on any device."""
+    four_eyes_since: Mapped[datetime | None]
+    """From when on no administrator lets anybody in alone; for ever, once it is set."""
 
 
 class SchemeText(Base):

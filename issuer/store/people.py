@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from issuer.store.base import Base, Id, code, identity, refers_to, word
+from issuer.store.base import Base, Id, code, differs, identity, refers_to, word
 
 
 class Role(StrEnum):
@@ -71,8 +71,16 @@ class Account(Base):
     created_at: Mapped[datetime]
     created_by: Mapped[int | None] = refers_to("account.id")
     closed_at: Mapped[datetime | None]
+    waits: Mapped[bool] = mapped_column(default=False)
+    """Somebody was let in, and no second administrator has confirmed who: no role
+    counts."""
+    asked_by: Mapped[int | None] = refers_to("account.id")
+    """The administrator who let them in."""
+    confirmed_by: Mapped[int | None] = refers_to("account.id")
 
     __table_args__ = (
+        differs("confirmed_by", "asked_by", "four_eyes"),
+        differs("confirmed_by", "id", "not_by_oneself"),
         UniqueConstraint("login"),
         UniqueConstraint("oidc_subject"),
         # What row-level references use to show that both are of one economy.
@@ -90,8 +98,15 @@ class AccountRole(Base):
     given_by: Mapped[int | None] = refers_to("account.id")
     """None only for the first account of an installation."""
     given_at: Mapped[datetime]
+    waits: Mapped[bool] = mapped_column(default=False)
+    """It does not count before a second administrator has confirmed it."""
+    confirmed_by: Mapped[int | None] = refers_to("account.id")
 
-    __table_args__ = (CheckConstraint("given_by <> account_id", name="not_to_oneself"),)
+    __table_args__ = (
+        CheckConstraint("given_by <> account_id", name="not_to_oneself"),
+        differs("confirmed_by", "given_by", "four_eyes"),
+        differs("confirmed_by", "account_id", "not_by_oneself"),
+    )
 
 
 class Passkey(Base):
@@ -123,8 +138,16 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    made_by: Mapped[int | None] = refers_to("account.id")
+    waits: Mapped[bool] = mapped_column(default=False)
+    """It is refused before a second administrator has confirmed it."""
+    confirmed_by: Mapped[int | None] = refers_to("account.id")
 
-    __table_args__ = (UniqueConstraint("key_hash"),)
+    __table_args__ = (
+        UniqueConstraint("key_hash"),
+        differs("confirmed_by", "made_by", "four_eyes"),
+        differs("confirmed_by", "account_id", "not_by_oneself"),
+    )
 
 
 class BrowserSession(Base):

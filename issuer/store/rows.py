@@ -117,24 +117,16 @@ def _written(value: object) -> str:
 def _values(
     table: Table, names: Sequence[str], rows: Rows, dialect: Dialect
 ) -> Iterator[tuple[Any, ...]]:
-    types = [table.c[name].type.dialect_impl(dialect) for name in names]
-    processors = [_once_each(each.bind_processor(dialect)) for each in types]
-    for row in rows:
-        yield tuple(
-            process(row[name]) if process else row[name]
-            for name, process in zip(names, processors, strict=True)
-        )
+    """Yield the rows as the driver takes them, put together column by column."""
+    columns = []
+    for name in names:
+        values = [row[name] for row in rows]
+        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        columns.append(_once_each(process, values) if process else values)
+    return zip(*columns, strict=True)
 
 
-def _once_each(process: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+def _once_each(process: Callable[[Any], Any], values: list[Any]) -> list[Any]:
     """Prepare each value of a column once: rows share their moments and states."""
-    if process is None:
-        return None
-    known: dict[Any, Any] = {}
-
-    def processed(value: Any) -> Any:
-        if value not in known:
-            known[value] = process(value)
-        return known[value]
-
-    return processed
+    known = {value: process(value) for value in set(values)}
+    return [known[value] for value in values]

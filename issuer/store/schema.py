@@ -11,20 +11,25 @@ from sqlalchemy import Connection, inspect, text
 
 from issuer.errors import SchemaError
 from issuer.store.base import Base
-from issuer.store.triggers import GROWING, TRIGGERS
+from issuer.store.triggers import texts
 
 _VERSIONS: Final = "alembic_version"
 _TRIGGERS: Final = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+    # One that was switched off says nothing; of the others, what it does.
+    "postgresql": "SELECT t.tgname,"
+    " CASE WHEN t.tgenabled IN ('O', 'A') THEN p.prosrc END"
+    " FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid"
+    " WHERE NOT t.tgisinternal",
 }
 
 
 def check(connection: Connection) -> None:
     """Refuse a database whose shape is not the one that this version works with.
 
-    Compared are its revision, its tables and their columns, indexes and triggers, by
-    name: what a person may have dropped by hand is noticed as well.
+    Compared are its revision, its tables and their columns and indexes, by name, and
+    its triggers with what they do: what a person may have dropped, switched off or put
+    there by hand is noticed as well.
 
     Raises:
         SchemaError: The message names the first difference.
@@ -96,12 +101,17 @@ def _check_names(what: str, wanted: set[str], found: set[str]) -> None:
 
 def _check_triggers(connection: Connection) -> None:
     dialect = connection.dialect.name
-    found = set(connection.scalars(text(_TRIGGERS[dialect])))
-    wanted = {trigger.name for trigger in TRIGGERS}
-    if dialect == "postgresql":
-        wanted |= {f"tr_{table}_not_emptied" for table in GROWING}
-    if not wanted <= found:
-        raise SchemaError(f"the database lacks the trigger {min(wanted - found)}")
+    rows = connection.execute(text(_TRIGGERS[dialect]))
+    found: dict[str, str | None] = {name: says for name, says in rows}  # noqa: C416
+    wanted = texts(dialect)
+    if not wanted.keys() <= found.keys():
+        missing = min(wanted.keys() - found.keys())
+        raise SchemaError(f"the database lacks the trigger {missing}")
+    _check_names("triggers", set(wanted), set(found))
+    for name, says in wanted.items():
+        # A step of a migration may have written it in other lines.
+        if (found[name] or "").split() != says.split():
+            raise SchemaError(f"the database differs in the trigger {name}")
 
 
 def revision(connection: Connection) -> str | None:

@@ -71,6 +71,15 @@ def _grows_only(table: str) -> tuple[Trigger, Trigger]:
     )
 
 
+def _confirmed(table: str) -> Trigger:
+    return Trigger(
+        name=f"tr_{table}_confirmed",
+        table=table,
+        on="UPDATE",
+        when="OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL",
+    )
+
+
 GROWING: Final = (
     "audit",
     "application_hand",
@@ -82,6 +91,26 @@ GROWING: Final = (
 
 TRIGGERS: Final = (
     *(trigger for table in GROWING for trigger in _grows_only(table)),
+    # What one administrator gave counts when a second one has confirmed it; the tables
+    # themselves say who that may be.
+    *(_confirmed(table) for table in ("account", "account_role", "api_key")),
+    Trigger(
+        name="tr_account_role_by_two",
+        table="account_role",
+        on="INSERT",
+        when="NOT NEW.waits",
+        exists="SELECT 1 FROM account AS a"
+        " JOIN hosted_economy AS h ON h.code = a.economy"
+        " WHERE a.id = NEW.account_id AND h.four_eyes_since IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM account AS g"
+        " WHERE g.id = NEW.given_by AND g.kind = 'system')",
+    ),
+    Trigger(
+        name="tr_hosted_economy_four_eyes",
+        table="hosted_economy",
+        on="UPDATE",
+        when="OLD.four_eyes_since IS NOT NULL AND NEW.four_eyes_since IS NULL",
+    ),
     # Whoever wrote on an application is not the second person who decides about it.
     Trigger(
         name="tr_application_decided_by_own_hand",
@@ -135,6 +164,32 @@ TRIGGERS: Final = (
         " OR COALESCE(NEW.holder_key, '') <> COALESCE(OLD.holder_key, '')",
     ),
     Trigger(name="tr_credential_kept", table="credential", on="DELETE"),
+    # What an issuer elsewhere told one destination is about no other's card.
+    Trigger(
+        name="tr_foreign_credential_of_another",
+        table="foreign_credential",
+        on="INSERT",
+        exists="SELECT 1 FROM card AS c WHERE c.id = NEW.card_id"
+        " AND (c.told_to IS NULL OR c.told_to <> NEW.told_to"
+        " OR c.economy <> NEW.economy)",
+    ),
+    Trigger(
+        name="tr_foreign_credential_final",
+        table="foreign_credential",
+        on="UPDATE",
+        when="OLD.state IN ('revoked', 'superseded', 'void', 'expired')"
+        " AND NEW.state <> OLD.state",
+    ),
+    Trigger(
+        name="tr_foreign_credential_binding",
+        table="foreign_credential",
+        on="UPDATE",
+        when="NEW.card_id <> OLD.card_id OR NEW.told_to <> OLD.told_to"
+        " OR NEW.economy <> OLD.economy OR NEW.form <> OLD.form"
+        " OR NEW.list_number <> OLD.list_number"
+        " OR NEW.list_index <> OLD.list_index",
+    ),
+    Trigger(name="tr_foreign_credential_kept", table="foreign_credential", on="DELETE"),
     Trigger(
         name="tr_issue_unchanged",
         table="issue",
@@ -192,6 +247,18 @@ TRIGGERS: Final = (
         exists="SELECT 1 FROM status_list AS l WHERE l.economy = NEW.economy"
         " AND l.number = NEW.list_number AND l.is_closed",
     ),
+    # What one person has stopped, no one person makes anew: `suspension` itself demands
+    # that whoever lifts it is another.
+    Trigger(
+        name="tr_credential_while_suspended",
+        table="credential",
+        on="INSERT",
+        exists="SELECT 1 FROM suspension AS s"
+        " LEFT JOIN credential AS c ON c.id = s.credential_id"
+        " WHERE s.card_id = NEW.card_id AND s.lifted_at IS NULL"
+        " AND (s.credential_id IS NULL OR c.form = NEW.form"
+        " OR c.id = NEW.replaces_id)",
+    ),
     # A row of a sheet is saved once: its import never goes back.
     Trigger(
         name="tr_import_run_goes_on",
@@ -225,3 +292,22 @@ def statements(dialect: str) -> tuple[str, ...]:
     )
     rules = (statement for trigger in TRIGGERS for statement in trigger.postgresql())
     return (_REFUSE, *rules, *cut_short)
+
+
+def texts(dialect: str) -> dict[str, str]:
+    """Return what a database says of each rule, by its name.
+
+    SQLite keeps the whole statement; of PostgreSQL it is the body of the function.
+    """
+    if dialect == "sqlite":
+        return {trigger.name: trigger.sqlite() for trigger in TRIGGERS}
+    refuses = _body(_REFUSE)
+    found = {f"tr_{table}_not_emptied": refuses for table in GROWING}
+    for trigger in TRIGGERS:
+        first = trigger.postgresql()[0]
+        found[trigger.name] = _body(first) if trigger.exists else refuses
+    return found
+
+
+def _body(function: str) -> str:
+    return function.split("$$")[1]

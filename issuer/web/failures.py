@@ -120,29 +120,9 @@ def sentence_of(error: IssuerError) -> str | None:
         case Conflict() | IllegalTransition() | PublishRefused():
             return f"{error.detail[:1].upper()}{error.detail[1:]}."
         case Forbidden():
-            return _RULES.get(error.rule, "The database does not allow this.")
+            return f"{error.detail[:1].upper()}{error.detail[1:]}."
         case _:
             return None
-
-
-_RULES: Final = MappingProxyType(
-    {
-        "ck_account_role_not_to_oneself": "Nobody gives a role to themselves: "
-        "another administrator has to do it.",
-        "ck_issue_four_eyes": "Whoever approved the application does not have its card "
-        "signed: another person has to do it.",
-        "ck_suspension_four_eyes": "Whoever suspended it does not lift the suspension: "
-        "another person has to do it.",
-        "ck_bulk_four_eyes": "Whoever proposed a bulk change does not release it: "
-        "another person has to do it.",
-        "ck_scheme_text_four_eyes": "Whoever proposed a version does not approve it: "
-        "another person has to do it.",
-        "ck_shrink_request_four_eyes": "Whoever asked for it does not approve it: "
-        "another person has to do it.",
-        "uq_account_oidc_subject": "Another account is linked to this person.",
-        "uq_passkey_credential_id": "This passkey is in use already.",
-    }
-)
 
 
 def install(app: Flask) -> None:

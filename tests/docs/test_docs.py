@@ -1,13 +1,18 @@
 """The documents say what the code does."""
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import verifier
+from issuer import cli
 
 DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
 REASONS = (
     verifier.RejectReason,
     verifier.UndecidedReason,
@@ -77,3 +82,28 @@ def test_the_conformance_table_names_tests_that_exist() -> None:
     )
     assert len(named) > 40
     assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+def _typed(text: str) -> Iterator[list[str]]:
+    """Every command of ours that a page shows on a line of its own, without comment."""
+    for line in re.findall(r"^ {4,}(?:\w+\$ )?(abtc-issuer .*)$", text, re.MULTILINE):
+        yield shlex.split(line.partition("  #")[0].partition(" > ")[0])[1:]
+
+
+def _command(words: list[str]) -> tuple[click.Command, list[str]]:
+    command: click.Command = cli._cli
+    while isinstance(command, click.Group):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_is_shown_can_be_typed(page: Path) -> None:
+    """A newcomer copies a line, and none of its options is unknown or missing."""
+    for words in _typed(page.read_text()):
+        command, rest = _command(words)
+        known = {each for one in command.params for each in one.opts}
+        given = {each for each in rest if each.startswith("--")}
+        assert given <= known, words
+        needed = {one.opts[0] for one in command.params if one.required}
+        assert {each for each in needed if each.startswith("--")} <= given, words

@@ -128,7 +128,7 @@ def open_office(
             _account(session, code, f"system-{code.lower()}", AccountKind.SYSTEM)
             for use in ("card", "status"):
                 _, record = keys.signer(code, use, now=NOW)
-                session.add(_key_row(code, record))
+                session.add(key_row_of(code, record))
 
     store.write(people, now=NOW)
     (folder / "outside").mkdir(exist_ok=True)
@@ -159,7 +159,8 @@ def _account(session: Session, economy: str, login: str, kind: AccountKind) -> N
         )
 
 
-def _key_row(economy: str, record: KeyRecord) -> SigningKey:
+def key_row_of(economy: str, record: KeyRecord) -> SigningKey:
+    """Return the row of a key that has been published for long."""
     row = key_row(record)
     return SigningKey(
         economy=economy,

@@ -162,7 +162,13 @@ def test_h2_h3_a_check_that_fails_says_so(shell: Shell, hsm: SoftHsm) -> None:
     hsm.fault("C_Sign flip 0")
     status, out, _ = shell.run(*CHECK, *place, "--json")
     message = "key AUS-1 answered no signature of its own"
-    assert (status, json.loads(out)) == (1, {"error": message, "code": None})
+    assert (status, json.loads(out)) == (
+        1,
+        {
+            "error": message,
+            "code": "signer.refused",
+        },
+    )
     hsm.write_pin("000000")
     for _ in range(2):
         status, out, err = shell.run(*CHECK, *place)

@@ -353,10 +353,11 @@ def test_d1_a_list_never_goes_back(desk: Desk, name: str, seconds: int) -> None:
     """Another list needs a later ``iat`` than the one it replaces."""
     iat = NOW - timedelta(hours=1) + timedelta(seconds=seconds)
     documents = desk.documents() | {name: list_of({1: 1}, name, iat=iat)}
-    refused(
+    told = refused(
         Refusal.BACK_LIST,
         lambda: desk.publish("AUS", documents, approvals=APPROVED),
     )
+    assert ("publish again in a second" in told.detail) == (seconds == 0)
 
 
 @pytest.mark.parametrize(("seconds", "is_refused"), [(300, False), (301, True)])

@@ -516,6 +516,16 @@ APP = f'form = "app", value = true, {FACT}'
             "overlaps economy.AUS.max_stay[0]",
         ),
         (
+            f'home_review_stages = [{{ value = ["one", "two", "one"], {FACT} }}]',
+            "home_review_stages[0].value",
+            "must name each stage once",
+        ),
+        (
+            f'home_review_stages = [{{ value = ["destination_answers"], {FACT} }}]',
+            "home_review_stages[0].value",
+            "must begin with a stage of the home review",
+        ),
+        (
             f"accepts_form = [{{ {APP} }}, {{ {APP} }}]",
             "accepts_form[1]",
             "overlaps economy.AUS.accepts_form[0]",

@@ -1,18 +1,24 @@
 """``abtc-issuer serve`` and ``user``, as somebody at the machine uses them."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import update
+from waitress.adjustments import Adjustments
 
 from issuer import cli
+from issuer.commands.connections import LONGEST, MOST, Connection
 from issuer.commands.serving import open_app
 from issuer.errors import Conflict, KeyFileError, SchemaError, SettingsError
 from issuer.installation import Installation
@@ -49,9 +55,12 @@ def test_accounts_from_the_machine(
     made = json.loads(capsys.readouterr().out)
     assert len(made["code"]) == 27
     assert user(home, "role", "give", "first", "admin") == 0
-    assert json.loads(capsys.readouterr().out)["roles"] == ["admin"]
+    given = json.loads(capsys.readouterr().out)
+    assert (given["roles"], given["waiting_roles"]) == ([], ["admin"])
+    assert user(home, "confirm", "first") == 1
+    assert "account.second_person" in json.loads(capsys.readouterr().out)["error"]
     assert user(home, "role", "take", "first", "admin") == 0
-    assert json.loads(capsys.readouterr().out)["roles"] == []
+    assert json.loads(capsys.readouterr().out)["waiting_roles"] == []
     assert user(home, "reset", "first") == 0
     assert json.loads(capsys.readouterr().out)["code"] != made["code"]
     assert user(home, "create", "robot", "--name", "Robot", "--program") == 0
@@ -158,23 +167,29 @@ def test_r6_another_shape_is_refused(home: Path) -> None:
 
 @pytest.mark.enable_socket
 def test_it_serves_until_interrupted(home: Path) -> None:
+    port = free_port()
     command = [sys.executable, "-m", "issuer", "serve", "--home", str(home)]
     with subprocess.Popen(  # noqa: S603
-        [*command, "--port", "8329"], stdout=subprocess.PIPE, text=True
+        [*command, "--port", str(port)], stdout=subprocess.PIPE, text=True
     ) as server:
         try:
-            assert _status("localhost") == 200
-            assert _status("evil.example") == 400
+            assert _status("localhost", port) == 200
+            assert _status("evil.example", port) == 400
         finally:
             server.send_signal(signal.SIGINT)
         assert server.stdout is not None
-        assert "http://localhost:8329" in server.stdout.read()
+        assert f"http://localhost:{port}" in server.stdout.read()
 
 
-def _status(host: str) -> int:
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def _status(host: str, port: int) -> int:
     ends = datetime.now(UTC) + timedelta(seconds=30)  # noqa: TID251  # a real process
     while True:
-        connection = HTTPConnection("127.0.0.1", 8329, timeout=10)
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             connection.request("GET", "/sign-in", headers={"Host": host})
             return connection.getresponse().status
@@ -212,3 +227,102 @@ def _make_test_economies(home: Path) -> None:
     all_of_them = update(HostedEconomy).values(is_test=True)
     store.write(lambda session: session.execute(all_of_them), now=NOW)
     store.close()
+
+
+PRIVATE = 0o077
+
+
+@pytest.mark.enable_socket
+def test_r7_whatever_the_umask_is_what_is_made_is_its_owners(tmp_path: Path) -> None:
+    """Travellers' data and keys in files that everybody on the machine could read."""
+    home = tmp_path / "home"
+    given = {**os.environ, "ABTC_KEY_PASSPHRASE": "wide blue yonder"}  # noqa: TID251
+    for arguments in (
+        ("init", "--economy", "SGP", "--keys"),
+        ("backup", "make", str(tmp_path / "backup.tar.gz")),
+        ("audit", "head", "--keep"),
+    ):
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "issuer", *arguments, "--home", str(home)],
+            umask=0, env=given, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    made = [*home.rglob("*"), home, tmp_path / "backup.tar.gz"]
+    assert home / "abtc.sqlite3" in made
+    assert [each for each in made if each.stat().st_mode & PRIVATE] == []
+
+
+def test_r7_what_was_open_to_others_is_closed_at_the_start_and_said(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = home / "outside"
+    outside.mkdir(mode=0o755)
+    (outside / "issued.jsonl").touch(mode=0o644)
+    opened = [home / "abtc.sqlite3", outside, outside / "issued.jsonl"]
+    opened[0].chmod(0o666)
+    home.chmod(0o777)
+    start(home)
+    said = capsys.readouterr().err
+    for each in opened:
+        assert not each.stat().st_mode & PRIVATE
+        assert f"{each} was open to others" in said
+    assert home.stat().st_mode & 0o777 == 0o755
+    start(home)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+        b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n",
+        b"",
+    ],
+)
+def test_l6_clients_that_send_a_byte_now_and_then_block_nobody(
+    home: Path, beginning: bytes
+) -> None:
+    """More of them than the server has connections, all busy all the time."""
+    port = free_port()
+    command = [sys.executable, "-m", "issuer", "serve", "--home", str(home)]
+    slow: list[socket.socket] = []
+    with subprocess.Popen(  # noqa: S603
+        [*command, "--port", str(port)], stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert _status("localhost", port) == 200
+            for _ in range(MOST + 100):
+                one = socket.create_connection(("127.0.0.1", port), timeout=10)
+                one.sendall(beginning)
+                slow.append(one)
+                with suppress(OSError):
+                    slow[len(slow) // 2].sendall(b"x" if beginning else b"")
+            for _ in range(5):
+                assert _status("localhost", port) == 200
+                for one in slow:
+                    with suppress(OSError):
+                        one.sendall(b"x" if beginning else b"")
+        finally:
+            for one in slow:
+                one.close()
+            server.send_signal(signal.SIGINT)
+
+
+@pytest.mark.enable_socket
+def test_l6_a_request_that_takes_too_long_is_hung_up_on() -> None:
+    """However busily it is sent, byte by byte."""
+    near, far = socket.socketpair()
+    adjustments = Adjustments()
+    server = SimpleNamespace(active_channels={}, add_task=lambda _: None)
+    channel = Connection(server, near, ("127.0.0.1", 1), adjustments, map={})
+    begun = channel.last_activity
+    for seconds in (0.0, 30.0, LONGEST - 1):
+        channel.last_activity = begun + seconds
+        channel.received(b"G")
+        assert not channel.will_close
+    channel.last_activity = begun + LONGEST + 1
+    channel.received(b"G")
+    assert channel.will_close
+    near.close()
+    far.close()

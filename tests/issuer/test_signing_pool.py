@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
@@ -189,3 +192,48 @@ def test_a_closed_pool_signs_nothing(key_file: Path, key: KeyRecord) -> None:
     pool.close()
     with pytest.raises(ValueError, match="closed"):
         pool.sign_many(_batch(1), key=key, now=NOW, last_issued_at=None)
+
+
+_OWNER = """
+import os, sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[2])
+from tests.issuer.test_signing_pool import _processes
+
+if __name__ == "__main__":
+    _, processes = _processes(Path(sys.argv[1]), 1)
+    print(*(each.pid for each in processes), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
+def test_r7_no_process_outlives_a_killed_owner_with_its_key(
+    key_file: Path, tmp_path: Path
+) -> None:
+    """Nobody is left to end them, so they end themselves."""
+    owner = tmp_path / "owner.py"
+    owner.write_text(_OWNER)
+    done = subprocess.run(  # noqa: S603  # our own interpreter
+        [sys.executable, str(owner), str(key_file), str(Path(__file__).parents[2])],
+        stdout=subprocess.PIPE,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL
+    left = [int(each) for each in done.stdout.split()]
+    assert left
+    until = time.monotonic() + 30
+    while any(map(_is_alive, left)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

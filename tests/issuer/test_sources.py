@@ -1,5 +1,6 @@
 """Each economy signs with the keys of the source configured for it, or not at all."""
 
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from issuer.errors import (
     SigningError,
 )
 from issuer.hsm import HsmSigner
-from issuer.keys import FileSigner, generate_key_file, sign_and_check
+from issuer.issuance import Credential
+from issuer.keys import FileSigner, KeyRecord, generate_key_file, sign_and_check
 from issuer.sources import KeySource, KeySources
 from tests.components import needs
 from tests.issuer.soft_hsm import SoftHsm, once_back
+from tests.issuer.test_issuance import URL, prepared
+from tests.simulator import NOW
 
 PASSPHRASE = b"correct horse battery staple"
 
@@ -104,6 +108,46 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
         source = KeySource(kind="file", path=tmp_path / name)
         with pytest.raises(KeyFileError, match=reason):
             files(source, "AUS").signers("AUS")
+
+
+def test_a_batch_is_signed_by_the_key_file_and_nobody_is_asked_again(
+    tmp_path: Path,
+) -> None:
+    """Also where several processes do it; they end with the batch."""
+    asked: list[str] = []
+
+    def passphrase(economy: str) -> bytes:
+        asked.append(economy)
+        return PASSPHRASE
+
+    generate_key_file(tmp_path, key_id="AUS-card", use="card", passphrase=PASSPHRASE)
+    source = KeySource(kind="file", path=tmp_path)
+    sources = KeySources({"AUS": source}, passphrase=passphrase)
+    (signer,) = sources.signers("AUS")
+    key = KeyRecord.of(signer, issuer_url=URL, signs_from=NOW)
+    before = set(active_children())
+    with sources.batch("AUS", signer) as sign:
+        signed = sign([prepared(), prepared()], key=key, now=NOW, last_issued_at=None)
+    assert all(isinstance(each, Credential) for each in signed)
+    assert asked == ["AUS"]
+    assert set(active_children()) <= before
+
+
+@needs("SoftHSM")
+@needs("C compiler")
+def test_h5_a_batch_is_signed_in_the_module(hsm: SoftHsm) -> None:
+    """A key file of the same name lies beside it, and is never opened."""
+    with hsm.open() as keys:
+        keys.generate_key("AUS-card", "card")
+    generate_key_file(hsm.folder, key_id="AUS-card", use="card", passphrase=PASSPHRASE)
+    source = KeySource(kind="pkcs11", path=hsm.write_settings())
+    sources = KeySources({"AUS": source}, passphrase=no_passphrase)
+    (signer,) = sources.signers("AUS")
+    key = KeyRecord.of(signer, issuer_url=URL, signs_from=NOW)
+    with sources.batch("AUS", signer) as sign:
+        (signed,) = sign([prepared()], key=key, now=NOW, last_issued_at=None)
+    assert isinstance(signed, Credential)
+    sources.close()
 
 
 @needs("SoftHSM")

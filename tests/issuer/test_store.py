@@ -4,10 +4,11 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import TextClause, event, select, text
 from sqlalchemy.orm import Session
 
 from issuer.errors import Forbidden, SchemaError, StoreDown, StoreError
@@ -148,6 +149,46 @@ def test_i4_a_database_without_its_triggers_is_refused(database: str) -> None:
     store.close()
     with pytest.raises(SchemaError, match="tr_audit_kept"):
         Store.open(database)
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [
+        (
+            "sqlite",
+            "DROP TRIGGER tr_card_kept; CREATE TRIGGER tr_card_kept BEFORE DELETE ON"
+            " card FOR EACH ROW WHEN 0 BEGIN SELECT RAISE(ABORT, 'tr_card_kept'); END",
+        ),
+        (
+            "sqlite",
+            "CREATE TRIGGER tidy AFTER UPDATE ON credential BEGIN"
+            " UPDATE credential SET state_reason = ''; END",
+        ),
+        ("postgresql", "ALTER TABLE card DISABLE TRIGGER tr_card_kept"),
+        (
+            "postgresql",
+            "CREATE OR REPLACE FUNCTION abtc_refuse() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RETURN NEW; END $$",
+        ),
+    ],
+)
+def test_i4_a_rule_that_was_made_toothless_is_noticed(
+    database: str, kind: str, damage: str
+) -> None:
+    """Its name alone says nothing: switched off, emptied, or one more beside it."""
+    if not database.startswith(kind):
+        pytest.skip("the other kind of database")
+    store = Store.open(database)
+    steps = damage.replace("; CREATE", "\0CREATE").split("\0")
+    for step in steps if kind == "sqlite" else [damage]:
+        store.write(partial(_run, text(step)), now=NOW)
+    store.close()
+    with pytest.raises(SchemaError, match=r"tr_|tidy"):
+        Store.open(database)
+
+
+def _run(statement: TextClause, session: Session) -> None:
+    session.execute(statement)
 
 
 def test_sqlite_keeps_what_was_acknowledged(tmp_path: Path) -> None:

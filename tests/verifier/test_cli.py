@@ -1,6 +1,7 @@
 """``abtc-verify`` as a person or a script runs it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,25 @@ def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     status, out, err = run(*arguments)
     assert (status, out) == (64, "")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["check", "sync", "info", "unpack", "pack"])
+def test_help_says_what_each_option_is(command: str) -> None:
+    """A newcomer needs nothing else to know what to give."""
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    for each in re.split(r"\n  (?=\S)", out.split("options:")[1].strip()):
+        assert len(re.split(r"\s{2,}", each.strip())) > 1, each
+
+
+def test_a_wrong_value_is_named() -> None:
+    """The line names what was wrong, and nothing of how we read it."""
+    given = ("check", CODE, "--store", ".", "--economy", "AUS", "--now", "yesterday")
+    status, out, err = run(*given)
+    assert (status, out) == (64, "")
+    assert err.splitlines() == [
+        "abtc-verify check: argument --now: no moment, such as 2030-01-15T12:00:00Z"
+    ]
 
 
 def test_not_packable() -> None:

@@ -19,7 +19,7 @@ from issuer.holding import Shown
 from issuer.jws import PublicKey, is_signed_by, public_jwk
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.office import NoSigners, SignerSource
-from issuer.store import Card, Offer, Phone, Restoration
+from issuer.store import Card, Offer, Passport, PassportLink, Phone, Restoration
 from tests.issuer.office.card_builder import APPROVED
 from tests.wallet_api.scene import URL, Scene, TestPhone, body_of, claims_of
 from wallet_api.here import NAME
@@ -246,6 +246,60 @@ def test_what_was_written_down_stays_good_on_the_next_phone(scene: Scene) -> Non
     number = scene.cards.credentials(card)[-1].document_number
     report = {"code": offer.lost_phone_code, "document_number": number}
     assert new.client.post("/AUS/lost", json=report).status_code == 204
+
+
+def test_a_stolen_phone_offers_nothing_once_it_was_reported(scene: Scene) -> None:
+    """The thief had made an offer for a phone of his own; then the loss was told."""
+    card = scene.cards.make("AUS")
+    stolen = scene.phone().take(scene.offer(card))
+    moved = body_of(stolen.bound("POST", "holder/move", {}))
+    thief = scene.phone()
+    assert (
+        thief.redeem(thief.code_of(moved["offer"]), moved["tx_code"]).status_code == 200
+    )
+    scene.do("card.report_lost", card=card, what="phone")
+    assert _denied(thief.ask()) == "credential.ended"
+
+
+def test_a_new_passport_is_not_signed_because_a_phone_asks(scene: Scene) -> None:
+    """Who linked it may be who approved the card: a person answers for that."""
+    card = scene.cards.make("AUS", pending=("JPN",))
+    phone = scene.phone().take(scene.offer(card))
+    first = phone.credential
+    moved = body_of(phone.bound("POST", "holder/move", {}))
+    _link_another(scene, card)
+    scene.cards.answer(card, "JPN", APPROVED)
+    assert phone.ask().status_code == 200
+    assert phone.credential == first
+    new = scene.phone()
+    assert new.redeem(new.code_of(moved["offer"]), moved["tx_code"]).status_code == 200
+    assert _denied(new.ask()) == "passport.changed"
+    by_officer = scene.phone().take(scene.offer(card))
+    assert claims_of(by_officer.credential)["passport"]["number"] == "PB0000001"
+
+
+def _link_another(scene: Scene, card: int) -> None:
+    def work(session: Session) -> None:
+        link = session.scalars(
+            select(PassportLink).where(PassportLink.card_id == card)
+        ).one()
+        old = session.get_one(Passport, link.passport_id)
+        passport = Passport(
+            economy="AUS", person_id=old.person_id, issuer="AUS", number="PB0000001",
+            issued_on=old.issued_on, expires_on=old.expires_on,
+        )  # fmt: skip
+        link.state = lifecycle.PassportLink.REPLACED
+        session.add(passport)
+        session.flush()
+        session.add(
+            PassportLink(
+                card_id=card, passport_id=passport.id,
+                state=lifecycle.PassportLink.LINKED,
+                linked_at=scene.clock(), changed_at=scene.clock(),
+            )
+        )  # fmt: skip
+
+    scene.store.write(work, now=scene.clock())
 
 
 def test_who_approved_a_card_does_not_offer_it(scene: Scene) -> None:

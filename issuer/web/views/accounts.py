@@ -46,7 +46,24 @@ def show(account: int) -> Response:
 @pages.at("/accounts/<int:account>/role", Needs("role.give"), methods=("POST",))
 def give_role(account: int) -> Response:
     """Give a role."""
-    return _change("role.give", account, "The role holds from the next page on.")
+    form = Form.read()
+    given = submit("role.give", form, {"account": account})
+    if given is None:
+        return _page(account, form)
+    flash(
+        "The role counts once another administrator has confirmed it."
+        if form.get("role") in given.waiting_roles
+        else "The role holds from the next page on."
+    )
+    return go_to("accounts.show", account=account)
+
+
+@pages.at(
+    "/accounts/<int:account>/confirm", Needs("account.confirm"), methods=("POST",)
+)
+def confirm(account: int) -> Response:
+    """Confirm what another administrator has given."""
+    return _change("account.confirm", account, "Confirmed; it counts from now on.")
 
 
 @pages.at("/accounts/<int:account>/role/take", Needs("role.take"), methods=("POST",))
@@ -86,7 +103,7 @@ def make_key(account: int) -> Response:
     made = submit("api_key.make", form, {"account": account})
     if made is None:
         return _page(account, form)
-    return render("accounts/key.html", made=made, account=account)
+    return render("accounts/key.html", made=made, account=account, waits=made.waits)
 
 
 @pages.at(
@@ -117,5 +134,10 @@ def _page(account: int, form: Form) -> Response:
         form=form,
         account=shown,
         is_own=shown.account == actor().account_id,
-        free_roles=[role for role in Role if role not in shown.roles],
+        something_waits=shown.waits
+        or shown.waiting_roles
+        or any(key.waits and not key.closed_at for key in shown.api_keys),
+        free_roles=[
+            role for role in Role if role not in (*shown.roles, *shown.waiting_roles)
+        ],
     )

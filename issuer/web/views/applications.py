@@ -296,7 +296,7 @@ def _act(application: int, action: str) -> Response:
     fields: dict[str, Any] = {"application": application}
     if action in {"pass_stage", "refuse"}:
         fields["note"] = form.get("note")
-    if action == "close":
+    if action in {"close", "pass_stage"}:
         fields["without_waiting"] = form.get("without_waiting") == "yes"
     if action in FINAL:
         _confirmed(application, form)

@@ -1,7 +1,5 @@
 """Reports: a picture, the same numbers as a table, and as a file."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,8 +15,6 @@ from issuer.web.here import perform, render
 pages = Pages("reports")
 _WINDOWS: Final = (90, 365, 1_825)
 _SCHEMES: Final = ("light", "dark")
-# What a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 Row = tuple[str | int | float | None, ...]
 
@@ -46,6 +42,8 @@ class _Kind:
     """How an operation's answer becomes a report."""
 
     operation: str
+    export: str
+    """What `export.report` calls it; the backlog is one sheet for both sides."""
     takes_days: bool
     make: Callable[[Any], Report]
 
@@ -109,11 +107,17 @@ def _backlog(title: str, about: str, rows: Sequence[Any]) -> Report:
 _KINDS: Final = MappingProxyType(
     {
         "answer-times": _Kind(
-            operation="report.answer_times", takes_days=True, make=_answer_times
+            operation="report.answer_times",
+            export="answer_times",
+            takes_days=True,
+            make=_answer_times,
         ),
-        "months": _Kind(operation="report.months", takes_days=True, make=_months),
+        "months": _Kind(
+            operation="report.months", export="months", takes_days=True, make=_months
+        ),
         "outgoing": _Kind(
             operation="report.backlog",
+            export="backlog",
             takes_days=False,
             make=lambda found: _backlog(
                 "What others have not answered us",
@@ -123,6 +127,7 @@ _KINDS: Final = MappingProxyType(
         ),
         "incoming": _Kind(
             operation="report.backlog",
+            export="backlog",
             takes_days=False,
             make=lambda found: _backlog(
                 "What we have not answered others",
@@ -172,24 +177,16 @@ def picture(name: str, scheme: str) -> Response:
     return answer
 
 
-@pages.at("/reports/<name>.csv", Needs("report.backlog"))
+@pages.at("/reports/<name>.csv", Needs("export.report"))
 def file(name: str) -> Response:
-    """Download a report for a spreadsheet."""
-    report = _report(name)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(report.heads)
-    writer.writerows([_cell(value) for value in row] for row in report.rows)
-    answer = make_response(text.getvalue().encode())
+    """Download a report for a spreadsheet; that it left is logged."""
+    kind = _kind(name)
+    days = {"days": _days()} if kind.takes_days else {}
+    sheet = perform("export.report", {"report": kind.export, **days})
+    answer = make_response(sheet.text.encode())
     answer.mimetype = "text/csv"
-    answer.headers.set("Content-Disposition", "attachment", filename=f"{name}.csv")
+    answer.headers.set("Content-Disposition", "attachment", filename=sheet.name)
     return answer
-
-
-def _cell(value: str | int | float | None) -> str | int | float:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return "" if value is None else value
 
 
 def _days() -> int:
@@ -197,9 +194,14 @@ def _days() -> int:
     return wanted if wanted in _WINDOWS else _WINDOWS[0]
 
 
-def _report(name: str) -> Report:
+def _kind(name: str) -> _Kind:
     kind = _KINDS.get(name)
     if kind is None:
         raise NotFound
+    return kind
+
+
+def _report(name: str) -> Report:
+    kind = _kind(name)
     fields = {"days": _days()} if kind.takes_days else {}
     return kind.make(perform(kind.operation, fields))

@@ -7,9 +7,10 @@ from typing import Any
 from flask import Response, url_for
 
 from issuer.queues import MOST, Queues
+from issuer.second import own_number
 from issuer.web.access import SIGNED_IN, Pages
 from issuer.web.case_words import KEYS, age, may_do
-from issuer.web.here import actor, perform, render
+from issuer.web.here import actor, perform, render, site
 from issuer.web.views.holding import own_held
 
 pages = Pages("start")
@@ -37,7 +38,13 @@ def index() -> Response:
     held = own_held()
     counts = perform("queue.counts", {}) if actor().roles else None
     queues = list(_queues(counts)) if counts else []
-    return render("start.html", roles=sorted(actor().roles), queues=queues, held=held)
+    return render(
+        "start.html",
+        roles=sorted(actor().roles),
+        queues=queues,
+        held=held,
+        number=own_number(site().office.store, actor().account_id),
+    )
 
 
 @pages.at("/keyboard", SIGNED_IN)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from issuer import audit, lifecycle
 from issuer.errors import (
@@ -19,6 +20,7 @@ from issuer.errors import (
     NotAllowed,
     NotFound,
 )
+from issuer.stages import Stages
 from issuer.store import (
     Application,
     AuditRow,
@@ -32,6 +34,7 @@ from issuer.store import (
 )
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.flow import Flow, perform, refused, rows
+from tests.simulator import NOW
 
 
 @pytest.fixture
@@ -503,6 +506,83 @@ def test_the_stages_are_those_of_the_configuration(flow: Flow) -> None:
         ("police", True),
         ("ministry", True),
     ]
+
+
+def test_what_stands_behind_the_answers_is_passed_when_they_are_there(
+    flow: Flow,
+) -> None:
+    """Nobody passes the answers by hand, and none is needed for home approval."""
+    flow.configure(
+        "AUS",
+        'home_review_stages = [{ value = ["ministry", "destination_answers", "final"],'
+        " %s }]",
+    )
+    case = flow.enter()
+    for name in ("submit", "open"):
+        flow.step(name, case)
+    shown = flow.do("application.show", application=case)
+    assert [each.stage for each in shown.stages] == ["ministry", "final"]
+    flow.step("pass_stage", case)
+    with refused("application.stages_passed"):
+        flow.step("pass_stage", case)
+    moved = flow.step("approve", case)
+    with pytest.raises(IllegalTransition):
+        flow.step("pass_stage", case)
+    destinations = flow.step("circulate", case).destinations
+    line = flow.do("application.list", state="circulated").applications[0]
+    assert line.next_stage == "final"
+    with refused("application.waiting"):
+        flow.step("pass_stage", case)
+    with refused("application.waiting"):
+        flow.step("close", case)
+    with refused("application.stages_left"):
+        flow.step("close", case, without_waiting=True)
+    shown = flow.do("application.show", application=case)
+    blocked = {each.operation: each.blocked for each in shown.actions}
+    assert blocked["application.close"] == "a stage is left to pass"
+    assert blocked["application.pass_stage"] is None
+    settle(flow, moved.card)
+    assert len(destinations) > 1
+    flow.step("pass_stage", case, note="seen")
+    with refused("application.stages_passed"):
+        flow.step("pass_stage", case)
+    assert flow.step("close", case).state == "closed"
+    shown = flow.do("application.show", application=case)
+    assert [(each.stage, each.passed) for each in shown.stages] == [
+        ("ministry", True),
+        ("final", True),
+    ]
+
+
+def settle(flow: Flow, card: int | None) -> None:
+    """Have every destination answer."""
+
+    def work(session: Session) -> None:
+        for lane in rows(session, Preclearance, card_id=card):
+            lane.state = lifecycle.Preclearance.APPROVED
+
+    flow.write(work)
+
+
+def test_a_last_look_may_go_on_without_those_who_never_answer(flow: Flow) -> None:
+    """And a card that has ended needs none."""
+    flow.configure(
+        "AUS",
+        'home_review_stages = [{ value = ["ministry", "destination_answers", "final"],'
+        " %s }]",
+    )
+    first, second = flow.circulated(), flow.circulated()
+    flow.step("pass_stage", first.application, without_waiting=True)
+    flow.step("close", first.application, without_waiting=True)
+    flow.do("card.cancel", card=second.card, why="the last look")
+    assert flow.step("close", second.application).state == "closed"
+
+
+def test_koreas_stages_stand_as_its_intake_tells_them(flow: Flow) -> None:
+    """Association, ministry, then the answers, then the ministry once more (KITA)."""
+    found = Stages.of(flow.office.office.packaged_scheme, "KOR", NOW)
+    assert found.before == ("association_recommendation", "ministry_review")
+    assert found.after == ("ministry_final_check",)
 
 
 # Showing

@@ -95,6 +95,22 @@ def test_released_it_is_one_statement_and_every_record_once(flow: Flow) -> None:
     assert all(f'"bulk":{proposed.bulk}' in row.fields for row in logged)
 
 
+def test_the_same_request_again_does_nothing_more(flow: Flow) -> None:
+    lanes = requests(flow, 3)
+    ann, bob = (flow.desk("JPN", who, request_key="k") for who in ("ann", "bob"))
+    given = {"action": "incoming.decide", "arguments": APPROVE, "filter": {}}
+    first, again = (perform(ann, "bulk.propose", **given) for _ in range(2))
+    assert first == again
+    assert len(flow.do("bulk.list", economy="JPN").bulks) == 1
+    for _ in range(2):
+        done = perform(bob, "bulk.approve", bulk=first.bulk, at_most=2)
+        assert (done.state, done.waiting) == (BulkState.RUNNING, 1)
+    assert states(flow, lanes).count(State.APPROVED) == 2
+    flow.do("bulk.resume", economy="JPN", bulk=first.bulk)
+    done = perform(bob, "bulk.approve", bulk=first.bulk, at_most=2)
+    assert (done.state, done.waiting) == (BulkState.DONE, 0)
+
+
 def test_i1_who_proposed_does_not_release(flow: Flow) -> None:
     requests(flow, 1)
     proposed = propose(flow, filter={})

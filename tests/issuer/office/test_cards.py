@@ -1,6 +1,8 @@
 """What becomes of a card: every route, each with what must not happen beside it."""
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -10,11 +12,14 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 import verifier
-from issuer import lifecycle
+from issuer import card_issuing, lifecycle, signing
 from issuer.errors import Conflict, Forbidden, IllegalTransition, Invalid, NotFound
-from issuer.office import Desk
+from issuer.issuance import Prepared, sign_many
+from issuer.keys import KeyRecord, KeyUse, Signer
+from issuer.office import Desk, SignerSource
 from issuer.operations import all_operations
 from issuer.scheme import Scheme
+from issuer.signing_pool import BatchSigner
 from issuer.store import Plastic, Preclearance, Suspension
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import (
@@ -248,6 +253,59 @@ def test_all_that_is_due_is_refreshed_page_by_page_and_once(
     page = do(desk, "card.refresh_due", limit=2, after=page.after)
     assert (page.looked_at, page.refreshed, page.after) == (1, 1, None)
     assert do(desk, "card.refresh_due").refreshed == 0
+
+
+@dataclass
+class Batches:
+    """The office's keys, which here sign a batch as well, and count what they did."""
+
+    inner: SignerSource
+    signed: list[int] = field(default_factory=list)
+
+    def signer(
+        self, economy: str, use: KeyUse, *, now: datetime
+    ) -> tuple[Signer, KeyRecord]:
+        return self.inner.signer(economy, use, now=now)
+
+    @contextmanager
+    def batch(self, economy: str, *, now: datetime) -> Iterator[BatchSigner]:
+        signer, _ = self.signer(economy, "card", now=now)
+
+        def sign(prepared: Sequence[Prepared], **more: Any) -> list[Any]:
+            self.signed.append(len(prepared))
+            return sign_many(prepared, signer, **more)
+
+        yield sign
+
+
+def test_many_that_are_due_are_refreshed_as_a_batch(
+    office: BackOffice, cards: CardBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A destination withdraws from all of them: each text is signed anew, once."""
+    monkeypatch.setattr(card_issuing, "MANY", 5)
+    monkeypatch.setattr(signing, "BATCH", 3)
+    made = cards.make_many(7)
+    for card in made:
+        in_app(office, card, f"phone {card}")
+        cards.answer(card, "SGP", lifecycle.Preclearance.WITHDRAWN)
+    many = Batches(office.office.signers)
+    office.office.signers = many
+    desk = office.desk("KOR", who="bob")
+    few = do(desk, "card.refresh_due", limit=4)
+    assert (few.refreshed, few.after is not None, many.signed) == (4, True, [])
+    cards.answer(made[0], "SGP", APPROVED)
+    cards.answer(made[1], "SGP", APPROVED)
+    done = do(desk, "card.refresh_due", limit=10_000)
+    assert (done.looked_at, done.refreshed, done.declined) == (7, 5, ())
+    assert many.signed == [3, 2]
+    economies = {
+        card: next(each.economies for each in reversed(cards.issues(card)))
+        for card in made
+    }
+    assert economies == {
+        card: "AUS SGP" if card in made[:2] else "AUS" for card in made
+    }
+    assert do(desk, "card.refresh_due", limit=10_000).refreshed == 0
 
 
 @pytest.mark.parametrize(("keep", "plastic"), [(False, "superseded"), (True, "valid")])
@@ -489,6 +547,43 @@ def test_a_new_passport_is_previewed_and_then_linked(
     assert states(cards, card, "app") == ["superseded", "valid"]
     assert states(cards, card, "physical") == ["superseded"]
     assert do(desk, "card.replace", card=card, why="new_passport").form == "physical"
+
+
+def test_i6_who_approved_links_a_passport_and_is_told_who_has_to_sign(
+    office: BackOffice, cards: CardBuilder
+) -> None:
+    """The link stands; the app's code waits for another person, and both are told."""
+    card = cards.make()
+    in_app(office, card)
+    approver = office.desk("KOR", who="bob")
+    preview = do(approver, "card.preview_passport", card=card, **NEW)
+    assert preview.approved_by_you
+    done = linked(approver, card)
+    assert done.reissued == ()
+    assert done.not_reissued == (
+        "you approved the application, so another person has to do it",
+    )
+    assert states(cards, card, "app") == ["valid"]
+    daily = do(approver, "card.refresh_due")
+    assert [each.code for each in daily.declined] == ["passport.changed"]
+    assert (daily.refreshed, states(cards, card, "app")) == (0, ["valid"])
+    other = office.desk("KOR")
+    assert not do(
+        other, "card.preview_passport", card=card, **NEW | {"number": "M1"}
+    ).approved_by_you
+    (old,) = cards.credentials(card)
+    do(other, "card.refresh", credential=old.id)
+    assert states(cards, card, "app") == ["superseded", "valid"]
+
+
+@pytest.mark.parametrize("issued_on", ["2030-02-15", NEW["expires_on"]])
+def test_a_passport_of_the_future_is_not_linked(
+    office: BackOffice, cards: CardBuilder, issued_on: str
+) -> None:
+    fields = {"card": cards.make(), **NEW, "issued_on": issued_on}
+    with pytest.raises(Invalid) as refused:
+        do(office.desk("KOR"), "card.preview_passport", **fields)
+    assert [path for path, *_ in refused.value.problems] == ["issued_on"]
 
 
 def test_what_changed_since_the_preview_is_not_linked(

@@ -1,6 +1,7 @@
 """Demonstration data on the command line: only where nothing is real."""
 
 import json
+from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,18 @@ from sqlalchemy import func, select, update
 from issuer.cli import FAILED, INTERRUPTED, OK, USAGE, main
 from issuer.demo import filling
 from issuer.installation import Installation
-from issuer.store import Account, Card, HostedEconomy, Person, Store
+from issuer.jws import is_signed_by, public_key_from_jwk
+from issuer.keyholder import KeyHolder
+from issuer.store import (
+    Account,
+    AuditRow,
+    Card,
+    HostedEconomy,
+    Issue,
+    Person,
+    SigningKey,
+    Store,
+)
 from tests.simulator import NOW
 
 
@@ -53,6 +65,9 @@ def test_a_new_installation_is_filled_and_goes_on(
     assert json.loads(capsys.readouterr().out) == {"travellers": {"SGP": 10}}
     assert people(home) == {"NZL": 4, "SGP": 10}
     assert read(home, select(func.count()).select_from(Card)) > [(5,)]
+    query = select(AuditRow.fields).where(AuditRow.tag == "demo:filled")
+    logged = [json.loads(row[0])["rows"] for row in read(home, query)]
+    assert sum(logged) == 14
     logins = [row[0] for row in read(home, select(Account.login))]
     assert logins.count("demo-clerk-sgp") == 1
 
@@ -92,6 +107,34 @@ def test_interrupted_it_goes_on(
     assert people(home) == {"SGP": 2}
     assert demo(home, "--cards", "6", "--economy", "SGP") == OK
     assert people(home) == {"SGP": 6}
+
+
+def test_many_are_signed_by_another_process_just_as_well(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each text is signed by the key that is published for it; nothing lacks one."""
+    monkeypatch.setattr(filling, "PORTION", 4)
+    monkeypatch.setattr(filling, "MANY", 10)
+    used: list[int] = []
+    signing = KeyHolder.batch
+
+    def counted(*given: Any, **more: Any) -> Any:
+        used.append(1)
+        return signing(*given, **more)
+
+    monkeypatch.setattr(KeyHolder, "batch", counted)
+    assert demo(home, "--cards", "14", "--economy", "SGP") == OK
+    assert used == [1]
+    keys = {
+        row[0]: public_key_from_jwk(json.loads(row[1]))
+        for row in read(home, select(SigningKey.key_id, SigningKey.public_key))
+    }
+    signed = read(home, select(Issue.text, Issue.key_id))
+    assert len(signed) > 8
+    for text, key_id in signed:
+        body, _, signature = text.removesuffix("~").rpartition(".")
+        raw = urlsafe_b64decode(signature + "==")
+        assert is_signed_by(keys[key_id], body.encode(), raw)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 import verifier
 from issuer import audit
+from issuer.demo import filling
 from issuer.demo.filling import Progress, fill
 from issuer.errors import Conflict, SigningError
 from issuer.keys import KeyUse
@@ -63,11 +64,20 @@ def test_as_many_travellers_as_asked_and_no_more_next_time(filled: BackOffice) -
     assert count(filled, Person) == 37
 
 
-def test_what_was_interrupted_goes_on(back_office: BackOffice) -> None:
-    next(iter(fill(back_office.office, {"AUS": 501}, seed=1, now=NOW)))
-    assert count(back_office, Person) == 500
-    list(fill(back_office.office, {"AUS": 501}, seed=1, now=NOW))
-    assert count(back_office, Person) == 501
+def test_what_was_interrupted_goes_on(
+    back_office: BackOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"AUS": 45}
+    monkeypatch.setattr(filling, "PORTION", 20)
+    next(iter(fill(back_office.office, wanted, seed=1, now=NOW)))
+    assert count(back_office, Person) == 20
+    assert [
+        each.done for each in fill(back_office.office, wanted, seed=1, now=NOW)
+    ] == [
+        40,
+        45,
+    ]
+    assert count(back_office, Person) == 45
     used = back_office.store.read(lambda s: s.scalars(select(StatusList.used)).one())
     assert used == count(back_office, Credential)
 
@@ -209,9 +219,12 @@ def test_portraits_are_drawn_and_can_be_printed(filled: BackOffice) -> None:
 
 
 def test_nothing_is_signed_while_the_database_is_locked(
-    back_office: BackOffice,
+    back_office: BackOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another writer is let in while the signer works, and the portion is done anew."""
+    """Another writer is let in while the signer works, and the portion is done anew,
+    as is the one that was planned behind it.
+    """
+    monkeypatch.setattr(filling, "PORTION", 12)
     signers = back_office.office.signers
     written: list[KeyUse] = []
     asked: Counter[tuple[str, KeyUse]] = Counter()
@@ -233,6 +246,8 @@ def test_nothing_is_signed_while_the_database_is_locked(
     list(fill(back_office.office, {"AUS": 30}, seed=1, now=NOW))
     assert written
     assert count(back_office, Person) == 31
+    used = back_office.store.read(lambda s: s.scalars(select(StatusList.used)).one())
+    assert used == count(back_office, Credential)
 
 
 def test_who_cannot_sign_has_not_answered(back_office: BackOffice) -> None:

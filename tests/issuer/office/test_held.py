@@ -125,3 +125,20 @@ def test_one_that_is_refused_by_now_is_dropped_and_told(flow: Flow) -> None:
     assert (told.preclearance, told.code) == (lane, "preclearance.not_now")
     assert flow.row(Preclearance, lane).state == "not_approved"
     assert flow.read(lambda session: rows(session, HeldDecision)) == []
+
+
+def test_h3_nobody_holds_more_than_they_may_decide(flow: Flow) -> None:
+    """Told when it is decided, not when it is sent and the traveller waits for it."""
+    office = flow.office.office
+    limits = office.installation.limits.model_copy(update={"decide": 2})
+    office.installation = office.installation.model_copy(update={"limits": limits})
+    lanes = [flow.lane(flow.circulated(), "JPN").id for _ in range(3)]
+    flow.decide(lanes[0], "refuse")
+    held = hold(flow, lanes[1]).held
+    with refused("limit.operator"):
+        hold(flow, lanes[2])
+    hold(flow, lanes[2], who="eve")
+    flow.do("incoming.undo", economy="JPN", held=held)
+    hold(flow, lanes[1])
+    flow.now += HOLD
+    assert send(flow).sent == (lanes[1],)

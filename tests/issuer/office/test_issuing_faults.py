@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, make_url, text
 
-from issuer.errors import Conflict, StoreDown, StoreError
+from issuer.errors import Conflict, Forbidden, Invalid, StoreDown, StoreError
 from issuer.issue_check import Reconciled
 from issuer.issue_log import IssueLog
 from issuer.operations import all_operations
@@ -414,7 +414,19 @@ def test_r5_s10_s11_an_older_database_issues_again_once_it_is_reconciled(
     with pytest.raises(Conflict, match=r"log\.ahead"):
         issue_app(office, made[4])
     assert numbers(reconciled(office)) == (0, 3, 0, 0)
-    assert reconciled(office, adopt=True).adopted == 3
+    with pytest.raises(Invalid, match="adopt"):
+        reconciled(office, adopt=True)
+    with pytest.raises(Conflict, match=r"log\.ahead"):
+        issue_app(office, made[4])
+
+    def do(name: str, who: str = "ann", **fields: Any) -> Any:
+        return all_operations()[name].perform(office.desk("KOR", who=who), fields)
+
+    report = do("backup.reconcile")
+    proposed = {"digest": report.digest}
+    with pytest.raises(Forbidden, match="ck_restoration_four_eyes"):
+        do("backup.confirm", **proposed)
+    do("backup.confirm", who="bob", **proposed)
     assert numbers(reconciled(office)) == (0, 0, 0, 0)
     again = issue_app(office, made[4])
     places = {(each.list_number, each.list_index) for each in lost}

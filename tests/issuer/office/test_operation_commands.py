@@ -79,9 +79,7 @@ def test_a_whole_request_from_a_file_or_standard_input(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["open-one"], Invalid),
-        (["open-one", "--number", "x"], Invalid),
-        (["open-one", "--number", "1", "--inner", "{"], Invalid),
+        (["open-one", "--from", "-"], Invalid),
         (["open-one", "--number", "13"], Conflict),
         (["open-one", "--number", "1", "--home", "."], NotAllowed),
         (["open-one", "--number", "1", "--content", "nowhere"], OSError),
@@ -92,6 +90,23 @@ def test_wrong_input_is_what_the_program_reports(
 ) -> None:
     failed = run(program, *arguments)
     assert isinstance(failed.exception, error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "--number is missing"),
+        (["--number", "x"], "--number is no whole number"),
+        (["--number", "1", "--inner", "{"], "--inner is no JSON that can be read"),
+        (["--number", "1", "--inner", "{}"], "--inner text is missing"),
+    ],
+)
+def test_a_slip_is_named_by_its_option_before_anything_is_opened(
+    program: click.Group, arguments: list[str], says: str
+) -> None:
+    failed = run(program, "open-one", *arguments)
+    assert failed.exit_code == 2
+    assert says in failed.output
 
 
 def test_unknown_options_and_choices_are_wrong_usage(program: click.Group) -> None:

@@ -34,7 +34,7 @@ from issuer.store import (
     Application,
     AuditRow,
     Card,
-    Credential,
+    ForeignCredential,
     Preclearance,
     PreclearanceEvent,
     Role,
@@ -439,7 +439,7 @@ def test_a_request_from_elsewhere_is_taken_once(flow: Flow) -> None:
     first = flow.do("incoming.receive", economy="JPN", **FOREIGN)
     assert flow.do("incoming.receive", economy="JPN", **FOREIGN) == first
     other = flow.do("incoming.receive", economy="NZL", **FOREIGN)
-    assert (other.card, other.preclearance != first.preclearance) == (first.card, True)
+    assert (other.card, other.preclearance) != (first.card, first.preclearance)
     assert flow.decide(first.preclearance, "approve").state == State.APPROVED
     assert flow.check(first.card, "JPN").problems == ()
     with refused("incoming.reference_reused"):
@@ -463,8 +463,11 @@ def test_what_its_issuer_tells_is_taken_over(flow: Flow) -> None:
             credentials=[{**index, "state": "revoked"}])  # fmt: skip
     with refused("incoming.credential"):
         flow.do("incoming.told", economy="JPN", **card, credentials=[index])
-    state = flow.read(lambda s: rows(s, Credential, list_index=77))[0].state
+    state = flow.read(lambda s: rows(s, ForeignCredential, list_index=77))[0].state
     assert state == lifecycle.Credential.REVOKED
+    with refused("incoming.index_beyond"):
+        flow.do("incoming.told", economy="JPN", **card,
+                credentials=[{**index, "list_index": 2**20 - 1}])  # fmt: skip
     heard = flow.do("incoming.told", economy="JPN", **card, event="cancel")
     assert (heard.state, heard.lapsed) == (lifecycle.Card.CANCELLED, 1)
     assert flow.row(Preclearance, got.preclearance).state == State.LAPSED
@@ -713,15 +716,92 @@ def check_records(flow: Flow, case: int) -> None:
 
 
 def test_s13_one_destination_does_not_speak_for_another(flow: Flow) -> None:
-    """Both were asked about the same card; neither ends it, nor names its indexes."""
-    first = flow.do("incoming.receive", economy="JPN", **FOREIGN)
-    flow.do("incoming.receive", economy="NZL", **FOREIGN)
-    flow.decide(first.preclearance, "approve")
+    """Both were asked about the same card; what one is told is nothing to the other."""
+    japan = flow.do("incoming.receive", economy="JPN", **FOREIGN)
+    zealand = flow.do("incoming.receive", economy="NZL", **FOREIGN)
+    flow.decide(japan.preclearance, "approve")
+    flow.decide(zealand.preclearance, "approve", economy="NZL")
     card = {"issuer": "SGP", "reference": "SG-1"}
     index = {"form": "app", "document_number": "S1", "list_number": 3,
              "list_index": 77, "state": "valid"}  # fmt: skip
-    with refused("incoming.shared"):
-        flow.do("incoming.told", economy="NZL", **card, event="cancel")
-    with refused("incoming.shared"):
-        flow.do("incoming.told", economy="NZL", **card, credentials=[index])
-    assert flow.row(Preclearance, first.preclearance).state == State.APPROVED
+    flow.do("incoming.told", economy="JPN", **card, credentials=[index])
+    flow.do("incoming.told", economy="NZL", **card, event="cancel",
+            credentials=[{**index, "list_index": 5, "state": "revoked"}])  # fmt: skip
+    assert flow.row(Preclearance, japan.preclearance).state == State.APPROVED
+    assert flow.row(Preclearance, zealand.preclearance).state == State.LAPSED
+    shown = {
+        economy: flow.do(
+            "incoming.show", economy=economy, preclearance=got.preclearance
+        )
+        for economy, got in (("JPN", japan), ("NZL", zealand))
+    }
+    assert [shown[economy].card_state for economy in ("JPN", "NZL")] == [
+        lifecycle.Card.ACTIVE,
+        lifecycle.Card.CANCELLED,
+    ]
+    # The same index again, as another destination was told it: nobody is in the way.
+    flow.do("incoming.told", economy="JPN", **card,
+            credentials=[{**index, "list_index": 5, "form": "physical"}])  # fmt: skip
+    told = flow.read(lambda s: rows(s, ForeignCredential, list_index=5))
+    assert {(each.told_to, each.card_id, each.state) for each in told} == {
+        ("JPN", japan.card, lifecycle.Credential.VALID),
+        ("NZL", zealand.card, lifecycle.Credential.REVOKED),
+    }
+
+
+def test_s13_what_one_destination_was_told_of_a_passport_is_nothing_to_others(
+    flow: Flow,
+) -> None:
+    """Nor does a refusal tell what name the passport came with elsewhere."""
+    flow.do("incoming.receive", economy="NZL", **{**FOREIGN, "family_name": "LIM"})
+    got = flow.do("incoming.receive", economy="JPN", **FOREIGN)
+    seen = flow.do("incoming.show", economy="JPN", preclearance=got.preclearance)
+    assert seen.family_name == "TAN"
+    again = {**FOREIGN, "reference": "SG-2", "family_name": "LIM"}
+    with refused("incoming.passport_reused"):
+        flow.do("incoming.receive", economy="JPN", **again)
+
+
+def test_s13_the_database_ties_a_place_to_the_destination_that_was_told(
+    flow: Flow,
+) -> None:
+    """A place in a list that NZL was told cannot hang on JPN's card."""
+    got = flow.do("incoming.receive", economy="JPN", **FOREIGN)
+    row = ForeignCredential(
+        card_id=got.card, told_to="NZL", economy="SGP", form="app",
+        document_number="S1", list_number=3, list_index=77,
+        state=lifecycle.Credential.VALID, changed_at=flow.now,
+    )  # fmt: skip
+    with pytest.raises(Forbidden, match="tr_foreign_credential_of_another"):
+        flow.office.store.write(lambda session: session.add(row), now=flow.now)
+
+
+@pytest.mark.parametrize(
+    ("statement", "rule"),
+    [
+        ("UPDATE foreign_credential SET state = 'valid'", "final"),
+        ("UPDATE foreign_credential SET list_index = 78", "binding"),
+        ("UPDATE foreign_credential SET told_to = 'NZL'", "binding"),
+        ("DELETE FROM foreign_credential", "kept"),
+    ],
+)
+def test_s13_what_has_ended_elsewhere_stays_ended_in_the_database(
+    flow: Flow, statement: str, rule: str
+) -> None:
+    flow.do("incoming.receive", economy="JPN", **FOREIGN)
+    index = {"form": "app", "document_number": "S1", "list_number": 3,
+             "list_index": 77, "state": "revoked"}  # fmt: skip
+    flow.do("incoming.told", economy="JPN", issuer="SGP", reference="SG-1",
+            credentials=[index])  # fmt: skip
+    with pytest.raises(Forbidden, match=f"tr_foreign_credential_{rule}"):
+        flow.write(lambda session: session.execute(text(statement)))
+
+
+def test_s13_an_economy_that_asked_from_elsewhere_does_not_inherit_its_requests(
+    flow: Flow,
+) -> None:
+    """They are the destinations' records, and their withdrawals have to go on."""
+    flow.do("incoming.receive", economy="JPN", **FOREIGN)
+    with refused("economy.told_of"):
+        flow.do("economy.host", economy="JPN", code="SGP", administrator="pia",
+                display_name="Pia")  # fmt: skip

@@ -2,8 +2,8 @@
 
 import json
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -20,28 +20,25 @@ from issuer.publication import open_publisher
 from issuer.publish import Submission
 from issuer.publish.checks import read_list
 from issuer.publish.repository import Repository
+from issuer.scheme import Scheme
 from issuer.store import (
     AuditRow,
-    Base,
-    Card,
     Credential,
     Issue,
-    Passport,
-    Person,
     Preclearance,
     PublicationRow,
     SigningKey,
-    StatusList,
     Store,
 )
 from tests.issuer.office.publishing import (
     HOSTED,
-    Held,
     Publishing,
     issue_log_line,
     minutes,
 )
 from tests.simulator import NOW
+
+SCHEME = Scheme.load()
 
 
 @pytest.fixture
@@ -418,62 +415,87 @@ def test_cards_of_an_issuer_elsewhere_are_answered_by_overlay(
     office: Publishing,
 ) -> None:
     """Nobody here has read their texts: a grant is said again, and so is its end."""
-    held, other = office.held(0), office.held(1)
-    office.answer(held, "NZL", PreclearanceState.WITHDRAWN, at=minutes(1))
-
-    def received(session: Session) -> None:
-        """Cards of PER, whose issuer is not hosted here, with the same answers."""
-        for number, old in enumerate((held, other)):
-            receive(session, old, document=f"PE{number}", index=number)
-
-    office.store.write(received, now=NOW)
-    found = office.store.read(lambda s: overlays(s, "NZL"))["PER", 4]
-    assert [state_at(found, index) for index in range(3)] == [1, 3, 0]
+    receive(office, "NZL", "PE-0", "approve", "withdraw", index=0)
+    receive(office, "NZL", "PE-1", "approve", index=1)
+    receive(office, "JPN", "PE-1", "approve", "suspend", index=2)
     office.publish("NZL", at=minutes(2))
-    assert entries(office, "NZL/overlay/PER/4.jwt") == found
-
-
-def receive(session: Session, old: Held, *, document: str, index: int) -> None:
-    if session.get(StatusList, ("PER", 4)) is None:
-        session.add(StatusList(economy="PER", number=4, capacity=64, opened_at=NOW))
-    card = session.get_one(Card, old.card_id)
-    person = session.get_one(Person, card.person_id)
-    passport = session.get_one(
-        Passport, session.get_one(Credential, old.credential_id).passport_id
-    )
-    theirs = Person(**values(person) | {"economy": "PER"})
-    session.add(theirs)
-    session.flush()
-    pass_ = Passport(**values(passport) | {"economy": "PER", "person_id": theirs.id})
-    new = Card(
-        **values(card)
-        | {
-            "economy": "PER", "person_id": theirs.id, "application_id": None,
-            "approved_by": None, "foreign_reference": document,
-        }
-    )  # fmt: skip
-    session.add_all((pass_, new))
-    session.flush()
-    credential = session.get_one(Credential, old.credential_id)
-    session.add(
-        Credential(
-            **values(credential)
-            | {
-                "economy": "PER", "card_id": new.id, "document_number": document,
-                "list_number": 4, "list_index": index, "passport_id": pass_.id,
-            }
-        )
-    )  # fmt: skip
-    query = select(Preclearance).where(
-        Preclearance.card_id == old.card_id, Preclearance.destination == "NZL"
-    )
-    answer = session.scalars(query).one()
-    session.add(Preclearance(**values(answer) | {"card_id": new.id, "issuer": "PER"}))
-
-
-def values(row: Base) -> dict[str, Any]:
-    return {
-        column.key: getattr(row, column.key)
-        for column in row.__table__.columns
-        if column.key != "id"
+    office.publish("JPN", at=minutes(2))
+    states = {
+        code: [
+            state_at(entries(office, f"{code}/overlay/PER/4.jwt"), index)
+            for index in range(3)
+        ]
+        for code in ("NZL", "JPN")
     }
+    assert states == {"NZL": [1, 3, 0], "JPN": [0, 0, 2]}
+
+
+def test_s13_no_destination_names_places_in_the_overlay_of_another(
+    office: Publishing,
+) -> None:
+    """Nor adds lists to it, however many."""
+    receive(office, "NZL", "PE-0", "approve", index=0)
+    before = office.store.read(lambda s: overlays(s, "NZL", scheme=SCHEME))
+    receive(office, "JPN", "PE-0", "approve", "withdraw", index=0)
+    receive(office, "JPN", "PE-1", "approve", index=1, number=900)
+    assert office.store.read(lambda s: overlays(s, "NZL", scheme=SCHEME)) == before
+    assert ("PER", 900) not in before
+
+
+@pytest.mark.parametrize("change", ["shorter lists", "no member"])
+def test_s13_a_withdrawal_outlasts_what_the_scheme_says_of_its_issuer(
+    office: Publishing, change: str
+) -> None:
+    """Its lists are shorter on paper, or it is none of the economies any more."""
+    receive(office, "NZL", "PE-0", "approve", "withdraw", index=9)
+    text = resources.files("issuer").joinpath("scheme.toml").read_text("utf-8")
+    head = "[economy.PER]\n"
+    assert head in text
+    if change == "shorter lists":
+        text = text.replace(head, f"{head}list_capacity = 4\n")
+    else:
+        before, _, behind = text.partition(head)
+        text = before + behind[behind.index("\n[economy.") + 1 :]
+    scheme = Scheme.from_toml(text)
+    assert ("PER" in scheme.economies) == (change == "shorter lists")
+    found = office.store.read(lambda s: overlays(s, "NZL", scheme=scheme))["PER", 4]
+    assert (state_at(found, 9), len(found)) == (1, 3)
+
+
+def test_r5_a_withdrawal_about_a_card_from_elsewhere_is_not_forgotten(
+    office: Publishing,
+) -> None:
+    """Published as taken back, approved in the database: the database is older."""
+    lane = receive(office, "NZL", "PE-0", "approve", "withdraw", index=0)
+    office.publish("NZL", at=minutes(2))
+
+    def older(session: Session) -> None:
+        session.get_one(Preclearance, lane).state = PreclearanceState.APPROVED
+
+    office.store.write(older, now=NOW)
+    with pytest.raises(Conflict, match=r"publication\.unwithdrawn"):
+        office.publish("NZL", at=minutes(3))
+
+
+def receive(
+    office: Publishing, economy: str, reference: str, *events: str, index: int,
+    number: int = 4,
+) -> int:  # fmt: skip
+    """Take a request of PER, whose issuer is not hosted here, and answer it."""
+    got = office.perform(
+        "incoming.receive", economy, issuer="PER", reference=reference,
+        family_name="ROJAS", given_name="ANA", birthdate="1980-01-02", sex="F",
+        nationality="PER", passport_country="PER", passport_number="P77",
+        passport_issued_on="2028-01-01", passport_expires_on="2038-01-01",
+        applied_on="2029-12-01", card_expires_at="2034-12-01T00:00:00Z",
+    )  # fmt: skip
+    for event in events:
+        office.perform(
+            "incoming.decide", economy, preclearance=got.preclearance, event=event
+        )
+    place = {"form": "app", "document_number": reference.replace("-", ""),
+             "list_number": number, "list_index": index, "state": "valid"}  # fmt: skip
+    office.perform(
+        "incoming.told", economy, issuer="PER", reference=reference, credentials=[place]
+    )
+    return int(got.preclearance)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from issuer.jws import PublicKey, public_key_from_jwk
 from issuer.keyholder import HEAD_START
 from issuer.keys import KeyRecord, KeyUse, Signer
 from issuer.office import Desk, Office
-from issuer.signing import BatchSigner, Issued, issue, issue_many, recover
+from issuer.scheme import Scheme
+from issuer.signing import Issued, issue, issue_many, recover
+from issuer.signing_pool import BatchSigner
 from issuer.store import AuditRow, Credential, Issue, IssueState, SigningKey, StatusList
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import CardBuilder, phone
@@ -226,6 +229,8 @@ def test_a_card_that_ended_while_the_key_worked_is_not_released(
         "UPDATE passport SET number = 'OTHER1'",
         "UPDATE preclearance SET state = 'withdrawn' WHERE destination = 'SGP'",
         "UPDATE person SET machine_given_name = 'JOAN'",
+        "UPDATE person SET birthdate = '1980-05-05'",
+        "UPDATE passport SET issuer = 'SGP'",
         "UPDATE card SET expires_at = '2031-01-15 23:59:59+00'",
     ],
 )
@@ -247,6 +252,28 @@ def test_i3_a_card_that_says_something_else_by_now_is_not_released(
     order = app_order(card) if form == "app" else Order(card_id=card, form=form)
     with pytest.raises(Conflict, match=r"issue\.unfounded"):
         issued(changing.desk("KOR"), order)
+    assert state_of(cards, card) == ["void"]
+    assert [each.text for each in cards.issues(card)] == [None]
+
+
+def test_i3_a_scheme_that_changes_meanwhile_counts_too(
+    office: BackOffice, cards: CardBuilder
+) -> None:
+    """A new version of it is approved while the key works on the old text."""
+    card = cards.make()
+    text_of_it = files("issuer").joinpath("scheme.toml").read_text("utf-8")
+    other = Scheme.from_toml(text_of_it.replace("example/KOR", "example/korea"))
+
+    class Changes(Watched):
+        def sign(self, data: bytes) -> bytes:
+            changing.packaged_scheme = other
+            return super().sign(data)
+
+    inner = office.office
+    keys = OtherKeys(inner.signers, lambda signer: Changes(signer, []))
+    changing = replace(inner, signers=keys)
+    with pytest.raises(Conflict, match=r"issue\.unfounded"):
+        issued(BackOffice(office=changing).desk("KOR"), app_order(card))
     assert state_of(cards, card) == ["void"]
     assert [each.text for each in cards.issues(card)] == [None]
 

@@ -68,6 +68,7 @@ MATRIX: Final = {
     ("accounts.new", "POST"): Row(ADMIN),
     ("accounts.show", "GET"): Row(ADMIN_AND_AUDIT, of_economy=True),
     ("accounts.give_role", "POST"): Row(ADMIN, of_economy=True),
+    ("accounts.confirm", "POST"): Row(ADMIN, of_economy=True),
     ("accounts.take_role", "POST"): Row(ADMIN, of_economy=True),
     ("accounts.close", "POST"): Row(ADMIN, of_economy=True),
     ("accounts.link", "POST"): Row(ADMIN, of_economy=True),

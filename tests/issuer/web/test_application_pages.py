@@ -169,6 +169,29 @@ def test_who_entered_it_is_told_that_somebody_else_decides(small: Front) -> None
     assert "Approved at home" in colleague.page
 
 
+def test_a_last_look_waits_for_the_answers_unless_it_is_said_so(small: Front) -> None:
+    """The page offers the stage behind the answers, with one box to tick, no more."""
+    flow = Flow(small.back)
+    flow.configure(
+        "AUS",
+        'home_review_stages = [{ value = ["ministry", "destination_answers", "final"],'
+        " %s }]",
+    )
+    case = flow.circulated().application
+    browser, page = other(small), f"/applications/{case}"
+    browser.get(page)
+    assert browser.page.count('name="without_waiting"') == 1
+    assert "A stage is left to pass" in browser.page
+    fields = {"reason": "r"}
+    assert browser.post(f"{page}/pass_stage", fields, page=page).status_code == 409
+    assert "application.waiting" in browser.page
+    fields["without_waiting"] = "yes"
+    assert browser.post(f"{page}/pass_stage", fields, page=page).status_code == 303
+    assert entered(small)[0].stage == 2
+    browser.get(page)
+    assert browser.page.count('name="without_waiting"') == 1  # of closing, now
+
+
 def test_what_is_final_is_confirmed_by_its_number(small: Front) -> None:
     case = Flow(small.back).enter()
     browser, page = other(small), f"/applications/{case}"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +68,13 @@ def test_a_report_is_a_picture_a_table_and_a_file_with_the_same_numbers(
         assert b"<script" not in drawn.data
     file = browser.get("/reports/outgoing.csv")
     rows = list(csv.reader(io.StringIO(file.get_data(as_text=True))))
-    assert rows[1][:2] == ["Japan", "3"]
+    assert rows[1][:4] == ["outgoing", "JPN", "Japan", "3"]
+    left = front.back.store.read(
+        lambda session: session.scalars(
+            select(AuditRow.fields).where(AuditRow.tag == "export:made")
+        ).all()
+    )
+    assert [json.loads(each)["export"] for each in left] == ["backlog"]
 
 
 def test_a_report_without_numbers_says_so_and_draws_nothing(front: Front) -> None:

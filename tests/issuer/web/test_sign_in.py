@@ -225,7 +225,7 @@ def test_the_first_time_sets_password_and_second_factor(front: Front) -> None:
     code = who.code(front.clock.now)
     assert browser.post("/sign-in/enrol", {"code": code}).status_code == 303
     assert browser.get("/").status_code == 200
-    assert "have no role yet" in browser.page
+    assert "waits for a second administrator" in browser.page
     # What was used to enrol is used up, and the code as well.
     with pytest.raises(NotProven):
         entrance(front).totp(given.account, code, now=front.clock.now)

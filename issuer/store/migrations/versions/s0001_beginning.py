@@ -22,6 +22,11 @@ _SQLITE = (
     """CREATE TRIGGER tr_statement_kept BEFORE DELETE ON statement FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_statement_kept'); END""",
     """CREATE TRIGGER tr_stray_index_unchanged BEFORE UPDATE ON stray_index FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_stray_index_unchanged'); END""",
     """CREATE TRIGGER tr_stray_index_kept BEFORE DELETE ON stray_index FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_stray_index_kept'); END""",
+    """CREATE TRIGGER tr_account_confirmed BEFORE UPDATE ON account FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) BEGIN SELECT RAISE(ABORT, 'tr_account_confirmed'); END""",
+    """CREATE TRIGGER tr_account_role_confirmed BEFORE UPDATE ON account_role FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) BEGIN SELECT RAISE(ABORT, 'tr_account_role_confirmed'); END""",
+    """CREATE TRIGGER tr_api_key_confirmed BEFORE UPDATE ON api_key FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) BEGIN SELECT RAISE(ABORT, 'tr_api_key_confirmed'); END""",
+    """CREATE TRIGGER tr_account_role_by_two BEFORE INSERT ON account_role FOR EACH ROW WHEN (NOT NEW.waits) AND (EXISTS (SELECT 1 FROM account AS a JOIN hosted_economy AS h ON h.code = a.economy WHERE a.id = NEW.account_id AND h.four_eyes_since IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account AS g WHERE g.id = NEW.given_by AND g.kind = 'system'))) BEGIN SELECT RAISE(ABORT, 'tr_account_role_by_two'); END""",
+    """CREATE TRIGGER tr_hosted_economy_four_eyes BEFORE UPDATE ON hosted_economy FOR EACH ROW WHEN (OLD.four_eyes_since IS NOT NULL AND NEW.four_eyes_since IS NULL) BEGIN SELECT RAISE(ABORT, 'tr_hosted_economy_four_eyes'); END""",
     """CREATE TRIGGER tr_application_decided_by_own_hand BEFORE UPDATE ON application FOR EACH ROW WHEN (NEW.decided_by IS NOT NULL) AND (EXISTS (SELECT 1 FROM application_hand AS h WHERE h.application_id = NEW.id AND h.account_id = NEW.decided_by)) BEGIN SELECT RAISE(ABORT, 'tr_application_decided_by_own_hand'); END""",
     """CREATE TRIGGER tr_application_hand_late BEFORE INSERT ON application_hand FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM application AS a WHERE a.id = NEW.application_id AND a.decided_by IS NOT NULL)) BEGIN SELECT RAISE(ABORT, 'tr_application_hand_late'); END""",
     """CREATE TRIGGER tr_card_final BEFORE UPDATE ON card FOR EACH ROW WHEN (OLD.state IN ('lost', 'cancelled', 'superseded', 'expired') AND NEW.state <> OLD.state) BEGIN SELECT RAISE(ABORT, 'tr_card_final'); END""",
@@ -30,6 +35,10 @@ _SQLITE = (
     """CREATE TRIGGER tr_credential_restored_for_a_reason BEFORE UPDATE ON credential FOR EACH ROW WHEN (OLD.state = 'suspended' AND NEW.state = 'valid' AND (NEW.state_reason IS NULL OR trim(NEW.state_reason) = '' OR NEW.state_reason = OLD.state_reason)) BEGIN SELECT RAISE(ABORT, 'tr_credential_restored_for_a_reason'); END""",
     """CREATE TRIGGER tr_credential_binding BEFORE UPDATE ON credential FOR EACH ROW WHEN (NEW.economy <> OLD.economy OR NEW.card_id <> OLD.card_id OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number OR NEW.list_index <> OLD.list_index OR NEW.document_number <> OLD.document_number OR COALESCE(NEW.holder_key, '') <> COALESCE(OLD.holder_key, '')) BEGIN SELECT RAISE(ABORT, 'tr_credential_binding'); END""",
     """CREATE TRIGGER tr_credential_kept BEFORE DELETE ON credential FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_credential_kept'); END""",
+    """CREATE TRIGGER tr_foreign_credential_of_another BEFORE INSERT ON foreign_credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM card AS c WHERE c.id = NEW.card_id AND (c.told_to IS NULL OR c.told_to <> NEW.told_to OR c.economy <> NEW.economy))) BEGIN SELECT RAISE(ABORT, 'tr_foreign_credential_of_another'); END""",
+    """CREATE TRIGGER tr_foreign_credential_final BEFORE UPDATE ON foreign_credential FOR EACH ROW WHEN (OLD.state IN ('revoked', 'superseded', 'void', 'expired') AND NEW.state <> OLD.state) BEGIN SELECT RAISE(ABORT, 'tr_foreign_credential_final'); END""",
+    """CREATE TRIGGER tr_foreign_credential_binding BEFORE UPDATE ON foreign_credential FOR EACH ROW WHEN (NEW.card_id <> OLD.card_id OR NEW.told_to <> OLD.told_to OR NEW.economy <> OLD.economy OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number OR NEW.list_index <> OLD.list_index) BEGIN SELECT RAISE(ABORT, 'tr_foreign_credential_binding'); END""",
+    """CREATE TRIGGER tr_foreign_credential_kept BEFORE DELETE ON foreign_credential FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_foreign_credential_kept'); END""",
     """CREATE TRIGGER tr_issue_unchanged BEFORE UPDATE ON issue FOR EACH ROW WHEN (OLD.state <> 'intended' OR NEW.header <> OLD.header OR NEW.payload <> OLD.payload OR NEW.key_id <> OLD.key_id OR NEW.requested_by <> OLD.requested_by) BEGIN SELECT RAISE(ABORT, 'tr_issue_unchanged'); END""",
     """CREATE TRIGGER tr_issue_kept BEFORE DELETE ON issue FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_issue_kept'); END""",
     """CREATE TRIGGER tr_status_list_grows BEFORE UPDATE ON status_list FOR EACH ROW WHEN (NEW.used < OLD.used OR NEW.capacity <> OLD.capacity OR (OLD.is_closed AND NOT NEW.is_closed) OR (OLD.ends_unknown AND NOT NEW.ends_unknown)) BEGIN SELECT RAISE(ABORT, 'tr_status_list_grows'); END""",
@@ -40,6 +49,7 @@ _SQLITE = (
     """CREATE TRIGGER tr_restoration_kept BEFORE DELETE ON restoration FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_restoration_kept'); END""",
     """CREATE TRIGGER tr_credential_index_stray BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM stray_index AS s WHERE s.economy = NEW.economy AND s.list_number = NEW.list_number AND s.list_index = NEW.list_index)) BEGIN SELECT RAISE(ABORT, 'tr_credential_index_stray'); END""",
     """CREATE TRIGGER tr_credential_list_closed BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM status_list AS l WHERE l.economy = NEW.economy AND l.number = NEW.list_number AND l.is_closed)) BEGIN SELECT RAISE(ABORT, 'tr_credential_list_closed'); END""",
+    """CREATE TRIGGER tr_credential_while_suspended BEFORE INSERT ON credential FOR EACH ROW WHEN (EXISTS (SELECT 1 FROM suspension AS s LEFT JOIN credential AS c ON c.id = s.credential_id WHERE s.card_id = NEW.card_id AND s.lifted_at IS NULL AND (s.credential_id IS NULL OR c.form = NEW.form OR c.id = NEW.replaces_id))) BEGIN SELECT RAISE(ABORT, 'tr_credential_while_suspended'); END""",
     """CREATE TRIGGER tr_import_run_goes_on BEFORE UPDATE ON import_run FOR EACH ROW WHEN (NEW.last_line < OLD.last_line OR NEW.fingerprint <> OLD.fingerprint OR NEW.at <> OLD.at) BEGIN SELECT RAISE(ABORT, 'tr_import_run_goes_on'); END""",
     """CREATE TRIGGER tr_import_run_kept BEFORE DELETE ON import_run FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'tr_import_run_kept'); END""",
 )
@@ -60,6 +70,18 @@ END $$""",
     """CREATE TRIGGER tr_statement_kept BEFORE DELETE ON statement FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_stray_index_unchanged BEFORE UPDATE ON stray_index FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_stray_index_kept BEFORE DELETE ON stray_index FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_account_confirmed BEFORE UPDATE ON account FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_account_role_confirmed BEFORE UPDATE ON account_role FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_api_key_confirmed BEFORE UPDATE ON api_key FOR EACH ROW WHEN (OLD.waits AND NOT NEW.waits AND NEW.confirmed_by IS NULL) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE OR REPLACE FUNCTION abtc_tr_account_role_by_two() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM account AS a JOIN hosted_economy AS h ON h.code = a.economy WHERE a.id = NEW.account_id AND h.four_eyes_since IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account AS g WHERE g.id = NEW.given_by AND g.kind = 'system')) THEN
+  RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
+    CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+  END IF; RETURN NEW;
+END $$""",
+    """CREATE TRIGGER tr_account_role_by_two BEFORE INSERT ON account_role FOR EACH ROW WHEN (NOT NEW.waits) EXECUTE FUNCTION abtc_tr_account_role_by_two()""",
+    """CREATE TRIGGER tr_hosted_economy_four_eyes BEFORE UPDATE ON hosted_economy FOR EACH ROW WHEN (OLD.four_eyes_since IS NOT NULL AND NEW.four_eyes_since IS NULL) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE OR REPLACE FUNCTION abtc_tr_application_decided_by_own_hand() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM application_hand AS h WHERE h.application_id = NEW.id AND h.account_id = NEW.decided_by) THEN
@@ -82,6 +104,17 @@ END $$""",
     """CREATE TRIGGER tr_credential_restored_for_a_reason BEFORE UPDATE ON credential FOR EACH ROW WHEN (OLD.state = 'suspended' AND NEW.state = 'valid' AND (NEW.state_reason IS NULL OR trim(NEW.state_reason) = '' OR NEW.state_reason = OLD.state_reason)) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_credential_binding BEFORE UPDATE ON credential FOR EACH ROW WHEN (NEW.economy <> OLD.economy OR NEW.card_id <> OLD.card_id OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number OR NEW.list_index <> OLD.list_index OR NEW.document_number <> OLD.document_number OR COALESCE(NEW.holder_key, '') <> COALESCE(OLD.holder_key, '')) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_credential_kept BEFORE DELETE ON credential FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE OR REPLACE FUNCTION abtc_tr_foreign_credential_of_another() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM card AS c WHERE c.id = NEW.card_id AND (c.told_to IS NULL OR c.told_to <> NEW.told_to OR c.economy <> NEW.economy)) THEN
+  RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
+    CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+  END IF; RETURN NEW;
+END $$""",
+    """CREATE TRIGGER tr_foreign_credential_of_another BEFORE INSERT ON foreign_credential FOR EACH ROW EXECUTE FUNCTION abtc_tr_foreign_credential_of_another()""",
+    """CREATE TRIGGER tr_foreign_credential_final BEFORE UPDATE ON foreign_credential FOR EACH ROW WHEN (OLD.state IN ('revoked', 'superseded', 'void', 'expired') AND NEW.state <> OLD.state) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_foreign_credential_binding BEFORE UPDATE ON foreign_credential FOR EACH ROW WHEN (NEW.card_id <> OLD.card_id OR NEW.told_to <> OLD.told_to OR NEW.economy <> OLD.economy OR NEW.form <> OLD.form OR NEW.list_number <> OLD.list_number OR NEW.list_index <> OLD.list_index) EXECUTE FUNCTION abtc_refuse()""",
+    """CREATE TRIGGER tr_foreign_credential_kept BEFORE DELETE ON foreign_credential FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_issue_unchanged BEFORE UPDATE ON issue FOR EACH ROW WHEN (OLD.state <> 'intended' OR NEW.header <> OLD.header OR NEW.payload <> OLD.payload OR NEW.key_id <> OLD.key_id OR NEW.requested_by <> OLD.requested_by) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_issue_kept BEFORE DELETE ON issue FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_status_list_grows BEFORE UPDATE ON status_list FOR EACH ROW WHEN (NEW.used < OLD.used OR NEW.capacity <> OLD.capacity OR (OLD.is_closed AND NOT NEW.is_closed) OR (OLD.ends_unknown AND NOT NEW.ends_unknown)) EXECUTE FUNCTION abtc_refuse()""",
@@ -127,6 +160,14 @@ BEGIN
   END IF; RETURN NEW;
 END $$""",
     """CREATE TRIGGER tr_credential_list_closed BEFORE INSERT ON credential FOR EACH ROW EXECUTE FUNCTION abtc_tr_credential_list_closed()""",
+    """CREATE OR REPLACE FUNCTION abtc_tr_credential_while_suspended() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM suspension AS s LEFT JOIN credential AS c ON c.id = s.credential_id WHERE s.card_id = NEW.card_id AND s.lifted_at IS NULL AND (s.credential_id IS NULL OR c.form = NEW.form OR c.id = NEW.replaces_id)) THEN
+  RAISE EXCEPTION USING MESSAGE = TG_NAME, ERRCODE = 'check_violation',
+    CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+  END IF; RETURN NEW;
+END $$""",
+    """CREATE TRIGGER tr_credential_while_suspended BEFORE INSERT ON credential FOR EACH ROW EXECUTE FUNCTION abtc_tr_credential_while_suspended()""",
     """CREATE TRIGGER tr_import_run_goes_on BEFORE UPDATE ON import_run FOR EACH ROW WHEN (NEW.last_line < OLD.last_line OR NEW.fingerprint <> OLD.fingerprint OR NEW.at <> OLD.at) EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_import_run_kept BEFORE DELETE ON import_run FOR EACH ROW EXECUTE FUNCTION abtc_refuse()""",
     """CREATE TRIGGER tr_audit_not_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION abtc_refuse()""",
@@ -173,6 +214,7 @@ def _make_tables() -> None:
         sa.Column("code", sa.String(length=3), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("is_test", sa.Boolean(), nullable=False),
+        sa.Column("four_eyes_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_hosted_economy")),
     )
     op.create_table(
@@ -266,8 +308,6 @@ def _make_tables() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("document_number", sa.String(length=22), nullable=False),
         sa.Column("form", sa.String(length=8), nullable=False),
-        sa.Column("request_key", sa.String(length=100), nullable=False),
-        sa.Column("claims_sha256", sa.String(length=64), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("status IN (1, 3)", name=op.f("ck_stray_index_ended")),
         sa.PrimaryKeyConstraint(
@@ -304,6 +344,21 @@ def _make_tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", _ID, nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waits", sa.Boolean(), nullable=False),
+        sa.Column("asked_by", _ID, nullable=True),
+        sa.Column("confirmed_by", _ID, nullable=True),
+        sa.CheckConstraint(
+            "confirmed_by <> asked_by", name=op.f("ck_account_four_eyes")
+        ),
+        sa.CheckConstraint(
+            "confirmed_by <> id", name=op.f("ck_account_not_by_oneself")
+        ),
+        sa.ForeignKeyConstraint(
+            ["asked_by"], ["account.id"], name=op.f("fk_account_asked_by")
+        ),
+        sa.ForeignKeyConstraint(
+            ["confirmed_by"], ["account.id"], name=op.f("fk_account_confirmed_by")
+        ),
         sa.ForeignKeyConstraint(
             ["created_by"], ["account.id"], name=op.f("fk_account_created_by")
         ),
@@ -325,18 +380,13 @@ def _make_tables() -> None:
         sa.Column("number", sa.String(length=22), nullable=False),
         sa.Column("issued_on", sa.Date(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=False),
+        sa.Column("told_to", sa.String(length=3), nullable=True),
         sa.ForeignKeyConstraint(
             ["person_id", "economy"],
             ["person.id", "person.economy"],
             name="fk_passport_person",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_passport")),
-        sa.UniqueConstraint(
-            "economy",
-            "issuer",
-            "number",
-            name=op.f("uq_passport_economy_issuer_number"),
-        ),
         sa.UniqueConstraint("id", "economy", name=op.f("uq_passport_id_economy")),
     )
     op.create_index(
@@ -347,6 +397,22 @@ def _make_tables() -> None:
     )
     op.create_index(
         op.f("ix_passport_person_id"), "passport", ["person_id"], unique=False
+    )
+    op.create_index(
+        "uq_passport_own",
+        "passport",
+        ["economy", "issuer", "number"],
+        unique=True,
+        sqlite_where=sa.text("told_to IS NULL"),
+        postgresql_where=sa.text("told_to IS NULL"),
+    )
+    op.create_index(
+        "uq_passport_told",
+        "passport",
+        ["told_to", "economy", "issuer", "number"],
+        unique=True,
+        sqlite_where=sa.text("told_to IS NOT NULL"),
+        postgresql_where=sa.text("told_to IS NOT NULL"),
     )
     op.create_table(
         "account_role",
@@ -370,11 +436,22 @@ def _make_tables() -> None:
         ),
         sa.Column("given_by", _ID, nullable=True),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("waits", sa.Boolean(), nullable=False),
+        sa.Column("confirmed_by", _ID, nullable=True),
+        sa.CheckConstraint(
+            "confirmed_by <> account_id", name=op.f("ck_account_role_not_by_oneself")
+        ),
+        sa.CheckConstraint(
+            "confirmed_by <> given_by", name=op.f("ck_account_role_four_eyes")
+        ),
         sa.CheckConstraint(
             "given_by <> account_id", name=op.f("ck_account_role_not_to_oneself")
         ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("fk_account_role_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["confirmed_by"], ["account.id"], name=op.f("fk_account_role_confirmed_by")
         ),
         sa.ForeignKeyConstraint(
             ["given_by"], ["account.id"], name=op.f("fk_account_role_given_by")
@@ -390,8 +467,23 @@ def _make_tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("made_by", _ID, nullable=True),
+        sa.Column("waits", sa.Boolean(), nullable=False),
+        sa.Column("confirmed_by", _ID, nullable=True),
+        sa.CheckConstraint(
+            "confirmed_by <> account_id", name=op.f("ck_api_key_not_by_oneself")
+        ),
+        sa.CheckConstraint(
+            "confirmed_by <> made_by", name=op.f("ck_api_key_four_eyes")
+        ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("fk_api_key_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["confirmed_by"], ["account.id"], name=op.f("fk_api_key_confirmed_by")
+        ),
+        sa.ForeignKeyConstraint(
+            ["made_by"], ["account.id"], name=op.f("fk_api_key_made_by")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_key")),
         sa.UniqueConstraint("key_hash", name=op.f("uq_api_key_key_hash")),
@@ -916,11 +1008,16 @@ def _make_tables() -> None:
         sa.Column("continues_id", _ID, nullable=True),
         sa.Column("losses", sa.Integer(), nullable=False),
         sa.Column("foreign_reference", sa.String(length=64), nullable=True),
+        sa.Column("told_to", sa.String(length=3), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "state = 'pending_home' OR state = 'cancelled' OR expires_at IS NOT NULL",
             name=op.f("ck_card_has_end"),
+        ),
+        sa.CheckConstraint(
+            "(told_to IS NULL) = (foreign_reference IS NULL)",
+            name=op.f("ck_card_told_whole"),
         ),
         sa.ForeignKeyConstraint(
             ["application_id", "approved_by"],
@@ -939,11 +1036,6 @@ def _make_tables() -> None:
             name="fk_card_person",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_card")),
-        sa.UniqueConstraint(
-            "economy",
-            "foreign_reference",
-            name=op.f("uq_card_economy_foreign_reference"),
-        ),
         sa.UniqueConstraint("id", "approved_by", name=op.f("uq_card_id_approved_by")),
         sa.UniqueConstraint("id", "economy", name=op.f("uq_card_id_economy")),
     )
@@ -959,6 +1051,63 @@ def _make_tables() -> None:
     op.create_index("ix_card_person_id", "card", ["person_id"], unique=False)
     op.create_index(
         "ix_card_queue", "card", ["economy", "state", "expires_at", "id"], unique=False
+    )
+    op.create_index(
+        "uq_card_told",
+        "card",
+        ["told_to", "economy", "foreign_reference"],
+        unique=True,
+        sqlite_where=sa.text("told_to IS NOT NULL"),
+        postgresql_where=sa.text("told_to IS NOT NULL"),
+    )
+    op.create_table(
+        "foreign_credential",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("card_id", _ID, nullable=False),
+        sa.Column("told_to", sa.String(length=3), nullable=False),
+        sa.Column("economy", sa.String(length=3), nullable=False),
+        sa.Column("form", sa.String(length=8), nullable=False),
+        sa.Column("document_number", sa.String(length=22), nullable=False),
+        sa.Column("list_number", sa.Integer(), nullable=False),
+        sa.Column("list_index", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "prepared",
+                "valid",
+                "suspended",
+                "revoked",
+                "superseded",
+                "void",
+                "expired",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "form IN ('app', 'physical')", name=op.f("ck_foreign_credential_form")
+        ),
+        sa.ForeignKeyConstraint(
+            ["card_id"], ["card.id"], name=op.f("fk_foreign_credential_card_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_foreign_credential")),
+        sa.UniqueConstraint(
+            "told_to",
+            "economy",
+            "list_number",
+            "list_index",
+            name=op.f("uq_foreign_credential_told_to_economy_list_number_list_index"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_foreign_credential_card_id"),
+        "foreign_credential",
+        ["card_id"],
+        unique=False,
     )
     op.create_table(
         "document",

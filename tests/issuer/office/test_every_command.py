@@ -1,0 +1,683 @@
+"""Every command of ``abtc-issuer``: its help, its refusals, and its work with --json.
+
+The story at the end does the whole of an office by command line only.  A command that
+it leaves out makes it fail.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from PIL import Image, ImageDraw
+
+from issuer import cli, sessions
+from issuer.cli import OK, USAGE, main
+from issuer.commands import opening
+from issuer.documents import policy_document
+from issuer.installation import Installation
+from issuer.operations import all_operations
+from issuer.scheme import Scheme
+from issuer.store import Role, Store
+from tests.issuer.office.card_builder import phone
+from tests.simulator import NOW
+
+PASSPHRASE = "wide blue yonder"  # noqa: S105
+NEVER_ENDS = {"serve"}
+"""Tried in tests/issuer/test_serving.py."""
+
+
+def leaves(
+    command: click.Command = cli._cli, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from leaves(each, (*path, name))
+    else:
+        yield path, command
+
+
+COMMANDS = {" ".join(path): command for path, command in leaves()}
+OPERATIONS = {
+    name.replace(".", " ").replace("_", "-"): operation
+    for name, operation in all_operations().items()
+}
+every_command = pytest.mark.parametrize("name", sorted(COMMANDS))
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell in which nothing is set."""
+    for name in ("ABTC_HOME", "ABTC_API_KEY", "ABTC_KEY_PASSPHRASE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Be refused for wrong usage, in one line that is all there is."""
+    assert main(arguments) == USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("abtc-issuer: ")
+    assert len(err.splitlines()) == 1, err
+    return err
+
+
+def test_every_group_says_what_it_is_for() -> None:
+    def groups(command: click.Command, path: str) -> Iterator[tuple[str, click.Group]]:
+        if isinstance(command, click.Group):
+            yield path, command
+            for name, each in command.commands.items():
+                yield from groups(each, f"{path} {name}")
+
+    silent = [path for path, each in groups(cli._cli, "abtc-issuer") if not each.help]
+    assert silent == []
+
+
+@every_command
+def test_help_says_what_it_does_and_what_each_option_is(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*name.split(), "--help"]) == OK
+    text, command = capsys.readouterr().out, COMMANDS[name]
+    assert command.help
+    assert command.help.split()[0] in text
+    for each in command.params:
+        if isinstance(each, click.Option):
+            said = (each.help or "").replace("[required]", "").strip()
+            assert said, f"{name} {each.opts[0]} says nothing of itself"
+
+
+@every_command
+def test_every_answer_can_be_had_as_json(name: str) -> None:
+    options = {each for param in COMMANDS[name].params for each in param.opts}
+    assert "--json" in options or name in NEVER_ENDS
+
+
+@pytest.mark.usefixtures("bare")
+@every_command
+def test_an_unknown_option_is_named(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--no-such-thing" in refused(capsys, *name.split(), "--no-such-thing")
+
+
+@pytest.mark.usefixtures("bare")
+@every_command
+def test_what_is_missing_is_named(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = refused(capsys, *name.split())
+    assert re.search(r"'--?[a-z-]+'|--[a-z]+|argument '\S", text), text
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_every_missing_field_is_named_by_its_option(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = {
+        "--" + each.replace("_", "-")
+        for each, info in OPERATIONS[name].request.model_fields.items()
+        if info.is_required()
+    }
+    text = refused(capsys, *name.split(), "--reason", "x")
+    assert needed <= set(re.findall(r"--[a-z-]+", text))
+
+
+@pytest.mark.usefixtures("bare")
+@every_command
+def test_a_wrong_value_is_named_by_its_option(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for each in COMMANDS[name].params:
+        is_number = isinstance(each.type, click.IntRange) or each.type == click.INT
+        is_number |= getattr(each, "metavar", None) == "NUMBER"
+        if not isinstance(each, click.Option) or not (
+            is_number or isinstance(each.type, click.Choice)
+        ):
+            continue
+        wrong = (each.opts[0], "no such value", "--reason", "x")
+        known = {one for param in COMMANDS[name].params for one in param.opts}
+        given = wrong if "--reason" in known else wrong[:2]
+        needed = [
+            one.opts[0]
+            for one in COMMANDS[name].params
+            if one.required and one.opts[0] not in given
+        ]
+        if not needed:
+            assert each.opts[0] in refused(capsys, *name.split(), *given)
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_program_gets_its_refusals_as_json_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["card", "show", "--reason", "x", "--json"]) == USAGE
+    assert json.loads(capsys.readouterr().out) == {
+        "error": "--card is missing",
+        "code": "usage",
+    }
+    assert main(["database", "check", "--home", str(tmp_path / "no"), "--json"]) == 1
+    assert set(json.loads(capsys.readouterr().out)) == {"error", "code"}
+
+
+# The story
+
+
+@dataclass(slots=True)
+class Shell:
+    """A shell in which everybody of an office types in turn."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch
+    now: datetime = NOW
+    done: set[str] = field(default_factory=set)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+                return self.now.astimezone(tz)
+
+        for name in ("ABTC_KEY_PASSPHRASE", "ABTC_PUBLISH_PASSPHRASE"):
+            self.monkeypatch.setenv(name, PASSPHRASE)
+        self.monkeypatch.setenv("ABTC_HOME", str(self.home))
+        self.monkeypatch.setattr(opening, "datetime", Clock)
+        self.monkeypatch.setattr(cli, "_now", lambda: self.now)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    def do(self, name: str, /, *arguments: object, **options: object) -> Any:
+        """Type a command with --json; it must do well, and print one object."""
+        return self._run(OK, name, arguments, options)
+
+    def refused(self, name: str, /, *arguments: object, **options: object) -> Any:
+        """Type a command that is refused, with one object that says why."""
+        return self._run(cli.FAILED, name, arguments, options)["code"]
+
+    def asks(self, who: str, name: str, /, **options: object) -> Any:
+        """Let somebody type a command of the office, with their own key."""
+        return self.do(name, **self._by(who), **options)
+
+    def asks_in_vain(self, who: str, name: str, /, **options: object) -> Any:
+        return self.refused(name, **self._by(who), **options)
+
+    def _by(self, who: str) -> dict[str, str]:
+        self.monkeypatch.setenv("ABTC_API_KEY", self.keys[who])
+        return {"reason": "a story"}
+
+    def _run(
+        self, expected: int, name: str, arguments: Sequence[object], options: Any
+    ) -> Any:
+        self.now += timedelta(seconds=1)
+        typed = [*name.split(), *map(str, arguments)]
+        for key, value in options.items():
+            option = "--" + key.replace("_", "-")
+            many = value if isinstance(value, list) else [value]
+            for each in many:
+                typed += [option] if each is True else [option, str(each)]
+        status = main([*typed, "--json"])
+        out, err = self.capsys.readouterr()
+        assert status == expected, (typed, out, err)
+        found = json.loads(out)
+        assert isinstance(found, dict)
+        assert len(out.splitlines()) == 1
+        if expected == OK:
+            self.done.add(name)
+        return found
+
+    def file(self, name: str, content: bytes | str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def store(self) -> Store:
+        return Store.open(Installation.load(self.home).database_url)
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Shell:
+    return Shell(folder=tmp_path, capsys=capsys, monkeypatch=monkeypatch)
+
+
+def test_every_command_does_its_work_and_answers_in_json(shell: Shell) -> None:
+    for chapter in CHAPTERS:
+        chapter(shell)
+    assert set(COMMANDS) - shell.done == NEVER_ENDS
+
+
+def setting_up(shell: Shell) -> None:
+    made = shell.do("init", "--keys", "--test", economy=["KOR", "AUS"])
+    first = {each["login"]: each["password"] for each in made["administrators"]}
+    settings = (shell.home / "office.toml").read_text()
+    (shell.home / "office.toml").write_text(
+        f'{settings}\n[watch_lists]\nKOR = "watch.csv"\n'
+        '[web.sign_on]\nissuer = "https://sso.example"\nclient_id = "abtc"\n'
+        'economy = "KOR"\n'
+    )
+    shell.file("home/watch.csv", WATCH_LIST)
+    why = {"reason": "first day"}
+    shell.do("database check")
+    shell.do("database upgrade")
+    for login in ("ann-kor", "bob-kor", "ann-aus", "temp-kor"):
+        code = login[-3:].upper()
+        common = {"economy": code, **why}
+        shell.do("user create", login, name=login, **common)
+        for role in Role:
+            shell.do("user role", "give", login, role, **common)
+        key = shell.do("user api-key", login, label="shell", **common)
+        shell.keys[login] = key["secret"]
+    shell.do("user list", economy="KOR", **why)
+    shell.do("user reset", "temp-kor", economy="KOR", **why)
+    shell.do("user close", "temp-kor", economy="KOR", **why)
+    key = shell.do("user api-key", "admin-kor", economy="KOR", label="a shell", **why)
+    shell.keys["admin-kor"] = key["secret"]
+    password = first["admin-kor"]
+    shell.asks("admin-kor", "password change", current=password, new=PASSPHRASE)
+
+
+def accounts(shell: Shell) -> None:
+    made = shell.asks(
+        "ann-kor", "account create", login="job", display_name="Job", kind="program"
+    )
+    job = {"account": made["account"]}
+    shell.asks("ann-kor", "account list")
+    shell.asks("ann-kor", "account show", **job)
+    shell.asks("ann-kor", "role give", role="audit", **job)
+    shell.asks("ann-kor", "role take", role="audit", **job)
+    key = shell.asks("ann-kor", "api-key make", label="batch host", **job)
+    shell.asks("ann-kor", "api-key close", key=key["key"])
+    shell.asks("ann-kor", "api-key make-own", label="laptop")
+    shell.asks("ann-kor", "account close", **job)
+    eve = shell.asks("ann-kor", "account create", login="eve", display_name="Eve")
+    shell.asks("ann-kor", "account link", account=eve["account"], subject="e17")
+    shell.asks("ann-kor", "account reset-factors", account=eve["account"])
+    sessions_of(shell)
+    shell.asks("ann-kor", "economy host", code="NZL", administrator="nz",
+               display_name="Administrator")  # fmt: skip
+    shell.asks("ann-kor", "economy list")
+    shell.asks("ann-kor", "economy show", code="AUS")
+
+
+def sessions_of(shell: Shell) -> None:
+    found = shell.asks("ann-kor", "account list")["accounts"]
+    ann = next(each["account"] for each in found if each["login"] == "ann-kor")
+    store = shell.store()
+    sessions.start(
+        store, account_id=ann, signed_in_at=shell.now, state={}, browser="x",
+        replaces=None, now=shell.now,
+    )  # fmt: skip
+    store.close()
+    own = shell.asks("ann-kor", "session list")["sessions"]
+    shell.asks("ann-kor", "session end", session=own[0]["session"])
+
+
+def keys_and_scheme(shell: Shell) -> None:
+    folder = {"folder": shell.home / "keys/KOR", "economy": "KOR"}
+    shell.do("key make", use="status", key_id="KOR-status-2", **folder)
+    shell.do("key held", **folder)
+    shell.do("key check", **folder)
+    shell.asks("ann-kor", "key add", key_id="KOR-status-2")
+    shell.asks("ann-kor", "key list")
+    text = shell.asks("ann-kor", "scheme text")["text"]
+    changed = text.replace('source = "general knowledge"', 'source = "a letter"', 1)
+    request = shell.file("request.json", json.dumps({"text": changed}))
+    ids = [
+        shell.asks("ann-kor", "scheme propose", **{"from": request})["id"]
+        for _ in range(2)
+    ]
+    shell.asks("ann-kor", "scheme list")
+    shell.asks("ann-kor", "scheme diff", id=ids[0])
+    shell.asks("ann-kor", "scheme preview", id=ids[0])
+    shell.asks("ann-kor", "scheme reject", id=ids[1])
+    assert shell.asks_in_vain("ann-kor", "scheme approve", id=ids[0]) == (
+        "rule.ck_scheme_text_four_eyes"
+    )
+    shell.asks("bob-kor", "scheme approve", id=ids[0])
+
+
+def repository(shell: Shell) -> None:
+    places = publishing(shell)
+    scheme = shell.do("publish make-scheme", shell.folder / "documents/scheme.json")
+    shell.do("publish init", scheme=scheme["file"], **places)
+    for code in ("KOR", "AUS", "CHL"):
+        shell.do("publish add-economy", code, **places)
+    for who in ("ann-kor", "ann-aus"):
+        shell.asks(who, "lists preview")
+        shell.asks(who, "lists publish")
+    shell.asks("ann-kor", "publication status")
+    assert shell.asks("ann-kor", "key list")["keys"]
+    shell.now += timedelta(days=1)
+
+
+def publishing(shell: Shell) -> dict[str, Any]:
+    return {
+        "out": shell.home / "public",
+        "keys": shell.home / "keys/publish",
+        "journal": shell.home / "outside/journal.jsonl",
+    }
+
+
+def applications(shell: Shell) -> None:
+    case = enter(shell, "Kim")
+    shell.asks("ann-kor", "application check", **TYPED("Lee"))
+    shell.asks("ann-kor", "application correct", application=case, **TYPED("Kim"))
+    portrait, _ = (
+        shell.asks(
+            "ann-kor", "application add-document", application=case, kind=kind,
+            name="x.png", content=shell.file(f"{kind}.png", drawing(size)),
+        )
+        for kind, size in (("portrait", (600, 800)), ("signature", (600, 200)))
+    )  # fmt: skip
+    found = shell.asks("ann-kor", "application document", save=shell.folder,
+                       document=portrait["document"])  # fmt: skip
+    assert Path(found["content"]).stat().st_mode & 0o077 == 0
+    shell.asks("ann-kor", "application list")
+    review(shell, case)
+    shell.asks("ann-kor", "application show", application=case)
+    other = enter(shell, "Park")
+    for verb in ("submit", "open"):
+        shell.asks("bob-kor", f"application {verb}", application=other)
+    shell.asks("bob-kor", "application refuse", application=other)
+    third = enter(shell, "Choi")
+    shell.asks("ann-kor", "application withdraw", application=third)
+    shell.asks("ann-kor", "queue counts")
+    shell.asks("ann-kor", "queue passports-short")
+    assert shell.asks_in_vain("ann-kor", "application show", application=999) == (
+        "record.unknown"
+    )
+
+
+def enter(shell: Shell, name: str, **more: Any) -> int:
+    entered = shell.asks("ann-kor", "application enter", **TYPED(name), **more)
+    return int(entered["application"])
+
+
+def review(shell: Shell, case: int) -> int:
+    """Take an application to where every economy has been asked."""
+    for verb in ("submit", "open", *["pass-stage"] * 4):
+        shell.asks("bob-kor", f"application {verb}", application=case)
+    shell.asks("bob-kor", "application approve", application=case)
+    moved = shell.asks("bob-kor", "application circulate", application=case)
+    return int(moved["card"])
+
+
+def answers(shell: Shell) -> None:
+    (asked,) = shell.asks("ann-aus", "incoming list")["requests"]
+    lane = asked["lane"]["id"]
+    shell.asks("ann-aus", "incoming show", preclearance=lane)
+    held = shell.asks("ann-aus", "incoming hold", preclearance=lane, event="refuse")
+    shell.asks("ann-aus", "incoming held")
+    shell.asks("ann-aus", "incoming undo", held=held["held"])
+    shell.asks("ann-aus", "incoming send-held")
+    shell.asks("ann-aus", "incoming decide", preclearance=lane, event="refuse")
+    shell.asks("ann-kor", "preclearance ask-again", preclearance=lane)
+    shell.asks("ann-aus", "incoming decide", preclearance=lane, event="reconsider")
+    lanes = shell.asks("ann-kor", "preclearance list")["lanes"]
+    at = {each["destination"]: each["id"] for each in lanes}
+    shell.asks("ann-kor", "preclearance remind", preclearance=at["JPN"])
+    shell.asks("ann-kor", "preclearance record", preclearance=at["JPN"],
+               event="approve")  # fmt: skip
+    shell.asks("ann-kor", "preclearance check", card=1)
+    shell.asks("ann-kor", "incoming receive", **{"from": shell.file(
+        "asked.json", json.dumps(ASKED))})  # fmt: skip
+    shell.asks("ann-kor", "incoming screen")
+    (theirs,) = shell.asks("ann-kor", "incoming list")["requests"]
+    found = shell.asks("ann-kor", "incoming show", preclearance=theirs["lane"]["id"])
+    (hit,) = found["hits"]
+    shell.asks("ann-kor", "incoming settle-hit", hit=hit["id"],
+               outcome="other_person")  # fmt: skip
+    shell.asks("ann-kor", "incoming told", issuer="JPN", reference="J-1",
+               event="activate", expires_at="2034-12-02T00:00:00Z")  # fmt: skip
+
+
+def cards(shell: Shell) -> None:
+    shell.file("phone.json", json.dumps(phone()))
+    shell.file("phone-2.json", json.dumps(phone("another")))
+    given = {"card": 1, "holder_key": key(shell)}
+    assert shell.asks_in_vain("bob-kor", "card issue-app", **given) == (
+        "rule.ck_issue_four_eyes"
+    )
+    app = shell.asks("ann-kor", "card issue-app", **given)
+    shell.asks("ann-kor", "lists publish")
+    shell.asks("ann-kor", "card suspend", card=1, why="doubt")
+    shell.asks("ann-kor", "lists publish")
+    assert shell.asks_in_vain("ann-kor", "card restore", card=1, why="settled") == (
+        "suspension.second_person"
+    )
+    shell.asks("bob-kor", "card restore", card=1, why="settled")
+    assert shell.asks_in_vain("ann-kor", "lists publish") == "shrink.emptied"
+    shrink = shell.asks("ann-kor", "lists propose-shrink")["id"]
+    shell.asks("bob-kor", "lists approve-shrink", id=shrink)
+    shell.asks("ann-kor", "lists publish", approval=shrink)
+    shell.asks("ann-kor", "credential suspend", credential=app["credential"], why="x")
+    shell.asks("bob-kor", "credential restore", credential=app["credential"], why="x")
+    again = shell.asks("ann-kor", "card rebind", card=1, holder_key=key(shell, 2))
+    lanes = shell.asks("ann-kor", "preclearance list")["lanes"]
+    peru = next(each["id"] for each in lanes if each["destination"] == "PER")
+    shell.asks("ann-kor", "preclearance record", preclearance=peru, event="approve")
+    shell.asks("ann-kor", "card refresh", credential=again["credential"])
+    shell.asks("ann-kor", "card refresh-due")
+    shell.asks("ann-kor", "card show", card=1)
+    shell.asks("ann-kor", "card find", family_name="KIM")
+    shell.asks("ann-kor", "card reissue-choices", card=1)
+    shell.asks("ann-kor", "card expire-due")
+    shell.asks("ann-kor", "issue recover")
+    shell.asks("ann-kor", "issue reconcile")
+
+
+def key(shell: Shell, number: int = 1) -> str:
+    name = "phone.json" if number == 1 else "phone-2.json"
+    return f"@{shell.folder / name}"
+
+
+def plastic(shell: Shell) -> None:
+    made = shell.asks("ann-kor", "card issue-plastic", interim=True, card=1)
+    drawn = shell.asks("ann-kor", "card plastic-files", save=shell.folder,
+                       credential=made["credential"])  # fmt: skip
+    assert Path(drawn["front"]).read_bytes().startswith(b"\x89PNG")
+    shell.asks("ann-kor", "plastic list")
+    batch = shell.asks("ann-kor", "plastic batch")["batch"]
+    shell.asks("ann-kor", "plastic batches")
+    shell.asks("ann-kor", "plastic take-batch", batch=batch)
+    shell.asks("ann-kor", "plastic remove-batch", batch=batch)
+    assert not list((shell.home / "bureau").iterdir())
+    spoiled = shell.asks("ann-kor", "plastic spoil", credential=made["credential"])
+    made = spoiled["made_again"]
+    shell.asks("ann-kor", "plastic batch")
+    shell.asks("ann-kor", "plastic hand-over", credential=made["credential"])
+    shell.asks("ann-kor", "application close", without_waiting=True, application=1)
+    lanes = shell.asks("ann-kor", "preclearance list")["lanes"]
+    chile = next(each["id"] for each in lanes if each["destination"] == "CHL")
+    shell.asks("ann-kor", "preclearance record", preclearance=chile, event="approve")
+    shell.asks("ann-kor", "card add-economies", card=1)
+    shell.asks("ann-kor", "card replace", card=1, why="damage")
+    shell.asks("ann-kor", "card report-lost", card=1, what="phone")
+    shell.asks("ann-kor", "card convert", card=1, holder_key=key(shell))
+
+
+def lost_and_renewed(shell: Shell) -> None:
+    shell.asks("ann-kor", "card report-passport", card=1, how="lost")
+    new = {"country": "KOR", "number": "N0000001", "expires_on": "2039-11-30"}
+    digest = shell.asks("ann-kor", "card preview-passport", card=1, **new)["digest"]
+    shell.asks("ann-kor", "card link-passport", card=1, confirmation=digest, **new)
+    shell.asks("ann-kor", "card report-lost", card=1, what="card")
+    second = shell.asks("ann-kor", "card replace-lost", card=1)["card"]
+    issued = shell.asks("ann-kor", "card issue-app", card=second,
+                        holder_key=key(shell))  # fmt: skip
+    shell.asks("ann-kor", "credential revoke", credential=issued["credential"],
+               why="fraud")  # fmt: skip
+    # The day of issue was not known when the passport was linked.
+    passport = json.dumps(new | {"issued_on": "2029-12-01"})
+    shell.asks("ann-kor", "card renew", card=second, passport=passport)
+    shell.asks("ann-kor", "card cancel", card=second, why="at the holder's wish")
+    shell.asks("ann-kor", "lists publish")
+    shell.asks("ann-kor", "key retire", key_id="KOR-status-2")
+
+
+def many(shell: Shell) -> None:
+    card = review(shell, enter(shell, "Yoon"))
+    shell.asks("ann-kor", "bulk actions")
+    lanes = shell.asks("ann-kor", "preclearance list", limit=200)["lanes"]
+    ids = [each["id"] for each in lanes if each["card"] == card][:3]
+    what = {"action": "preclearance.remind", "ids": ids}
+    shell.asks("ann-kor", "bulk preview", **what)
+    bulk = shell.asks("ann-kor", "bulk propose", **what)["bulk"]
+    shell.asks("bob-kor", "bulk approve", bulk=bulk, at_most=1)
+    shell.asks("bob-kor", "bulk resume", bulk=bulk)
+    for verb in ("show", "items"):
+        shell.asks("ann-kor", f"bulk {verb}", bulk=bulk)
+    other = shell.asks("ann-kor", "bulk propose", **what)["bulk"]
+    shell.asks("bob-kor", "bulk reject", bulk=other)
+    shell.asks("ann-kor", "bulk list")
+
+
+def sheets(shell: Shell) -> None:
+    files = {}
+    for kind in ("applications", "requests", "answers"):
+        found = shell.asks("ann-kor", "import template", kind=kind)
+        files[kind] = shell.file(f"{kind}.csv", found["text"])
+    applications = files["applications"]
+    shell.asks("ann-kor", "import check", kind="applications", content=applications)
+    two = shell.file("two.csv", two_rows(applications, "Virtanen", "Laine"))
+    started = shell.asks("ann-kor", "import start", kind="applications", content=two,
+                         at_most=1)  # fmt: skip
+    shell.asks("ann-kor", "import resume", id=started["id"], content=two)
+    other = shell.file("other.csv", two_rows(applications, "Korhonen", "Nieminen"))
+    started = shell.asks("ann-kor", "import start", kind="applications",
+                         content=other, at_most=1)  # fmt: skip
+    shell.asks("ann-kor", "import abandon", id=started["id"])
+    shell.asks("ann-kor", "import list")
+    shell.do("import applications", applications, reason="a sheet")
+    text = files["requests"].read_text("utf-8").replace("AUS", "SGP")
+    requests = shell.file("requests.csv", text)
+    shell.do("import requests", requests, reason="a sheet")
+    lanes = shell.asks("ann-kor", "preclearance list", destination="MYS")["lanes"]
+    (open_,) = [each["card"] for each in lanes if each["state"] == "pending"]
+    answer = f'destination,reference,event\n"MYS","card-{open_}","approve"\n'
+    answers = shell.file("answers.csv", answer)
+    shell.do("import answers", answers, reason="a sheet")
+    for what in ("applications", "preclearances"):
+        shell.asks("ann-kor", f"export {what}")
+    shell.asks("ann-kor", "export report", report="months")
+    for what in ("answer-times", "backlog", "months"):
+        shell.asks("ann-kor", f"report {what}")
+
+
+def two_rows(path: Path, *names: str) -> str:
+    """Two people instead of the one of a template."""
+    head, row = path.read_text("utf-8-sig").splitlines()[:2]
+    lines = [head]
+    for day, name in enumerate(names, 11):
+        line = row.replace("Eriksson", name).replace("ERIKSSON", name.upper())
+        line = line.replace("1984-08-12", f"19{len(name) + 60}-02-{day}")
+        lines.append(line.replace("L898902C3", f"L{name.upper()}"))
+    return "\n".join([*lines, ""])
+
+
+def audit(shell: Shell) -> None:
+    shell.asks("ann-kor", "audit list")
+    shell.asks("ann-kor", "operator issued", account=2)
+    shell.do("audit show", economy="KOR")
+    shell.do("audit head", "--keep")
+    assert all(each["whole"] for each in shell.do("audit verify")["logs"])
+
+
+def publisher(shell: Shell) -> None:
+    places, documents = publishing(shell), shell.folder / "documents"
+    shell.do("publish make-scheme", documents / "scheme.json")
+    shell.do("publish lists", "scheme", **{"from": documents}, **places)
+    policy(shell, "CHL")
+    shell.do("publish lists", "CHL", **{"from": documents}, **places)
+    own = {"keys": shell.folder / "per"}
+    made = shell.do("publish make-key", "PER", out=shell.folder / "PER.json", **own)
+    shell.do("publish add-economy", "PER", key=made["file"], **places)
+    policy(shell, "PER")
+    submission = shell.do(
+        "publish sign", "PER", shell.folder / "PER.submission", **own,
+        **{"from": documents}, published=places["out"],
+        root=places["out"] / "metadata/1.root.json",
+    )  # fmt: skip
+    shell.do("publish accept", submission["file"], **places)
+    shell.do("publish revoke-economy", "CHL", approved_by=["ann", "bob"], **places)
+    shell.do("publish rotate-key", "KOR", **places)
+    shell.do("publish renew", "KOR", **places)
+    shell.do("publish timestamp", **places)
+    shell.do("publish prune", **places)
+    shell.do("publish deltas", out=places["out"])
+    shell.do("publish bundle", shell.folder / "kor.zip", out=places["out"])
+    shell.do("publish status", out=places["out"])
+    adopted = places | {"journal": shell.folder / "new.jsonl"}
+    shell.do("publish adopt", approved_by=["ann", "bob"], **adopted)
+
+
+def policy(shell: Shell, code: str) -> None:
+    document = policy_document(Scheme.load(), code, issued_at=shell.now)
+    shell.file(f"documents/{code}/policy.json", document)
+
+
+def backups(shell: Shell) -> None:
+    archive, back = shell.folder / "backup.tar.gz", shell.folder / "back"
+    shell.do("backup make", archive)
+    shell.do("backup verify", archive)
+    assert shell.do("backup drill")["good"]
+    shell.do("restore", archive, home=back)
+    for name in ("keys", "public", "outside"):
+        shutil.copytree(shell.home / name, back / name, dirs_exist_ok=True)
+    report = shell.asks("ann-kor", "backup reconcile", home=back)
+    shell.asks("bob-kor", "backup confirm", home=back, digest=report["digest"])
+    shell.asks("ann-kor", "backup list", home=back)
+
+
+def demonstration(shell: Shell) -> None:
+    demo = {"home": shell.folder / "demo"}
+    shell.do("init", test=True, keys=True, economy="NZL", **demo)
+    shell.do("demo-data", cards=3, **demo)
+
+
+CHAPTERS: tuple[Callable[[Shell], None], ...] = (
+    setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
+    plastic, lost_and_renewed, many, sheets, audit, backups, publisher, demonstration,
+)  # fmt: skip
+WATCH_LIST = (
+    "reference,family_name,given_name,birthdate,nationality,"
+    "passport_country,passport_number\nW-1,Sato,Ichiro,1970-01-31,JPN,,\nend,1\n"
+)
+ASKED = {
+    "issuer": "JPN", "reference": "J-1", "family_name": "Sato",
+    "given_name": "Ichiro", "birthdate": "1970-01-31", "sex": "M",
+    "nationality": "JPN", "passport_country": "JPN", "passport_number": "TK1234567",
+    "passport_issued_on": "2028-01-01", "passport_expires_on": "2038-01-01",
+    "applied_on": "2029-12-01",
+}  # fmt: skip
+
+
+def TYPED(name: str) -> dict[str, str]:  # noqa: N802  # it stands for what is typed
+    born = 1950 + sum(map(ord, name)) % 40
+    person = {"family_name": name, "given_name": "Min Jun", "sex": "M",
+              "birthdate": f"{born}-05-17", "nationality": "KOR"}  # fmt: skip
+    passport = {"country": "KOR", "number": f"M{name.upper()}1",
+                "issued_on": "2028-01-01", "expires_on": "2038-01-01"}  # fmt: skip
+    return {"person": json.dumps(person), "passport": json.dumps(passport)}
+
+
+def drawing(size: tuple[int, int]) -> bytes:
+    image, data = Image.new("RGB", size, "white"), BytesIO()
+    across = (size[0] // 4, size[1] // 4, 3 * size[0] // 4, 3 * size[1] // 4)
+    ImageDraw.Draw(image).ellipse(across, outline="black", width=8)
+    image.save(data, "PNG")
+    return data.getvalue()

@@ -1,0 +1,83 @@
+"""Twenty programs at a real server, for seconds here and for half an hour in a soak."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from issuer import audit
+from issuer.installation import Installation
+from issuer.issue_log import IssueLog
+from issuer.store import Account, AccountKind, Credential, Issue, IssueState, Store
+from tests.components import needs
+from tests.databases import PostgreSQL
+from tests.issuer.load import ECONOMY, Load, standing
+from tests.issuer.office.settled import check_integrity, check_places
+from tests.soak import SOAK, rounds
+
+MOST_GROWTH = 0.10
+"""Of the memory, once everything has been done some times."""
+
+
+@pytest.fixture(
+    params=["SQLite", pytest.param("PostgreSQL", marks=needs("PostgreSQL"))]
+)
+def empty(request: pytest.FixtureRequest) -> str | None:
+    """The URL of an empty database; None for the usual file."""
+    if request.param == "SQLite":
+        return None
+    server: PostgreSQL = request.getfixturevalue("postgresql_server")
+    return server.empty()
+
+
+@pytest.mark.enable_socket
+@pytest.mark.timeout(rounds(300, 3_600))
+def test_l14_twenty_programs_issue_cards(tmp_path: Path, empty: str | None) -> None:
+    """Every request is answered, every card that somebody got is kept, and no more."""
+    with standing(tmp_path, database=empty, cards=rounds(100, 4_000)) as place:
+        load = place.run(rounds(4, 1_800), requests=rounds(15, 39))
+    assert not load.failed, load.failed[0]
+    assert {each.kind for each in load.calls} >= {"issue", "card.show", "queue.counts"}
+    if SOAK:
+        assert load.growth <= MOST_GROWTH
+        first, second = (
+            load.warm[: len(load.warm) // 2],
+            load.warm[len(load.warm) // 2 :],
+        )
+        assert max(each.handles for each in second) <= max(e.handles for e in first)
+    check_kept(load, Installation.load(place.home))
+
+
+def check_kept(load: Load, installation: Installation) -> None:
+    """The database has exactly what was answered."""
+    store = Store.open(installation.database_url)
+    try:
+        check_integrity(store)
+        check_places(store)
+        rows, alive = store.read(
+            lambda session: (
+                session.execute(
+                    select(Issue.id, Issue.state, Issue.text, Issue.claims_sha256)
+                    .join(Account, Account.id == Issue.requested_by)
+                    .where(Account.kind == AccountKind.PROGRAM)
+                ).all(),
+                session.scalars(
+                    select(Credential.card_id).where(
+                        Credential.economy == ECONOMY, Credential.state == "valid"
+                    )
+                ).all(),
+            )
+        )
+        kept = {row.id: row.text for row in rows if row.state == IssueState.SIGNED}
+        answers = [each.answer for each in load.issued]
+        assert kept == {each["issue"]: each["text"] for each in answers}
+        assert len(kept) == len(rows) == len(answers) > 0
+        assert len(set(alive)) == len(alive)
+        logged = {
+            line.claims_sha256 for line in IssueLog(path=installation.issue_log).read()
+        }
+        assert logged >= {row.claims_sha256 for row in rows}
+        *_, end = store.read(lambda session: [*audit.verify(session, ECONOMY)])
+        assert isinstance(end, int)
+    finally:
+        store.close()
