@@ -13,7 +13,7 @@ help:
 	@echo "make bench    figures beside what you would pick instead, in build/bench"
 	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races, half an hour of load"
 	@echo "make vectors  write tests/vectors anew from their generator"
-	@echo "make openapi  write the description of the back office's API anew"
+	@echo "make openapi  write the descriptions of the back office's and the holder's API anew"
 	@echo "make serve    the back office of a demonstration, on http://localhost:8321/demonstration"
 
 $(READY): pyproject.toml constraints.txt
@@ -42,6 +42,7 @@ vectors: $(READY)
 openapi: $(READY)
 	$(BIN)/python -c 'from issuer.api.openapi import text_of; from issuer.operations import all_operations; \
 	  print(text_of(all_operations()), end="")' > docs/back-office.openapi.json
+	$(BIN)/python -c 'from wallet_api.openapi import text; print(text(), end="")' > docs/wallet.openapi.json
 
 bench: $(READY)
 	$(BIN)/python -m bench
@@ -49,7 +50,7 @@ bench: $(READY)
 soak: $(READY)
 	ABTC_SOAK=1 $(BIN)/python -m pytest -n 2 -rA \
 	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py \
-	  tests/issuer/office/test_issuing_faults.py tests/issuer/test_load.py
+	  tests/issuer/office/test_issuing_faults.py tests/issuer/test_load.py tests/wallet_api/test_threats.py
 
 # A demonstration on this machine: invented travellers of all economies, cards that no device accepts, and no
 # passwords. What it keeps is below build/office; remove that to begin anew.

@@ -133,6 +133,15 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "plastic:archive_removed": _tag("count"),
         "plastic:handed_over": _STATES | {"credential"},
         "plastic:spoiled": _STATES | {"credential"},
+        # Holders' phones.
+        "offer:made": _tag("card", "at_counter", "by_phone"),
+        "offer:cancelled": _tag("card"),
+        "offer:redeemed": _tag("card", "phone"),
+        "offer:dead": _tag("card"),
+        "offer:declined": _tag("card", "phone"),
+        "offer:read": _tag("records", "count"),
+        "phone:suspended": _tag("card", "credential", "how"),
+        "phone:lost_locked": _tag("card"),
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

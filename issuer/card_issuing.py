@@ -143,8 +143,8 @@ def issue_app(desk: Desk, given: IssueApp) -> CredentialIssued:
     key = _holder_key(given.holder_key)
 
     def plan(session: Session) -> Order:
-        desk.find(session, Card, given.card)
-        return Order(card_id=given.card, form="app", holder_key=key)
+        card = desk.find(session, Card, given.card)
+        return _for_phone(card, key, replaces=None)
 
     return _issued(desk, given, plan)
 
@@ -183,14 +183,9 @@ def rebind(desk: Desk, given: IssueApp) -> CredentialIssued:
         if not _had(session, card, "app"):
             raise Conflict("card.never_in_app", "it is in no app yet: issue it first")
         old = _live(session, card, "app")
-        if old is not None and old.holder_key == canonical(public_jwk(key)).decode():
+        if old is not None and _is_bound_to(old, key):
             raise Conflict("holder_key.same", "this phone has the card already")
-        return Order(
-            card_id=card.id,
-            form="app",
-            holder_key=key,
-            replaces_id=old.id if old else None,
-        )
+        return _for_phone(card, key, replaces=old)
 
     return _issued(desk, given, plan)
 
@@ -205,12 +200,7 @@ def convert(desk: Desk, given: Convert) -> CredentialIssued:
         old = _live(session, card, "physical")
         if old is None:
             raise Conflict("card.no_plastic", "there is no plastic to convert")
-        return Order(
-            card_id=card.id,
-            form="app",
-            holder_key=key,
-            replaces_id=None if given.keep_plastic else old.id,
-        )
+        return _for_phone(card, key, replaces=None if given.keep_plastic else old)
 
     warnings = (
         "The day on which the card ends stays as it was.",
@@ -341,6 +331,42 @@ def refresh_due(desk: Desk, given: RefreshDue) -> Refreshed:
     )
 
 
+def order_for_phone(
+    session: Session, desk: Desk, card: Card, key: PublicKey, *, by_person: bool
+) -> Order:
+    """Say what a phone gets that has shown its key, and was offered the card.
+
+    The first credential; the newest, where the card is on this phone; or one that ends
+    the credential of the phone before.
+
+    Args:
+        session: Of the desk's transaction.
+        desk: Of the installation itself.
+        card: That was offered.
+        key: The phone's.
+        by_person: A person has offered it, not the phone before.
+
+    Raises:
+        Conflict: ``credential.suspended``: no phone brings that back.
+            ``credential.ended``: what the phone before offered has ended since.
+            ``passport.changed``: a person has to have that signed.
+    """
+    old = _live(session, card, "app")
+    if old is None:
+        if not by_person:
+            raise Conflict("credential.ended", "what was offered has ended since")
+        return _for_phone(card, key, replaces=None)
+    if old.state == lifecycle.Credential.SUSPENDED:
+        raise Conflict("credential.suspended", "what is suspended stays suspended")
+    basis = bases(session, desk.economy, [card.id])[card.id]
+    is_mine = _is_bound_to(old, key)
+    order = _refresh_order(basis, old)
+    if order.replaces_id and (is_mine or not by_person):
+        declined = _for_a_person(card.id)
+        raise Conflict(declined.code, declined.detail)
+    return order if is_mine else _for_phone(card, key, replaces=old)
+
+
 def _sign_all(desk: Desk, orders: list[tuple[str, Order]]) -> list[Issued | Declined]:
     source = desk.office.signers
     if len(orders) < MANY or not isinstance(source, BatchSource):
@@ -463,6 +489,19 @@ def _holder_key(jwk: dict[str, Any]) -> PublicKey:
         return holder_key_from_jwk(jwk)
     except ProfileError as error:
         raise Invalid((("holder_key", "not_a_key", error.reason),)) from error
+
+
+def _is_bound_to(credential: Credential, key: PublicKey) -> bool:
+    return credential.holder_key == canonical(public_jwk(key)).decode()
+
+
+def _for_phone(card: Card, key: PublicKey, *, replaces: Credential | None) -> Order:
+    return Order(
+        card_id=card.id,
+        form="app",
+        holder_key=key,
+        replaces_id=replaces.id if replaces else None,
+    )
 
 
 def _stored_key(text: str) -> PublicKey:

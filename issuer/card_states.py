@@ -268,6 +268,26 @@ def suspend_credential(desk: Desk, given: CredentialWhy) -> CredentialMoved:
     return once(desk, given, CredentialMoved, work)
 
 
+def suspend_for_holder(
+    session: Session, desk: Desk, credential: Credential, why: str
+) -> None:
+    """Suspend a phone's credential because its holder says so; a person lifts it.
+
+    Args:
+        session: Of the desk's transaction.
+        desk: Of the installation itself: the holder has no account.
+        credential: A valid one.
+        why: How the holder said so.
+
+    Raises:
+        IllegalTransition: It is not valid.
+    """
+    row = _suspension(session, desk, credential.card_id, why, credential=credential.id)
+    move_credential(
+        session, desk, credential, "suspend", by=Side.HOLDER, reason=_with(row)
+    )
+
+
 @operation(
     "credential.restore",
     "Lift a credential's suspension: for a second person.",

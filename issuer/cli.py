@@ -24,6 +24,7 @@ from issuer.commands import (
     importing,
     installing,
     keys,
+    offering,
 )
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.desks import open_desk
@@ -139,6 +140,7 @@ for _each in (
     backing_up.group,
     backing_up.restore,
     importing.group,
+    offering.group,
     demo.demo_data,
 ):
     _cli.add_command(_each)

@@ -32,6 +32,17 @@
     # client_id = "abtc"
     # economy = "AUS"
 
+    [wallet]                                # where holders' phones ask; absent: nowhere
+    url = "https://wallet.example"          # what phones and offers name; no path
+    hosts = ["wallet.example"]              # names under which they may ask
+    proxies = 1                             # reverse proxies in front
+    secure = true                           # https only
+    per_address = 600                       # requests a minute, of one address
+    overall = 20000                         # and of all together, for each process
+    dpop_nonce = false                      # true: proofs carry a value of the server's
+    # [wallet.attesters]                    # where only attested keys get a card
+    # AUS = "attesters/aus.json"
+
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
 """
@@ -40,8 +51,15 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -99,6 +117,37 @@ class Web(_Table):
     sign_on: SignOn | None = None
 
 
+class Wallet(_Table):
+    """How holders' phones reach the wallet; see docs/operations/wallet.md."""
+
+    url: (
+        Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")] | None
+    ) = None
+    """Beginning of every economy's issuer identifier, which wallets compare letter by
+    letter: whoever changes it signs every phone out.  None: there is no wallet."""
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+    proxies: Annotated[int, Field(ge=0, le=4)] = 0
+    secure: bool = False
+    """Must be on where anybody but this machine asks; ``url`` is https then."""
+    per_address: Annotated[int, Field(ge=1)] = 600
+    overall: Annotated[int, Field(ge=1)] = 20_000
+    dpop_nonce: bool = False
+    """Proofs must carry a value of the server's: none can be made in advance."""
+    attesters: Mapping[_Code, str] = Field(default_factory=dict)
+    """By economy: a JWK set of those whose word a phone's key needs there."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.url is None:
+            return self
+        parts = urlsplit(self.url)
+        if self.secure != (parts.scheme == "https"):
+            raise ValueError("url must be https with secure, and http without")
+        if parts.hostname not in self.hosts:
+            raise ValueError("url must be at one of hosts")
+        return self
+
+
 class Installation(_Table):
     """The settings of an installation, and the folder that they are about."""
 
@@ -111,6 +160,7 @@ class Installation(_Table):
     limits: Limits = Limits()
     publish: PublishPlaces = PublishPlaces()
     web: Web = Web()
+    wallet: Wallet = Wallet()
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -119,6 +119,8 @@ class Office:
     none screens by other means, and nothing here waits for a list."""
     reading_log: ReadingLog = field(default_factory=ReadingLog, repr=False)
     _parsed: dict[int, Scheme] = field(default_factory=dict, repr=False)
+    _own_actors: dict[str, Actor] = field(default_factory=dict, repr=False)
+    """Of the installation itself, by economy: nobody can close or rename them."""
 
     def scheme(self, session: Session) -> Scheme:
         """Return the scheme in force: the latest that a second person approved."""
@@ -136,6 +138,12 @@ class Office:
         Raises:
             NotFound: The economy is not hosted here, or has no such account.
         """
+        if economy not in self._own_actors:
+            self._own_actors[economy] = self._own_actor(economy)
+        actor = self._own_actors[economy]
+        return Desk(office=self, actor=actor, now=now, reason=reason)
+
+    def _own_actor(self, economy: str) -> Actor:
         account = self.store.read(
             lambda session: session.scalars(
                 select(Account)
@@ -146,14 +154,13 @@ class Office:
         )
         if account is None:
             raise NotFound(f"{economy} has no account of the installation's own")
-        actor = Actor(
+        return Actor(
             account_id=account.id,
             economy=economy,
             login=account.login,
             roles=frozenset(Role),
             kind=account.kind,
         )
-        return Desk(office=self, actor=actor, now=now, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.held",
     "issuer.incoming",
     "issuer.issue_check",
+    "issuer.offers",
     "issuer.own_account",
     "issuer.preclearances",
     "issuer.printing",

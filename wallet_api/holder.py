@@ -1,7 +1,7 @@
 """The reference phone: what a wallet does with a card, in the fewest words.
 
-It keeps its key in memory and knows no network; a real wallet keeps the key where it
-cannot be exported.
+It keeps its key in memory and knows no network (`wallet_api.holder_client` does); a
+real wallet keeps the key where it cannot be exported.
 """
 
 import base64
@@ -13,6 +13,7 @@ from typing import Any, Final
 import verifier
 from issuer.jws import (
     BORDER,
+    PrivateKey,
     key_binding,
     moment_from_wire,
     moment_on_wire,
@@ -34,6 +35,8 @@ class CredentialError(Exception):
 class Phone:
     """One phone with one device key and, once it has received one, one card.
 
+    The key is new, unless one is given that was kept.
+
     Every moment is an argument: the wallet's clock, corrected by what the issuer's
     server said the time was.  No method makes a proof for a moment it was not told is
     now; do not tell it otherwise.
@@ -43,8 +46,8 @@ class Phone:
         ValueError: A moment is naive.
     """
 
-    def __init__(self) -> None:
-        self._key = new_private_key()
+    def __init__(self, key: PrivateKey | None = None) -> None:
+        self._key = key or new_private_key()
         self._card = ""
 
     def cnf_jwk(self) -> dict[str, str]:

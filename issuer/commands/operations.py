@@ -66,6 +66,7 @@ _GROUPS: Final = {
     "key": "Signing keys.",
     "password": "One's own password.",
     "session": "One's own browsers.",
+    "counter": "Phones at the counter.",
     "lists": "Status lists and overlays.",
     "operator": "What one person, or one program, has issued.",
     "plastic": "Plastic cards on their way.",

@@ -13,6 +13,15 @@ ErrorCorrection = Literal["L", "M", "Q", "H"]
 QUIET_ZONE: Final = 4
 """White modules that ISO/IEC 18004 demands on each side of a code."""
 
+_TERMINAL_ZONE: Final = 2
+"""White modules around a code in a terminal, where room is scarce; readers manage."""
+_HALVES: Final = {
+    (False, False): "\N{FULL BLOCK}",
+    (False, True): "\N{UPPER HALF BLOCK}",
+    (True, False): "\N{LOWER HALF BLOCK}",
+    (True, True): " ",
+}
+"""Letters are light on dark: a block is white."""
 _LEVELS: Final[dict[ErrorCorrection, int]] = {
     "L": qrcode.constants.ERROR_CORRECT_L,
     "M": qrcode.constants.ERROR_CORRECT_M,
@@ -80,6 +89,29 @@ def qr_image(
     framed = Image.new("L", (side + 2 * quiet_zone,) * 2, 255)
     framed.paste(drawn, (quiet_zone, quiet_zone))
     return framed.resize((framed.width * module_pixels,) * 2, Image.Resampling.NEAREST)
+
+
+def qr_lines(text: str) -> list[str]:
+    """Draw the smallest QR code for a text in letters, for a dark terminal.
+
+    Two rows of modules make a line, and each module is as wide as a letter.
+
+    Raises:
+        ValueError: As for `qr_version`.
+    """
+    code = _code(text, "L")
+    code.make()
+    rows = code.get_matrix()
+    empty = [False] * (len(rows) + 2 * _TERMINAL_ZONE)
+    framed = [
+        *[empty] * _TERMINAL_ZONE,
+        *([*[False] * _TERMINAL_ZONE, *row, *[False] * _TERMINAL_ZONE] for row in rows),
+        *[empty] * (_TERMINAL_ZONE + 1),
+    ]
+    return [
+        "".join(_HALVES[pair] for pair in zip(upper, lower, strict=True))
+        for upper, lower in zip(framed[::2], framed[1::2], strict=False)
+    ]
 
 
 def _code(text: str, error_correction: ErrorCorrection) -> qrcode.QRCode:

@@ -64,6 +64,14 @@ from issuer.store.people import (
     Passkey,
     Role,
 )
+from issuer.store.wallet import (
+    CounterPhone,
+    Offer,
+    OfferState,
+    Phone,
+    PhoneState,
+    UsedOnce,
+)
 
 __all__ = [
     "ANSWER_KEPT",
@@ -83,6 +91,7 @@ __all__ = [
     "BulkState",
     "Card",
     "Content",
+    "CounterPhone",
     "Credential",
     "Document",
     "DocumentKind",
@@ -95,10 +104,14 @@ __all__ = [
     "Issue",
     "IssueState",
     "KeyState",
+    "Offer",
+    "OfferState",
     "Passkey",
     "Passport",
     "PassportLink",
     "Person",
+    "Phone",
+    "PhoneState",
     "Plastic",
     "PlasticBatch",
     "PlasticState",
@@ -118,5 +131,6 @@ __all__ = [
     "Store",
     "StrayIndex",
     "Suspension",
+    "UsedOnce",
     "WatchHit",
 ]

@@ -232,6 +232,13 @@ class Credential(Base):
         CheckConstraint("form IN ('app', 'physical')", name="form"),
         CheckConstraint("(form = 'app') = (holder_key IS NOT NULL)", name="bound"),
         Index("ix_credential_card_id", "card_id"),
+        # Whether a phone's key is on a card already.
+        Index(
+            "ix_credential_holder_key",
+            "holder_key",
+            sqlite_where=sql("holder_key IS NOT NULL"),
+            postgresql_where=sql("holder_key IS NOT NULL"),
+        ),
         UniqueConstraint("economy", "document_number"),
         # One that lives for each form: a second phone has to end the first.
         Index(

@@ -268,6 +268,16 @@ TRIGGERS: Final = (
         " OR NEW.at <> OLD.at",
     ),
     Trigger(name="tr_import_run_kept", table="import_run", on="DELETE"),
+    # An offer is taken once, and its wrong codes are never forgotten.
+    Trigger(
+        name="tr_offer_final",
+        table="offer",
+        on="UPDATE",
+        when="(OLD.state <> 'open' AND NEW.state <> OLD.state)"
+        " OR NEW.wrong < OLD.wrong OR NEW.code_hash <> OLD.code_hash"
+        " OR NEW.card_id <> OLD.card_id",
+    ),
+    Trigger(name="tr_offer_kept", table="offer", on="DELETE"),
 )
 
 

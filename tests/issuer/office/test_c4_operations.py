@@ -15,6 +15,7 @@ from issuer.store import (
     HeldDecision,
     ImportRun,
     ImportState,
+    Offer,
     PlasticBatch,
     ShrinkRequest,
     WatchHit,
@@ -37,6 +38,7 @@ KINDS = {
     "confirm_duplicate_of": None, "bulk": "bulk", "ids": None, "card": "card",
     "credential": "credential", "preclearance": "preclearance", "held": "held",
     "hit": "hit", "session": "session", "approval": "shrink", "batch": "batch",
+    "offer": "offer",
 }  # fmt: skip
 """What a field names; None where other tests say what becomes of it."""
 IDS = {"import": "import", "lists": "shrink"}
@@ -45,6 +47,7 @@ OTHERWISE: dict[str, Any] = {
     # It looks among what is the actor's own, and finds nothing.
     "incoming.send_held": {"sent": (), "refused": ()},
     "plastic.list": {"rows": (), "after": None},
+    "offer.list": {"offers": (), "before": None},
     "account.link": (
         "Conflict",
         "sign_on.none: this economy has no sign-on of its own",
@@ -64,6 +67,7 @@ GIVEN: dict[str, Any] = {
 GIVEN_TO = {
     "application.enter": {"kind": "new"},
     "card.replace": {"why": "damage"},
+    "counter.activate": {"number": "0000 0000"},
 }
 
 
@@ -83,11 +87,11 @@ def records(flow: Flow) -> dict[str, Any]:
         "application": case.application, "document": added.document,
         "card": case.card, "person": person, "credential": issued.credential,
         "preclearance": lane, "bulk": bulk, "account": account, "batch": "B1",
-        **flow.write(lambda session: by_hand(session, account, lane)),
+        **flow.write(lambda session: by_hand(session, account, lane, case.card or 0)),
     }  # fmt: skip
 
 
-def by_hand(session: Session, account: int, lane: int) -> dict[str, int]:
+def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, int]:
     rows: dict[str, Any] = {
         "api_key": ApiKey(account_id=account, key_hash=b"k", label="x", created_at=NOW,
                           ends_at=NOW + timedelta(days=1)),
@@ -102,6 +106,10 @@ def by_hand(session: Session, account: int, lane: int) -> dict[str, int]:
         "import": ImportRun(economy="AUS", kind="applications", fingerprint="f",
                             at=NOW, rows=1, state=ImportState.RUNNING,
                             started_by=account, changed_at=NOW),
+        "offer": Offer(economy="AUS", card_id=card, state="open", reference_hash=b"r",
+                       code_hash=b"c", one_time_mark="m", made_by=account,
+                       made_at=NOW, ends_at=NOW + timedelta(minutes=1),
+                       changed_at=NOW),
     }  # fmt: skip
     session.add_all(rows.values())
     session.add(

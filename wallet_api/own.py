@@ -1,0 +1,143 @@
+"""The holder's own API: how the card stands, on which phones it is, and what if one is
+lost.
+
+It is ours, no standard's: what is not known is refused, and refusals are problems as
+those of the back office's API.
+"""
+
+import hashlib
+import json
+from typing import Final
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel
+
+from issuer import counter
+from issuer.errors import Conflict
+from wallet_api.here import (
+    answer,
+    desk,
+    identity_of,
+    issuer_of,
+    known,
+    let_in,
+    nothing,
+    now,
+    proof_for,
+    site,
+)
+from wallet_api.protocol import Economy
+from wallet_api.requests import read_counter, read_lost, read_own
+
+routes: Final = Blueprint("own", __name__)
+
+
+@routes.get(f"/{Economy}/holder/card")
+def card(economy: str) -> Response:
+    """Say how the card stands; nothing where the phone knows it."""
+    issuer_of(economy)
+    holding = site().holders.holding(known(economy, "holder/card"), now=now())
+    body = _json(holding)
+    lasting = {name: value for name, value in body.items() if name != "now"}
+    digest = hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
+    response = answer(body)
+    response.set_etag(digest[:32])
+    response.make_conditional(request)
+    return response
+
+
+@routes.get(f"/{Economy}/holder/preview")
+def preview(economy: str) -> Response:
+    """Say whose card it is, before the holder says yes."""
+    issuer_of(economy)
+    phone = known(economy, "holder/preview")
+    return answer(_json(site().holders.preview(phone, now=now())))
+
+
+@routes.get(f"/{Economy}/holder/devices")
+def devices(economy: str) -> Response:
+    """List the phones that have or had the card."""
+    issuer_of(economy)
+    found = site().holders.devices(known(economy, "holder/devices"))
+    return answer({"devices": [_json(each) for each in found]})
+
+
+@routes.post(f"/{Economy}/holder/decline")
+def decline(economy: str) -> Response:
+    """Take the holder's no."""
+    issuer_of(economy)
+    phone = known(economy, "holder/decline")
+    _nothing_said()
+    site().holders.decline(phone, now=now())
+    return nothing()
+
+
+@routes.post(f"/{Economy}/holder/move")
+def move(economy: str) -> Response:
+    """Offer the card to the holder's next phone."""
+    issuer_of(economy)
+    phone = known(economy, "holder/move")
+    _nothing_said()
+    made = site().holders.move(phone, now=now())
+    return answer(
+        {
+            "offer": made.link,
+            "wallet_link": made.wallet_link,
+            "tx_code": made.one_time_code,
+            "expires_at": made.ends_at.isoformat(),
+        }
+    )
+
+
+@routes.post(f"/{Economy}/holder/suspend")
+def suspend(economy: str) -> Response:
+    """Suspend the card of this phone."""
+    issuer_of(economy)
+    phone = known(economy, "holder/suspend")
+    _nothing_said()
+    site().holders.suspend(phone, now=now())
+    return nothing()
+
+
+@routes.post(f"/{Economy}/lost")
+def lost(economy: str) -> Response:
+    """Suspend the card of a phone that is not here."""
+    issuer_of(economy)
+    number, code = read_lost(request.get_data(cache=False), request.mimetype)
+    site().holders.report_lost(economy, number, code, now=now())
+    return nothing()
+
+
+@routes.post(f"/{Economy}/counter")
+def at_counter(economy: str) -> Response:
+    """Let a phone wait at a counter, or tell it that its offer is there."""
+    issuer_of(economy)
+    proof = proof_for(f"/{economy}/counter")
+    waiting = read_counter(request.get_data(cache=False), request.mimetype)
+    own = desk(economy, "a phone waits at a counter")
+    key, identity = proof.thumbprint, identity_of(proof)
+    try:
+        if waiting is None:
+            begun = counter.begin(own, phone_key=key, proof=identity)
+            ends_at = begun.ends_at.isoformat()
+            return answer(
+                {"id": begun.id, "random": begun.random, "expires_at": ends_at}
+            )
+        link = counter.offer_for(own, waiting, phone_key=key, proof=identity)
+    except Conflict as error:
+        raise let_in(error) from error
+    return answer({"offer": link})
+
+
+@routes.get("/time")
+def time() -> Response:
+    """Say what time it is."""
+    return answer({"now": now().isoformat()})
+
+
+def _nothing_said() -> None:
+    read_own(request.get_data(cache=False), request.mimetype)
+
+
+def _json(view: BaseModel) -> dict[str, object]:
+    return view.model_dump(mode="json")
