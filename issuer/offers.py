@@ -68,7 +68,7 @@ class ListOffers(Request):
 
     card: int | None = Field(None, ge=1, description="Only of this card.")
     before: int | None = Field(None, ge=1, description="Go on behind this offer.")
-    limit: int = Field(50, ge=1, le=_MOST_PAGE)
+    limit: int = Field(50, ge=1, le=_MOST_PAGE, description="How many at most.")
 
 
 class OfferMade(Answer):

@@ -20,7 +20,6 @@ def group() -> None:
 
 
 @group.command("make")
-@at_home
 @click.option("--card", type=int, required=True, help="Number of the card.")
 @click.option("--reason", required=True, help="Why, for the audit log.")
 @click.option(
@@ -29,6 +28,7 @@ def group() -> None:
     help="Write the code to scan into a picture, instead of showing it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@at_home
 def make(folder: Path, card: int, reason: str, png: Path | None, as_json: bool) -> None:
     """Offer a card to a phone.
 

@@ -194,6 +194,8 @@ def test_a_suspended_card_is_not_offered_to_a_new_phone(scene: Scene) -> None:
     other = scene.phone().accept(newer)
     phone.bound("POST", "holder/suspend", {})
     assert _denied(other.ask()) == "credential.suspended"
+    with pytest.raises(Conflict, match=r"credential\.suspended"):
+        scene.offer(card)
 
 
 def test_a_revoked_phone_gets_nothing_any_more(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from issuer import cli
 from issuer.accounts import MakeApiKey, make_api_key
+from issuer.operations import all_operations
 from issuer.store import Account, AccountKind, AccountRole, Role, Store
 from tests.issuer.back_office import open_office
 from tests.issuer.office.card_builder import CardBuilder
@@ -42,6 +43,10 @@ def card(
     key = make_api_key(
         back.desk("AUS"), MakeApiKey(account=number, label="x", days=365)
     )
+
+    if key.waits:
+        second = back.desk("AUS", who="bob")
+        all_operations()["account.confirm"].perform(second, {"account": number})
     made = CardBuilder(office=back).make("AUS")
     store.close()
     monkeypatch.setenv("ABTC_API_KEY", key.secret)

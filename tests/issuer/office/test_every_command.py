@@ -25,7 +25,7 @@ from issuer.documents import policy_document
 from issuer.installation import Installation
 from issuer.operations import all_operations
 from issuer.scheme import Scheme
-from issuer.store import Role, Store
+from issuer.store import CounterPhone, Role, Store
 from tests.issuer.office.card_builder import phone
 from tests.simulator import NOW
 
@@ -268,6 +268,7 @@ def setting_up(shell: Shell) -> None:
         f'{settings}\n[watch_lists]\nKOR = "watch.csv"\n'
         '[web.sign_on]\nissuer = "https://sso.example"\nclient_id = "abtc"\n'
         'economy = "KOR"\n'
+        '[wallet]\nurl = "http://localhost:8322"\n'
     )
     shell.file("home/watch.csv", WATCH_LIST)
     why = {"reason": "first day"}
@@ -649,9 +650,25 @@ def demonstration(shell: Shell) -> None:
     shell.do("demo-data", cards=3, **demo)
 
 
+def phones(shell: Shell) -> None:
+    made = shell.asks("ann-kor", "offer make", card=1)
+    assert made["one_time_code"] not in made["link"]
+    shell.asks("ann-kor", "offer list", card=1)
+    shell.asks("ann-kor", "offer cancel", offer=made["offer"])
+    store = shell.store()
+    waiting = CounterPhone(
+        economy="KOR", number="00000000", key="k" * 43, made_at=shell.now,
+        ends_at=shell.now + timedelta(hours=1),
+    )  # fmt: skip
+    store.write(lambda session: session.add(waiting), now=shell.now)
+    store.close()
+    shell.asks("ann-kor", "counter activate", card=1, number="00000000")
+
+
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
     setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
-    plastic, lost_and_renewed, many, sheets, audit, backups, publisher, demonstration,
+    phones, plastic, lost_and_renewed, many, sheets, audit, backups, publisher,
+    demonstration,
 )  # fmt: skip
 WATCH_LIST = (
     "reference,family_name,given_name,birthdate,nationality,"
