@@ -308,6 +308,8 @@ _RULES = MappingProxyType(
         " another person has to do it",
         "ck_issue_four_eyes": "whoever approved the application does not have its card"
         " signed: another person has to do it",
+        "ck_offer_four_eyes": "whoever approved the application does not offer its card"
+        " to a phone: another person has to do it",
         "ck_restoration_four_eyes": "whoever proposed it does not confirm it:"
         " another person has to do it",
         "ck_scheme_text_four_eyes": "whoever proposed a version does not approve it:"

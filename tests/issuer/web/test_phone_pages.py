@@ -3,12 +3,13 @@
 import re
 
 import pytest
+from sqlalchemy import select
 
 from issuer.counter import begin, check_number
 from issuer.installation import Wallet
-from issuer.store import Role
+from issuer.store import Account, Role
 from tests.issuer.office.card_builder import CardBuilder
-from tests.issuer.web.front import Browser, Front
+from tests.issuer.web.front import Browser, Front, PersonWithPhone
 
 
 @pytest.fixture
@@ -84,3 +85,19 @@ def test_without_a_wallet_nothing_is_offered(small: Front, card: int) -> None:
     answer = browser.post(f"{here}/offer", {"reason": "x"}, page=here)
     assert answer.status_code == 409
     assert "wallet.none" in answer.get_data(as_text=True)
+
+
+def test_i1_who_approved_the_card_does_not_offer_it(
+    small: Front, browser: Browser, card: int
+) -> None:
+    bob = select(Account.id).where(Account.login == "bob-aus")
+    number = small.back.store.read(lambda session: session.scalars(bob).one())
+    approver = PersonWithPhone(number=number, login="bob-aus", secret="")
+    page = small.browser().enter(approver)
+    here = f"/cards/{card}/phone"
+    assert page.get(here).get_data(as_text=True).count(" disabled>") == 2
+    answer = page.post(f"{here}/offer", {"reason": "x"}, page=here)
+    assert answer.status_code == 409
+    said = "does not offer its card to a phone: another person has to do it"
+    assert said in answer.get_data(as_text=True)
+    assert " disabled>" not in browser.get(here).get_data(as_text=True)
