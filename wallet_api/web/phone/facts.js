@@ -10,9 +10,12 @@ import { claimsOf } from "./wallet.js";
 export function factsOf(card) {
   const claims = claimsOf(card.text);
   const { facts } = card;
-  if (!facts) return fromClaims(claims);
+  const written = fromClaims(claims);
+  if (!facts) return written;
   return {
-    holder: facts.holder, passport: facts.passport, expiresAt: Date.parse(facts.expires_at), economies: facts.economies,
+    // What the issuer does not say, such as the passport while none is linked, is as it stands on the card.
+    holder: facts.holder, passport: facts.passport ?? written.passport,
+    expiresAt: facts.expires_at ? Date.parse(facts.expires_at) : written.expiresAt, economies: facts.economies,
     state: facts.credential.state, since: facts.credential.since, asOf: card.updatedAt,
   };
 }
