@@ -34,7 +34,7 @@ export async function preview(app, card) {
         [t("card.issuer"), plain(whose.issuer_name)],
         [t("card.name"), personName(whose.holder)],
         [t("card.passport"), whose.passport && maskedPassport(whose.passport)],
-        [t("card.expires"), whose.expires_at && app.words.date(whose.expires_at)],
+        [t("card.expires"), whose.expires_at && app.words.lastDay(whose.expires_at)],
       )),
       notice("info", t("preview.note")),
       actions(yes, stop),
