@@ -113,6 +113,12 @@ class Phone:
             "token"
         }
 
+    def online(self) -> None:
+        """Give the network back, and wait until the wallet has asked what is new."""
+        with self.page.expect_response("**/holder/card"):
+            self.context.set_offline(offline=False)
+        self.settled()
+
     def settled(self) -> None:
         """Wait until an update that was begun is over."""
         self.page.evaluate("navigator.locks.request('abtc-update', () => null)")
@@ -370,7 +376,7 @@ def without_network(story: Story, phone: Phone) -> None:
     later = story.scene.clock() + timedelta(minutes=2)
     assert story.at_the_border(second, at=later) == "proof.stale"
     story.start()
-    phone.context.set_offline(offline=False)
+    phone.online()
     phone.back()
 
 
@@ -413,7 +419,7 @@ def move(story: Story, old: Phone) -> None:
     assert story.at_the_border(old.shown()) == "status.superseded"
     assert story.at_the_border(new.shown()) == "entry.cleared"
     assert story.at_the_border(new.shown(), of="KOR") == "entry.cleared"
-    old.context.set_offline(offline=False)
+    old.online()
     old.told("Card moved on 15 January 2030")
     expect(old.page.locator("canvas")).to_have_count(0)
     new.back()
@@ -540,7 +546,7 @@ def test_a_lost_phone_is_suspended_from_any_other(story: Story) -> None:
     story.publish()
     story.sync()
     assert story.at_the_border(lost.shown()) == "status.suspended"
-    lost.context.set_offline(offline=False)
+    lost.online()
     lost.back()
     lost.update()
     lost.told("Your card is suspended")
