@@ -108,7 +108,7 @@ class Scene:
         return InstallationKey.load(self.office.office.installation.web_key)
 
 
-class _Handler(WSGIRequestHandler):
+class Handler(WSGIRequestHandler):
     """Lets the application say what time it is, as a server in front of it does."""
 
     def send_response(self, code: int, message: str | None = None) -> None:
@@ -124,7 +124,7 @@ def serving(scene: Scene) -> Iterator[Scene]:
     enable_socket()
     office = scene.office.office
     late = _Late()
-    server = make_server("127.0.0.1", 0, late, threaded=True, request_handler=_Handler)
+    server = make_server("127.0.0.1", 0, late, threaded=True, request_handler=Handler)
     url = f"http://127.0.0.1:{server.port}"
     wallet = office.installation.wallet.model_copy(update={"url": url})
     office.installation = office.installation.model_copy(update={"wallet": wallet})

@@ -143,7 +143,7 @@ class App {
   async #updateAll() {
     try {
       await this.wallet.askTime();
-      for (const card of await this.wallet.cards()) if (card.step === STEP.HELD) await this.wallet.refresh(card);
+      for (const card of await this.wallet.cards()) if (card.step === STEP.HELD) await this.#refresh(card);
       this.#setOffline(false);
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
@@ -152,6 +152,14 @@ class App {
       await this.#settle();
     }
     this.tell();
+  }
+
+  /** A card that is refused holds up no other. */
+  async #refresh(card) {
+    await this.wallet.refresh(card).catch((error) => {
+      if (error instanceof Unreachable) throw error;
+      console.warn(error);
+    });
   }
 
   #plan() {

@@ -80,6 +80,14 @@ export class Words {
     return this.#format(moment, { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
   }
 
+  /**
+   * @param {number | string | Date} end From when something is no longer good, such as midnight after its last day.
+   * @returns {string} Its last day, as `date`.
+   */
+  lastDay(end) {
+    return this.date(new Date(end).getTime() - 1);
+  }
+
   /** @returns {string} Day and time where the phone is, with the zone. */
   time(moment) {
     return this.#format(moment, {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { addMonths, checkTrip, endsWithin } from "../../../wallet_api/web/phone/facts.js";
+import { addMonths, checkTrip, endsWithin, factsOf } from "../../../wallet_api/web/phone/facts.js";
 
 const DAY = "2030-03-01";
 const JAPAN = { code: "JPN", state: "cleared", since: null, lane: true, stay_days: 90 };
@@ -58,4 +58,19 @@ test("a card reminds of its end six and three months before", () => {
   const now = Date.UTC(2030, 0, 1);
   const within = (year, month, day) => endsWithin(Date.UTC(year, month, day), now);
   assert.deepEqual([within(2030, 0, 1), within(2030, 3, 1), within(2030, 6, 1), within(2030, 6, 2)], [0, 3, 6, null]);
+});
+
+test("what the issuer does not say of a card is as it stands on it", () => {
+  const claims = {
+    family_name: "CITIZEN", given_name: "JANE", passport: { country: "AUS", number: "PA0000567" }, exp: 1_900_000_000, iat: 1,
+    economies: [],
+  };
+  const text = `.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.`;
+  const credential = { state: "valid", since: null };
+  const said = { holder: {}, passport: null, expires_at: null, economies: [], credential };
+  const { passport, expiresAt } = factsOf({ text, facts: said });
+  assert.deepEqual([passport, expiresAt], [{ country: "AUS", number_end: "567" }, 1_900_000_000_000]);
+  const own = { ...said, passport: { country: "NZL", number_end: "890" }, expires_at: "2031-01-01T00:00:00Z" };
+  assert.equal(factsOf({ text, facts: own }).passport.country, "NZL");
+  assert.equal(factsOf({ text, facts: own }).expiresAt, Date.UTC(2031, 0, 1));
 });

@@ -252,8 +252,8 @@ def test_what_is_no_offer_is_said_to_be_none(browser: Browser, pasted: str) -> N
     [
         ({"signedOut": True}, "This phone is signed out"),
         ({"facts": FACTS, "news": ["JPN"]}, "Japan: cleared"),
-        ({"facts": {**FACTS, "expires_at": "2030-01-01T00:00:00Z"}}, "ended on 1 Jan"),
-        ({"facts": {**FACTS, "expires_at": "2030-03-01T00:00:00Z"}}, "ends on 1 March"),
+        ({"facts": {**FACTS, "expires_at": "2030-01-02T00:00:00Z"}}, "ended on 1 Jan"),
+        ({"facts": {**FACTS, "expires_at": "2030-03-02T00:00:00Z"}}, "ends on 1 March"),
         (
             {"facts": {**FACTS, "credential": {**FACTS["credential"],
                                                "state": "suspended"}}},

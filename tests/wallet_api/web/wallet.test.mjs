@@ -86,8 +86,8 @@ function issuer(more = {}) {
   };
 }
 
-async function held(answers = issuer()) {
-  const made = phone(answers);
+async function held(answers = issuer(), kept = store()) {
+  const made = phone(answers, kept);
   const shown = await made.wallet.redeem(await made.wallet.begin(LINK), "123456");
   return { ...made, card: await made.wallet.accept(shown) };
 }
@@ -119,6 +119,18 @@ test("an offer that is opened twice, or in two pages, is one card", async () => 
   const second = await phone(issuer(), kept).wallet.begin(`${ORIGIN}/wallet/#offer?${LINK.split("?")[1]}`);
   assert.equal(first.id, second.id);
   assert.equal((await kept.cards()).length, 1);
+});
+
+test("an offer that is at an address no more leads this phone to what it made of it, and no other phone", async () => {
+  const link = `${ORIGIN}/wallet/#offer?credential_offer_uri=${encodeURIComponent(`${ORIGIN}/AUS/offer/1`)}`;
+  const answers = issuer({ "/AUS/offer/1": [[200, OFFER], [404]] });
+  const { kept, wallet } = phone(answers);
+  const offered = await wallet.begin(link);
+  await assert.rejects(wallet.begin(link), { status: 404 }, "it was not taken here");
+  const { id } = await wallet.accept(await wallet.redeem(offered, "123456"));
+  assert.equal((await wallet.begin(link.replace(`${ORIGIN}/wallet/#offer?`, "openid-credential-offer://?"))).id, id);
+  assert.equal((await kept.cards()).length, 1);
+  await assert.rejects(phone(answers).wallet.begin(link), { status: 404 });
 });
 
 test("w10 w11 an offer of another origin is refused without asking it", async () => {
@@ -193,6 +205,28 @@ test("a newer credential is fetched, again after an update that stopped in the m
   const before304 = asked.length;
   await wallet.refresh(updated);
   assert.equal(asked.length, before304 + 1);
+});
+
+test("the issuer is told of each credential, and only once it is kept", async () => {
+  const newer = { ...FACTS, credential: { ...FACTS.credential, is_newest: false } };
+  const given = (notification, more) => (request) => [200, { credentials: [{ credential: cardFor(request, more) }], notification_id: notification }];
+  const kept = store();
+  const keptWhenTold = [];
+  const told = ({ body }) => {
+    keptWhenTold.push(kept.cards().then(([{ text }]) => [JSON.parse(body), text]));
+    return [204];
+  };
+  const { card: found, wallet } = await held(issuer({
+    "/AUS/holder/card": [[200, newer, { ETag: '"2"' }]], "/AUS/credential": [given("1"), given("2", { economies: ["JPN"] })],
+    "/AUS/notification": [told, new TypeError("lost"), told],
+  }), kept);
+  const updated = await wallet.refresh(found);
+  assert.notEqual(updated.text, found.text);
+  await wallet.refresh(updated);
+  assert.deepEqual(await Promise.all(keptWhenTold), [
+    [{ notification_id: "1", event: "credential_accepted" }, found.text],
+    [{ notification_id: "2", event: "credential_accepted" }, updated.text],
+  ]);
 });
 
 test("a phone that was replaced says so and shows nothing more; one that is unknown is signed out, and can come back", async () => {

@@ -5,14 +5,17 @@ import { claimsOf } from "./wallet.js";
 /**
  * @param {object} card At step `held` or `ended`.
  * @returns {{holder: object, passport: object, expiresAt: number, economies: object[], state: string, since: string | null,
- *   asOf: number}} `asOf` is when it was true, in milliseconds since 1970, like `expiresAt`.
+ *   asOf: number}} `asOf` is when it was true, in milliseconds since 1970, like `expiresAt`, which is the end of the last day.
  */
 export function factsOf(card) {
   const claims = claimsOf(card.text);
   const { facts } = card;
-  if (!facts) return fromClaims(claims);
+  const written = fromClaims(claims);
+  if (!facts) return written;
   return {
-    holder: facts.holder, passport: facts.passport, expiresAt: Date.parse(facts.expires_at), economies: facts.economies,
+    // What the issuer does not say, such as the passport while none is linked, is as it stands on the card.
+    holder: facts.holder, passport: facts.passport ?? written.passport,
+    expiresAt: facts.expires_at ? Date.parse(facts.expires_at) : written.expiresAt, economies: facts.economies,
     state: facts.credential.state, since: facts.credential.since, asOf: card.updatedAt,
   };
 }
@@ -50,7 +53,7 @@ export function checkTrip(known, code, day) {
   const points = [
     { name: "clearance", answer: ANSWERS.get(row?.state) ?? "unknown", value: { state: row?.state, since: row?.since } },
     { name: "state", answer: known.state === "valid" ? "yes" : "no", value: known.state === "valid" ? {} : { since: known.since } },
-    { name: "card", answer: arrival < known.expiresAt ? "yes" : "no", value: { until: known.expiresAt } },
+    { name: "card", answer: arrival < known.expiresAt ? "yes" : "no", value: { ends: known.expiresAt } },
     { name: "form", ...stated(row?.app_accepted) },
     { name: "pair", answer: row ? (row.state === "not_available" ? "no" : "yes") : "unknown", value: {} },
     { name: "passport", ...passportOn(arrival, known.passport, row?.passport_months) },

@@ -21,13 +21,23 @@ export class NoOffer extends Error {
 }
 
 /**
+ * @param {string} text A link, as `readOffer` takes it.
+ * @returns {string | null} Where its offer is; null where the link holds all of it.
+ * @throws {NoOffer} It is no link.
+ */
+export function addressOf(text) {
+  return queryOf(text).get("credential_offer_uri");
+}
+
+/**
  * Read an offer.  It is fetched from this wallet's own origin only, so that a code from a stranger makes the phone ask
  * nobody.
  *
  * @param {string} text A link `openid-credential-offer://?…`, or this wallet's own address with `#offer?…`.
  * @param {import("./network.js").Network} network Fetches an offer that is given by address.
  * @param {string} origin Of this wallet.
- * @returns {Promise<{issuer: string, economy: string, configuration: string, code: string, txCode: object | null}>}
+ * @returns {Promise<{issuer: string, economy: string, configuration: string, address: string | null, code: string,
+ *   txCode: object | null}>}
  * @throws {NoOffer} It is none for this wallet.
  */
 export async function readOffer(text, network, origin) {
@@ -41,7 +51,7 @@ export async function readOffer(text, network, origin) {
   }
   const economy = economyOf(offer.credential_issuer, origin);
   return {
-    issuer: offer.credential_issuer, economy, configuration,
+    issuer: offer.credential_issuer, economy, configuration, address,
     code: grant["pre-authorized_code"], txCode: grant.tx_code ?? null,
   };
 }

@@ -9,7 +9,7 @@ import * as base64url from "../format/base64url.js";
 import { fromUtf8 } from "../format/bytes.js";
 import { demand } from "../format/errors.js";
 import { pack } from "../format/packing.js";
-import { Issuer, isRefusal, readOffer } from "./issuer.js";
+import { Issuer, addressOf, isRefusal, readOffer } from "./issuer.js";
 import { makeKey, publicJwk, random } from "./keys.js";
 import { bodyOf } from "./network.js";
 import { checkNumber } from "./counter.js";
@@ -64,6 +64,10 @@ export class Wallet {
    * @throws {import("./issuer.js").NoOffer} None for this wallet.
    */
   async begin(text) {
+    const address = addressOf(text);
+    // An offer that was taken is at its address no more, so what this phone made of it is looked up first.
+    const taken = (await this.#store.cards()).find((card) => card.step !== STEP.OFFERED && isFrom(card, address));
+    if (taken) return taken;
     const offer = await readOffer(text, this.#network, this.#origin);
     const known = (await this.#store.cards()).find((card) => card.offer?.code === offer.code);
     return known ?? this.#add({ step: STEP.OFFERED, economy: offer.economy, issuer: offer.issuer, offer });
@@ -131,7 +135,7 @@ export class Wallet {
     const held = await this.#edit(card, {
       step: STEP.HELD, text: answer.credential, transaction: undefined, updatedAt: this.#clock.now(),
     });
-    if (answer.notification) await issuer.notify(answer.notification, "credential_accepted").catch(() => {});
+    await thank(issuer, answer);
     return held;
   }
 
@@ -164,9 +168,14 @@ export class Wallet {
       changes.news = newsOf(card, changes.facts);
     }
     const facts = changes.facts ?? card.facts;
-    if (OVER.has(facts.credential.state)) changes.step = STEP.ENDED;
-    else if (!facts.credential.is_newest) Object.assign(changes, await this.#newest(card, facts, issuer));
-    return this.#edit(card, changes);
+    if (OVER.has(facts.credential.state)) return this.#edit(card, { ...changes, step: STEP.ENDED });
+    if (facts.credential.is_newest) return this.#edit(card, changes);
+    const newest = await issuer.credential(card.offer.configuration, card.holderKey);
+    if (!newest.credential) return this.#edit(card, changes);
+    await this.#check(card, newest.credential);
+    const kept = await this.#edit(card, { ...changes, text: newest.credential, facts: asNewest(facts) });
+    await thank(issuer, newest);
+    return kept;
   }
 
   /** The holder has read what is new. */
@@ -174,7 +183,7 @@ export class Wallet {
     return this.#edit(card, { news: [] });
   }
 
-  /** @returns {Promise<object>} An offer for another phone: `offer`, a link, and `tx_code`. */
+  /** @returns {Promise<object>} An offer for another phone: `offer` and `wallet_link`, its links, and `tx_code`. */
   async move(card) {
     return bodyOf(await this.#issuer(card).post("holder/move", {}));
   }
@@ -230,13 +239,6 @@ export class Wallet {
     return issuer.credential(card.offer.configuration, card.holderKey);
   }
 
-  async #newest(card, facts, issuer) {
-    const { credential } = await issuer.credential(card.offer.configuration, card.holderKey);
-    if (!credential) return {};
-    await this.#check(card, credential);
-    return { text: credential, facts: { ...facts, credential: { ...facts.credential, is_newest: true } } };
-  }
-
   async #check(card, text) {
     await pack(text);
     const claims = claimsOf(text);
@@ -261,6 +263,19 @@ export class Wallet {
 
 function asJson(body) {
   return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+function isFrom(card, address) {
+  return address !== null && card.offer?.address === address;
+}
+
+function asNewest(facts) {
+  return { ...facts, credential: { ...facts.credential, is_newest: true } };
+}
+
+/** Say that a credential is kept: until then the issuer takes the phone for one that does not have it. */
+async function thank(issuer, { notification }) {
+  if (notification) await issuer.notify(notification, "credential_accepted").catch(() => {});
 }
 
 /** Economies that answered since the holder last looked; nothing is new to somebody who has just got the card. */

@@ -26,13 +26,17 @@ export async function devices(app, card) {
   };
 }
 
-const STATES = new Set(["valid", "suspended", "superseded", "revoked"]);
+/** Words by state; a card whose last day is over has ended as well as one that somebody ended. */
+const STATES = new Map([
+  ["valid", "device.valid"], ["suspended", "device.suspended"], ["superseded", "device.superseded"],
+  ["revoked", "device.revoked"], ["expired", "device.revoked"],
+]);
 
 function row(app, { this: isThis, state, since, name }) {
   const t = app.t.bind(app);
   const label = isThis ? t("devices.this") : plain(name ?? "") || t("devices.other");
   return el("li", el("strong", label),
-    el("span.known", t(STATES.has(state) ? `device.${state}` : "state.unknown"), since && ` · ${app.words.date(since)}`));
+    el("span.known", t(STATES.get(state) ?? "state.unknown"), since && ` · ${app.words.date(since)}`));
 }
 
 /** @returns {object} The screen: an offer for the new phone, made only when the holder asks for it. */
@@ -44,7 +48,8 @@ export function move(app, card) {
     make.closest(".actions").hidden = true;
     const canvas = el("canvas", { role: "img", "aria-label": t("move.qr") });
     made.replaceChildren(el("div.paper", canvas), ...shown(app, offer));
-    drawCode(canvas, encodeQR(offer.offer, "raw", { ecc: "medium", border: 4 }));
+    // A phone's camera opens the link of this wallet; the other link needs a wallet that is there already.
+    drawCode(canvas, encodeQR(offer.wallet_link ?? offer.offer, "raw", { ecc: "medium", border: 4 }));
   }));
   return {
     title: "devices.move",

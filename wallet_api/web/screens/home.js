@@ -54,7 +54,7 @@ function face(app, card, { holder, passport, expiresAt }) {
   return el("section.card", { "aria-label": t("home.face") },
     el("p.card-top", el("span", t("card.kind")), el("strong", plain(app.words.economy(card.economy)))),
     el("p.card-name", personName(holder)),
-    facts([t("card.passport"), maskedPassport(passport)], [t("card.expires"), app.words.date(expiresAt)]));
+    facts([t("card.passport"), maskedPassport(passport)], [t("card.expires"), app.words.lastDay(expiresAt)]));
 }
 
 function notices(app, card, known) {
@@ -64,8 +64,8 @@ function notices(app, card, known) {
   if (known.state === "suspended") found.push(notice("stop", el("p", el("strong", t("home.suspended"))), t("home.suspended.do")));
   if (card.signedOut) found.push(notice("warn", el("p", el("strong", t("home.signed_out"))), t("home.signed_out.do")));
   const within = endsWithin(known.expiresAt, now);
-  if (within === 0) found.push(notice("stop", el("p", el("strong", t("home.expired", { date: app.words.date(known.expiresAt) }))), t("home.expired.do")));
-  else if (within) found.push(notice("warn", t("home.expires", { date: app.words.date(known.expiresAt) })));
+  if (within === 0) found.push(notice("stop", el("p", el("strong", t("home.expired", { date: app.words.lastDay(known.expiresAt) }))), t("home.expired.do")));
+  else if (within) found.push(notice("warn", t("home.expires", { date: app.words.lastDay(known.expiresAt) })));
   if (app.isOffline) found.push(notice("info", t("home.offline", { date: app.words.date(known.asOf) })));
   if (card.news?.length) found.push(news(app, card, known));
   return found;

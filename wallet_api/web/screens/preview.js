@@ -33,8 +33,8 @@ export async function preview(app, card) {
       el("section.panel", facts(
         [t("card.issuer"), plain(whose.issuer_name)],
         [t("card.name"), personName(whose.holder)],
-        [t("card.passport"), maskedPassport(whose.passport)],
-        [t("card.expires"), app.words.date(whose.expires_at)],
+        [t("card.passport"), whose.passport && maskedPassport(whose.passport)],
+        [t("card.expires"), whose.expires_at && app.words.lastDay(whose.expires_at)],
       )),
       notice("info", t("preview.note")),
       actions(yes, stop),

@@ -46,9 +46,10 @@ function point(app, { name, answer: found, value }) {
     el("div", el("strong", t(`trip.${name}`)), name !== "stay" && el("span", t(`trip.answer.${found}`)), detail(app, value)));
 }
 
-function detail(app, { state, since, until, days }) {
+function detail(app, { state, since, until, ends, days }) {
   const t = app.t.bind(app);
   const parts = [
+    ends && t("trip.until", { date: app.words.lastDay(ends) }),
     state && t(`state.${state}`),
     since && t("economies.since", { date: app.words.date(since) }),
     until && t("trip.until", { date: app.words.date(until) }),
