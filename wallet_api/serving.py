@@ -57,13 +57,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(app: "Flask", opened: socket.socket) -> None:
-    """Answer until interrupted."""
+    """Answer until interrupted, or told to end: what is being answered is finished."""
     from waitress.server import create_server  # noqa: PLC0415
 
     from wallet_api.app import MAX_BODY  # noqa: PLC0415
     from wallet_api.here import NAME  # noqa: PLC0415
 
     wallet = app.extensions[NAME].settings.wallet
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     create_server(
         app,
         sockets=[opened],
@@ -105,7 +106,6 @@ def _begin(home: Path, host: str, opened: socket.socket) -> int:
         return child
     status = 1
     try:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         run(open_app(home, host=host), opened)
         status = 0
     finally:

@@ -1,6 +1,8 @@
 """``abtc-issuer serve``: the back office for browsers."""
 
 import logging
+import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -145,5 +147,7 @@ def _run(app: "Flask", *, host: str, port: int) -> None:
     for each in sockets.values():
         if isinstance(each, BaseWSGIServer):  # one of each address
             each.channel_class = Connection
+    # Told to end, as interrupted: what is being answered is finished.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     click.echo(f"{settings.origin} (stop with Ctrl-C)")
     server.run()

@@ -166,7 +166,7 @@ def test_r6_another_shape_is_refused(home: Path) -> None:
 
 
 @pytest.mark.enable_socket
-def test_it_serves_until_interrupted(home: Path) -> None:
+def test_it_serves_until_it_is_told_to_end(home: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "issuer", "serve", "--home", str(home)]
     with subprocess.Popen(  # noqa: S603
@@ -176,7 +176,7 @@ def test_it_serves_until_interrupted(home: Path) -> None:
             assert _status("localhost", port) == 200
             assert _status("evil.example", port) == 400
         finally:
-            server.send_signal(signal.SIGINT)
+            server.send_signal(signal.SIGTERM)
         assert server.stdout is not None
         assert f"http://localhost:{port}" in server.stdout.read()
 
@@ -306,7 +306,7 @@ def test_l6_clients_that_send_a_byte_now_and_then_block_nobody(
         finally:
             for one in slow:
                 one.close()
-            server.send_signal(signal.SIGINT)
+            server.send_signal(signal.SIGTERM)
 
 
 @pytest.mark.enable_socket
