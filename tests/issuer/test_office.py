@@ -102,6 +102,12 @@ def test_i1_a_program_is_no_second_person(back_office: BackOffice) -> None:
     desk = replace(back_office.desk("AUS"), actor=robot)
     seconds = {name for name, each in all_operations().items() if each.by_person}
     assert seconds == {
+        "account.confirm",
+        "account.create",
+        "account.link",
+        "account.reset_factors",
+        "api_key.make",
+        "role.give",
         "application.approve",
         "backup.confirm",
         "bulk.approve",
