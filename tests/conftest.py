@@ -1,5 +1,8 @@
 """Components that a machine may lack (see `components`), and databases for tests."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,10 +10,42 @@ import pytest
 
 from issuer.store import Store
 from tests.components import MISSING, check, needs
-from tests.databases import PostgreSQL, postgresql
+from tests.databases import (
+    TEMPLATE,
+    Copies,
+    PostgreSQL,
+    Prepared,
+    SQLite,
+    postgresql,
+)
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of this kind has no other name
+ENOUGH = 4 << 30
+"""Bytes; a whole run takes a quarter of it."""
 
 
+def use_memory() -> None:
+    """Keep what tests write in memory, where there is enough of it.
+
+    No test cuts the power of this machine: those that are about it keep a disk of their
+    own account (`tests.power`).  What is left on a disk has to be waited for.
+    """
+    if "TMPDIR" not in os.environ and is_good(MEMORY):  # noqa: TID251  # of pytest's own
+        os.environ["TMPDIR"] = str(MEMORY)  # noqa: TID251  # for programs we start, too
+        tempfile.tempdir = None
+
+
+def is_good(folder: Path) -> bool:
+    """Say whether much can be written there, and run."""
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return False
+    can_run = not os.statvfs(folder).f_flag & os.ST_NOEXEC
+    return can_run and shutil.disk_usage(folder).free >= ENOUGH
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    use_memory()
     config.addinivalue_line("markers", "needs(component): see tests/components.py")
 
 
@@ -28,31 +63,50 @@ def postgresql_server() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("template") / "abtc.sqlite3"
-    Store.create(f"sqlite:///{path}").close()
-    return path.read_bytes()
+def sqlite_copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    folder = tmp_path_factory.mktemp("sqlite")
+    url = f"sqlite:///{folder / 'empty.sqlite3'}"
+    Store.create(url).close()
+    return Copies(SQLite(), url, folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql_copies(
+    postgresql_server: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
+) -> Copies:
+    folder = tmp_path_factory.mktemp("postgresql")
+    return Copies(postgresql_server, postgresql_server.url(TEMPLATE), folder)
 
 
 @pytest.fixture(
     params=["SQLite", pytest.param("PostgreSQL", marks=needs("PostgreSQL"))]
 )
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a new database with all tables; each test runs on both kinds."""
-    if request.param == "PostgreSQL":
-        server: PostgreSQL = request.getfixturevalue("postgresql_server")
-        return server.new()
-    path = tmp_path / "abtc.sqlite3"
-    path.write_bytes(request.getfixturevalue("sqlite_template"))
-    return f"sqlite:///{path}"
+def prepared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Prepared]:
+    """A place for a database; each test runs on both kinds."""
+    name = f"{request.param.lower()}_copies"
+    made = Prepared(copies=request.getfixturevalue(name), folder=tmp_path)
+    yield made
+    made.end()
 
 
 @pytest.fixture
-def store(database: str) -> Iterator[Store]:
-    """A store with all tables and nothing in them, on each kind of database."""
-    opened = Store.open(database)
-    yield opened
-    opened.close()
+def prepared_small(sqlite_copies: Copies, tmp_path: Path) -> Iterator[Prepared]:
+    """A place on SQLite, where the database is no matter."""
+    made = Prepared(copies=sqlite_copies, folder=tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def database(prepared: Prepared) -> str:
+    """The URL of a database with all tables."""
+    return prepared.url
+
+
+@pytest.fixture
+def store(prepared: Prepared) -> Store:
+    """The database, open."""
+    return prepared.store
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -30,10 +31,12 @@ from issuer.store import (
     SigningKey,
     Store,
 )
+from tests.databases import Prepared
 from tests.simulator import NOW
 
 HOSTED = ("AUS", "NZL", "JPN", "USA")
 PASSPHRASE = b"correct horse"
+SCHEME = Scheme.load()
 KEYS_FROM = NOW - timedelta(days=365)
 EVERYBODY = ("ann", "bob", "eve")
 """Three persons for each economy, each with every role."""
@@ -115,12 +118,23 @@ def open_office(
     store: Store, folder: Path, *, hosted: Iterable[str] = HOSTED
 ) -> BackOffice:
     """Fill an empty database and open an office on it; keys lie below ``folder``."""
-    scheme = Scheme.load()
-    keys = FileKeys(folder=folder / "keys", scheme=scheme)
+    fill_office(store, folder, hosted=hosted)
+    return office_on(store, folder)
+
+
+def office_at(prepared: Prepared, *, hosted: Iterable[str] = HOSTED) -> BackOffice:
+    """Open the same office; what is in it is made once, and copied."""
     codes = tuple(hosted)
+    prepared.fill(("office", codes), partial(fill_office, hosted=codes))
+    return office_on(prepared.store, prepared.folder)
+
+
+def fill_office(store: Store, folder: Path, *, hosted: Iterable[str]) -> None:
+    """Make people and keys of some economies."""
+    keys = FileKeys(folder=folder / "keys", scheme=SCHEME)
 
     def people(session: Session) -> None:
-        for code in codes:
+        for code in hosted:
             session.add(HostedEconomy(code=code, since=KEYS_FROM))
             session.flush()
             for who in EVERYBODY:
@@ -132,12 +146,16 @@ def open_office(
 
     store.write(people, now=NOW)
     (folder / "outside").mkdir(exist_ok=True)
+
+
+def office_on(store: Store, folder: Path) -> BackOffice:
+    """Open an office that was filled."""
     return BackOffice(
         office=Office(
             installation=Installation(folder=folder),
             store=store,
-            signers=keys,
-            packaged_scheme=scheme,
+            signers=FileKeys(folder=folder / "keys", scheme=SCHEME),
+            packaged_scheme=SCHEME,
         )
     )
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from issuer.store import Store
-from tests.issuer.back_office import BackOffice, open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import BackOffice, office_at
 from tests.issuer.repository_reader import Desk
-from tests.issuer.soft_hsm import SoftHsm, build_module
+from tests.issuer.soft_hsm import SoftHsm, build_module, make_token
 
 OpenDesk = Callable[..., Desk]
 """Called with a folder and economies: a desk that has published, at NOW."""
@@ -31,19 +31,22 @@ def open_desk(tmp_path_factory: pytest.TempPathFactory) -> OpenDesk:
 
 
 @pytest.fixture
-def back_office(store: Store, tmp_path: Path) -> BackOffice:
+def back_office(prepared: Prepared) -> BackOffice:
     """An office with people and keys, and no applications yet; on each database."""
-    return open_office(store, tmp_path)
+    return office_at(prepared)
 
 
 @pytest.fixture(scope="session")
-def faulty_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_module(tmp_path_factory.mktemp("module"))
+def module_and_token(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("module")
+    build_module(folder)
+    make_token(folder)
+    return folder
 
 
 @pytest.fixture
 def hsm(
-    tmp_path: Path, faulty_module: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, module_and_token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> SoftHsm:
     """A token; the test needs SoftHSM and a C compiler."""
-    return SoftHsm(tmp_path, faulty_module, monkeypatch)
+    return SoftHsm(tmp_path, module_and_token, monkeypatch)

@@ -40,37 +40,63 @@ signer = keys.signer("AUS-1", "card")
 _Answer = TypeVar("_Answer")
 
 
-def build_module(folder: Path) -> Path:
-    """Compile the library with faults."""
+def build_module(folder: Path) -> None:
+    """Compile the library with faults, as ``faulty.so``."""
     module = folder / "faulty.so"
     command = ["cc", "-shared", "-fPIC", "-o", str(module), str(_SOURCE), "-ldl"]
     subprocess.run(command, check=True, timeout=60)  # noqa: S603
-    return module
+
+
+def make_token(folder: Path) -> None:
+    """Make a token with the PIN `PIN` in a folder, and no key in it."""
+    config = configure(folder)
+    setting = f"SOFTHSM2_CONF={config}"
+    initialise = [
+        "env",
+        setting,
+        "softhsm2-util",
+        "--init-token",
+        "--free",
+        "--label",
+        TOKEN,
+    ]
+    pins = ["--pin", PIN, "--so-pin", "12345678"]
+    subprocess.run(  # noqa: S603
+        [*initialise, *pins], check=True, timeout=60, stdout=subprocess.DEVNULL
+    )
+
+
+def configure(folder: Path) -> Path:
+    """Say that tokens are in a folder of this one; return the file that says so."""
+    tokens = folder / "tokens"
+    tokens.mkdir(exist_ok=True)
+    config = folder / "softhsm2.conf"
+    config.write_text(f"directories.tokendir = {tokens}\nlog.level = ERROR\n")
+    return config
 
 
 class SoftHsm:
-    """A token with the PIN `PIN`, and no key in it."""
+    """A copy of a token with the PIN `PIN`, and no key in it.
+
+    Args:
+        folder: For the copy.
+        made: Where `build_module` and `make_token` have been at work.
+        monkeypatch: For what the module finds in the environment.
+    """
 
     def __init__(
-        self, folder: Path, module: Path, monkeypatch: pytest.MonkeyPatch
+        self, folder: Path, made: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.folder = folder
         self.tokens = folder / "tokens"
         self.module = folder / "faulty.so"
         self.pin_file = folder / "pin"
-        self.tokens.mkdir()
-        config = folder / "softhsm2.conf"
-        config.write_text(f"directories.tokendir = {self.tokens}\nlog.level = ERROR\n")
-        monkeypatch.setenv("SOFTHSM2_CONF", str(config))
+        shutil.copytree(made / "tokens", self.tokens)
+        monkeypatch.setenv("SOFTHSM2_CONF", str(configure(folder)))
         monkeypatch.setenv("FAULTY_MODULE_FOLDER", str(folder))
         monkeypatch.setenv("FAULTY_MODULE_REAL", path_of("SoftHSM"))
         self.write_pin(PIN)
-        shutil.copy(module, self.module)
-        initialise = ["softhsm2-util", "--init-token", "--free", "--label", TOKEN]
-        pins = ["--pin", PIN, "--so-pin", "12345678"]
-        subprocess.run(  # noqa: S603
-            [*initialise, *pins], check=True, timeout=60, stdout=subprocess.DEVNULL
-        )
+        shutil.copy(made / "faulty.so", self.module)
 
     def settings(self, *, patience: float = 3.0) -> HsmSettings:
         return HsmSettings(

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 from issuer.store import Base, Store
+from issuer.store.schema import newest
 from issuer.store.triggers import statements
 from tests.components import needs
 from tests.databases import PostgreSQL
@@ -37,6 +40,13 @@ def test_r6_the_steps_make_what_the_models_say(tmp_path: Path) -> None:
         make_from_models(connection)
     engine.dispose()
     assert sqlite_shape(stepped) == sqlite_shape(modelled)
+
+
+def test_r6_the_newest_step_is_the_one_that_is_asked_for() -> None:
+    """The name of a step begins with its revision; what it follows is in the step."""
+    config = Config()
+    config.set_main_option("script_location", "issuer:store/migrations")
+    assert newest() == ScriptDirectory.from_config(config).get_current_head()
 
 
 def sqlite_shape(url: str) -> set[tuple[str, ...]]:

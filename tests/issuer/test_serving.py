@@ -23,19 +23,18 @@ from issuer.commands.serving import open_app
 from issuer.errors import Conflict, KeyFileError, SchemaError, SettingsError
 from issuer.installation import Installation
 from issuer.store import HostedEconomy, Store
-from tests.issuer.back_office import open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import office_at
 from tests.simulator import NOW
 
 
 @pytest.fixture
-def home(tmp_path: Path, sqlite_template: bytes) -> Path:
+def home(tmp_path: Path, prepared_small: Prepared) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / "office.toml").write_text("")
-    (folder / "abtc.sqlite3").write_bytes(sqlite_template)
-    store = Store.open(f"sqlite:///{folder / 'abtc.sqlite3'}")
-    open_office(store, tmp_path)
-    store.close()
+    office_at(prepared_small)
+    (tmp_path / "abtc.sqlite3").rename(folder / "abtc.sqlite3")
     return folder
 
 

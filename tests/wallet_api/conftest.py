@@ -1,12 +1,9 @@
 """A wallet's server on each kind of database."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from issuer.store import Store
-from tests.issuer.back_office import open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import office_at
 from tests.wallet_api.scene import Scene
 
 HOSTED = ("AUS", "KOR", "SGP")
@@ -14,16 +11,12 @@ HOSTED = ("AUS", "KOR", "SGP")
 
 
 @pytest.fixture
-def scene(store: Store, tmp_path: Path) -> Scene:
+def scene(prepared: Prepared) -> Scene:
     """People, keys and a wallet's server, on each kind of database."""
-    return Scene.of(open_office(store, tmp_path, hosted=HOSTED))
+    return Scene.of(office_at(prepared, hosted=HOSTED))
 
 
 @pytest.fixture
-def small(sqlite_template: bytes, tmp_path: Path) -> Iterator[Scene]:
+def small(prepared_small: Prepared) -> Scene:
     """The same on SQLite, where the database is no matter."""
-    path = tmp_path / "abtc.sqlite3"
-    path.write_bytes(sqlite_template)
-    store = Store.open(f"sqlite:///{path}")
-    yield Scene.of(open_office(store, tmp_path, hosted=HOSTED))
-    store.close()
+    return Scene.of(office_at(prepared_small, hosted=HOSTED))

@@ -132,7 +132,7 @@ def serving(scene: Scene) -> Iterator[Scene]:
     settings = Settings.of(office.installation, host="127.0.0.1", clock=clock)
     app = make_app(office, settings=settings)
     late.app = app
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield Scene(office=scene.office, app=app, clock=clock, cards=scene.cards)
     server.shutdown()

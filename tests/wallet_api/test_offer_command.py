@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from issuer import cli
 from issuer.accounts import MakeApiKey, make_api_key
 from issuer.operations import all_operations
-from issuer.store import Account, AccountKind, AccountRole, Role, Store
-from tests.issuer.back_office import open_office
+from issuer.store import Account, AccountKind, AccountRole, Role
+from tests.databases import Prepared
+from tests.issuer.back_office import office_at
 from tests.issuer.office.card_builder import CardBuilder
 from tests.simulator import NOW
 from wallet_api import cli as wallet_cli
@@ -21,14 +22,12 @@ from wallet_api import cli as wallet_cli
 
 @pytest.fixture
 def card(
-    tmp_path: Path, sqlite_template: bytes, monkeypatch: pytest.MonkeyPatch
+    prepared_small: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> int:
     """A card of an installation, and a program that may offer it."""
     wallet = '[wallet]\nurl = "http://localhost:8322"\n'
     (tmp_path / "office.toml").write_text(wallet)
-    (tmp_path / "abtc.sqlite3").write_bytes(sqlite_template)
-    store = Store.open(f"sqlite:///{tmp_path / 'abtc.sqlite3'}")
-    back = open_office(store, tmp_path, hosted=["AUS"])
+    back = office_at(prepared_small, hosted=["AUS"])
 
     def robot(session: Session) -> int:
         account = Account(economy="AUS", login="robot", display_name="Robot",
@@ -38,7 +37,7 @@ def card(
         session.add(AccountRole(account_id=account.id, role=Role.ISSUING, given_at=NOW))
         return account.id
 
-    number = store.write(robot, now=NOW)
+    number = back.store.write(robot, now=NOW)
     # It is used at the machine's own time, which is before that of the tests.
     key = make_api_key(
         back.desk("AUS"), MakeApiKey(account=number, label="x", days=365)
@@ -48,7 +47,7 @@ def card(
         second = back.desk("AUS", who="bob")
         all_operations()["account.confirm"].perform(second, {"account": number})
     made = CardBuilder(office=back).make("AUS")
-    store.close()
+    back.store.close()
     monkeypatch.setenv("ABTC_API_KEY", key.secret)
     monkeypatch.setenv("ABTC_HOME", str(tmp_path))
     return made

@@ -1,11 +1,9 @@
 """An office whose economies issue plastic, the app, or both; and cards in it."""
 
-from pathlib import Path
-
 import pytest
 
-from issuer.store import Store
-from tests.issuer.back_office import BackOffice, open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import BackOffice, office_at
 from tests.issuer.office.card_builder import CardBuilder
 
 HOSTED = ("AUS", "KOR", "SGP")
@@ -13,9 +11,9 @@ HOSTED = ("AUS", "KOR", "SGP")
 
 
 @pytest.fixture
-def office(store: Store, tmp_path: Path) -> BackOffice:
+def office(prepared: Prepared) -> BackOffice:
     """People and keys of three economies, on each kind of database."""
-    return open_office(store, tmp_path, hosted=HOSTED)
+    return office_at(prepared, hosted=HOSTED)
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ from issuer.store import (
     PreclearanceEvent,
     Store,
 )
-from tests.issuer.back_office import BackOffice, open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import BackOffice, fill_office, office_on
 from tests.simulator import NOW
 
 HOSTED = ("SGP", "NZL", "JPN")
@@ -63,20 +64,41 @@ class Publishing:
     """An office with a repository, and cards."""
 
     def __init__(self, store: Store, folder: Path, *, cards: int = 25) -> None:
-        self.folder = folder
-        self.back_office = open_office(store, folder, hosted=HOSTED)
-        office = self.back_office.office
-        office.publish_passphrase = lambda _: b"quiet river"
-        url = store.engine.url.render_as_string(hide_password=False)
-        office.installation = Installation(folder=folder, database=url)
-        (folder / "office.toml").write_text(f'database = "{url}"\n')
+        fill_office(store, folder, hosted=HOSTED)
         (folder / "keys/publish").mkdir(parents=True, mode=0o700)
+        self._open(store, folder)
+        office = self.back_office.office
         list(fill(office, {"SGP": cards}, seed=1, now=NOW))
         publisher = open_publisher(office)
         scheme = scheme_document(office.packaged_scheme, issued_at=START)
         publisher.init(scheme, now=START)
         for code in HOSTED:
             publisher.add_economy(code, now=START)
+
+    def _open(self, store: Store, folder: Path) -> None:
+        self.folder = folder
+        self.back_office = office_on(store, folder)
+        office = self.back_office.office
+        office.publish_passphrase = lambda _: b"quiet river"
+        url = store.engine.url.render_as_string(hide_password=False)
+        office.installation = Installation(folder=folder, database=url)
+        (folder / "office.toml").write_text(f'database = "{url}"\n')
+
+    @classmethod
+    def at(
+        cls, prepared: Prepared, *, folder: Path | None = None, cards: int = 25
+    ) -> "Publishing":
+        """An office that has published; what is in it is made once, and copied."""
+
+        def make(store: Store, folder: Path) -> None:
+            office = cls(store, folder, cards=cards)
+            office.back_office.office.installation.issue_log.touch()
+            office.publish()
+
+        prepared.fill(("publishing", cards), make, folder=folder)
+        office = cls.__new__(cls)
+        office._open(prepared.store, prepared.folder)
+        return office
 
     @classmethod
     def restored(cls, store: Store, before: "Publishing", folder: Path) -> "Publishing":

@@ -30,6 +30,7 @@ from issuer.store import (
     SigningKey,
     Store,
 )
+from tests.databases import Prepared
 from tests.issuer.office.publishing import (
     HOSTED,
     Publishing,
@@ -42,9 +43,9 @@ SCHEME = Scheme.load()
 
 
 @pytest.fixture
-def office(store: Store, tmp_path: Path) -> Publishing:
-    made = Publishing(store, tmp_path)
-    made.publish()
+def office(prepared: Prepared) -> Publishing:
+    made = Publishing.at(prepared)
+    made.back_office.office.installation.issue_log.unlink()
     return made
 
 

@@ -198,7 +198,7 @@ INDEXES: list[tuple[str, str, dict[str, Any], str]] = [
 
 
 # PostgreSQL plans for how much there is, and here is little.
-@pytest.mark.parametrize("database", ["SQLite"], indirect=True)
+@pytest.mark.parametrize("prepared", ["SQLite"], indirect=True)
 @pytest.mark.parametrize("after", [None, 1], ids=["first", "deep"])
 @pytest.mark.parametrize(
     "page",

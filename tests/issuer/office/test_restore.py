@@ -38,7 +38,7 @@ from issuer.store import (
     StrayIndex,
 )
 from tests.components import needs
-from tests.databases import PostgreSQL
+from tests.databases import PostgreSQL, Prepared
 from tests.issuer.back_office import PASSPHRASE
 from tests.issuer.office.publishing import (
     HOSTED,
@@ -69,13 +69,10 @@ def new_database(
 
 
 @pytest.fixture
-def office(store: Store, tmp_path: Path) -> Publishing:
+def office(prepared: Prepared, tmp_path: Path) -> Publishing:
     folder = tmp_path / "office"
     folder.mkdir()
-    made = Publishing(store, folder, cards=60)
-    made.back_office.office.installation.issue_log.touch()
-    made.publish()
-    return made
+    return Publishing.at(prepared, folder=folder, cards=60)
 
 
 def back_up(office: Publishing, name: str = "backup.tar.gz") -> Path:

@@ -91,7 +91,9 @@ def served(
             "127.0.0.1", 0, app, threaded=True, fd=listener.fileno(),
             request_handler=_Quiet,
         )  # fmt: skip
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.01,), daemon=True
+        )
         thread.start()
         try:
             yield origin, front

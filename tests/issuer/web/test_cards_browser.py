@@ -1,14 +1,11 @@
 """Pages about cards and the office in a real browser, without scripts."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
-from issuer.store import Store
 from tests.components import needs
-from tests.issuer.back_office import open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import office_at
 from tests.issuer.office.card_builder import CardBuilder, phone
 from tests.issuer.web.chromium import Place, opened
 from tests.issuer.web.front import Front
@@ -24,16 +21,12 @@ PAGES = ("/cards", "/cards/1", "/cards/1/do/cancel", "/cards/1/do/rebind",
 
 
 @pytest.fixture
-def front(sqlite_template: bytes, tmp_path: Path) -> Iterator[Front]:
-    path = tmp_path / "abtc.sqlite3"
-    path.write_bytes(sqlite_template)
-    store = Store.open(f"sqlite:///{path}")
-    made = Front.of(open_office(store, tmp_path, hosted=("KOR", "NZL")))
+def front(prepared_small: Prepared) -> Front:
+    made = Front.of(office_at(prepared_small, hosted=("KOR", "NZL")))
     card = CardBuilder(office=made.back).make(pending=("JPN",))
     do(made, "card.issue_app", card=card, holder_key=phone())
     do(made, "card.issue_plastic", card=card, interim=True)
-    yield made
-    store.close()
+    return made
 
 
 def sign_in(place: Place) -> None:

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,9 @@ from issuer.store import (
     Plastic,
     PlasticState,
     Role,
-    Store,
 )
-from tests.issuer.back_office import open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import office_at
 from tests.issuer.office.card_builder import CardBuilder, phone
 from tests.issuer.plastic_cards import photo
 from tests.issuer.web.front import Browser, Front
@@ -40,13 +39,9 @@ HOSTILE = "<script>alert(1)</script>\u202e\u200bO'Brien\" onload=x"
 
 
 @pytest.fixture
-def front(sqlite_template: bytes, tmp_path: Path) -> Iterator[Front]:
+def front(prepared_small: Prepared) -> Front:
     """An office of an economy that issues both forms."""
-    path = tmp_path / "abtc.sqlite3"
-    path.write_bytes(sqlite_template)
-    store = Store.open(f"sqlite:///{path}")
-    yield Front.of(open_office(store, tmp_path, hosted=("KOR", "NZL")))
-    store.close()
+    return Front.of(office_at(prepared_small, hosted=("KOR", "NZL")))
 
 
 @pytest.fixture

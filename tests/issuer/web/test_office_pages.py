@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +13,9 @@ from sqlalchemy.orm import Session
 from issuer.operations import all_operations
 from issuer.plots import Series, bars
 from issuer.scheme import Scheme
-from issuer.store import AuditRow, Credential, Role, Store
-from tests.issuer.back_office import open_office
+from issuer.store import AuditRow, Credential, Role
+from tests.databases import Prepared
+from tests.issuer.back_office import office_at
 from tests.issuer.office.card_builder import CardBuilder, phone
 from tests.issuer.web.front import Browser, Front
 from tests.simulator import NOW
@@ -26,12 +25,8 @@ CHANGED = TEXT.replace('source = "general knowledge"', 'source = "the ministry"'
 
 
 @pytest.fixture
-def front(sqlite_template: bytes, tmp_path: Path) -> Iterator[Front]:
-    path = tmp_path / "abtc.sqlite3"
-    path.write_bytes(sqlite_template)
-    store = Store.open(f"sqlite:///{path}")
-    yield Front.of(open_office(store, tmp_path, hosted=("KOR", "NZL")))
-    store.close()
+def front(prepared_small: Prepared) -> Front:
+    return Front.of(office_at(prepared_small, hosted=("KOR", "NZL")))
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from issuer.documents import scheme_document
 from issuer.installation import Installation
 from issuer.jws import BORDER, key_binding
 from issuer.publication import open_publisher
-from issuer.store import Store
 from tests.components import needs
-from tests.issuer.back_office import open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import office_at
 from tests.issuer.office.card_builder import phone
 from tests.issuer.web.chromium import Place, opened
 from tests.issuer.web.front import Front, PersonWithPhone
@@ -43,12 +43,9 @@ TRAVELLER = {
 
 
 @pytest.fixture
-def front(sqlite_template: bytes, tmp_path: Path) -> Iterator[Front]:
+def front(prepared_small: Prepared, tmp_path: Path) -> Front:
     """An empty office of two economies that publishes to a folder."""
-    path = tmp_path / "abtc.sqlite3"
-    path.write_bytes(sqlite_template)
-    store = Store.open(f"sqlite:///{path}")
-    made = Front.of(open_office(store, tmp_path, hosted=HOSTED))
+    made = Front.of(office_at(prepared_small, hosted=HOSTED))
     office = made.back.office
     office.publish_passphrase = lambda _: b"quiet river"
     office.installation = Installation(folder=tmp_path)
@@ -57,8 +54,7 @@ def front(sqlite_template: bytes, tmp_path: Path) -> Iterator[Front]:
     publisher.init(scheme_document(office.packaged_scheme, issued_at=NOW), now=NOW)
     for code in HOSTED:
         publisher.add_economy(code, now=NOW)
-    yield made
-    store.close()
+    return made
 
 
 @dataclass(slots=True, kw_only=True)

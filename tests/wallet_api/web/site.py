@@ -151,7 +151,9 @@ def opened(
     files = Files()
     complaints: list[str] = []
     with make_server("127.0.0.1", 0, files, handler_class=_Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.01,), daemon=True
+        )
         thread.start()
         context = browser.new_context(**look)
         page = context.new_page()

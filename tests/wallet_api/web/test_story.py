@@ -34,9 +34,10 @@ from issuer import lifecycle
 from issuer.documents import scheme_document
 from issuer.offers import OfferMade
 from issuer.publication import open_publisher
-from issuer.store import Card, Preclearance, Store
+from issuer.store import Card, Preclearance
 from tests.components import needs
-from tests.issuer.back_office import BackOffice, open_office
+from tests.databases import Prepared
+from tests.issuer.back_office import BackOffice, office_at
 from tests.simulator import NOW
 from tests.wallet_api.scene import Clock, Handler, Scene
 from tests.wallet_api.web.site import launched
@@ -180,7 +181,9 @@ class Story:
             "127.0.0.1", self.port, self._app, threaded=True, request_handler=Handler
         )
         self.port = self._server.port
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -300,12 +303,11 @@ def publishing(back: BackOffice, folder: Path) -> None:
 
 
 @pytest.fixture
-def story(sqlite_template: bytes, tmp_path: Path, browser: Browser) -> Iterator[Story]:
+def story(
+    prepared_small: Prepared, tmp_path: Path, browser: Browser
+) -> Iterator[Story]:
     enable_socket()
-    path = tmp_path / "abtc.sqlite3"
-    path.write_bytes(sqlite_template)
-    store = Store.open(f"sqlite:///{path}")
-    scene = Scene.of(open_office(store, tmp_path, hosted=HOSTED))
+    scene = Scene.of(office_at(prepared_small, hosted=HOSTED))
     publishing(scene.office, tmp_path)
     told = Story(scene=scene, browser=browser, folder=tmp_path)
     told.start()
@@ -315,7 +317,6 @@ def story(sqlite_template: bytes, tmp_path: Path, browser: Browser) -> Iterator[
         phone.context.close()
         assert phone.complaints == []
     told.stop()
-    store.close()
 
 
 def at_its_address(story: Story) -> None:
