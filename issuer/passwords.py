@@ -2,7 +2,7 @@
 
 import secrets
 import unicodedata
-from base64 import b32encode
+from base64 import b32encode, b64encode
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
@@ -14,12 +14,22 @@ MIN_LENGTH: Final = 12
 MAX_LENGTH: Final = 200
 """Characters; a longer text would only cost time."""
 _FEW: Final = 5
-_HASHER: Final = PasswordHasher()
-"""Argon2id as RFC 9106 recommends it where memory is short: 64 MiB, 3 passes."""
-_NOBODY: Final = _HASHER.hash(secrets.token_hex(32))
-"""What the password of an unknown login is compared with, to take the same time."""
 _CODE_BYTES: Final = 15
 _GROUP: Final = 6
+_HASHER: Final = PasswordHasher()
+"""Argon2id as RFC 9106 recommends it where memory is short: 64 MiB, 3 passes."""
+
+
+def _drawn(count: int) -> str:
+    return b64encode(secrets.token_bytes(count)).rstrip(b"=").decode()
+
+
+_NOBODY: Final = (
+    f"$argon2id$v=19$m={_HASHER.memory_cost},t={_HASHER.time_cost}"
+    f",p={_HASHER.parallelism}${_drawn(_HASHER.salt_len)}${_drawn(_HASHER.hash_len)}"
+)
+"""What the password of an unknown login is compared with, to take the same time.  It is
+drawn, not computed: every command would wait for that."""
 
 
 def password_problem(password: str, *, login: str) -> str | None:

@@ -1,17 +1,19 @@
 """The shape of the database: how it is made, brought up to date, and checked."""
 
 from importlib import resources
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from issuer.errors import SchemaError
 from issuer.store.base import Base
 from issuer.store.triggers import texts
+
+if TYPE_CHECKING:
+    # Imported where steps are taken: every command opens a database, and most wait for
+    # nothing else as long as for this.
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 _VERSIONS: Final = "alembic_version"
 _TRIGGERS: Final = {
@@ -37,7 +39,7 @@ def check(connection: Connection) -> None:
     found = revision(connection)
     if found is None:
         raise SchemaError("the database holds no back office yet")
-    head = _scripts(connection).get_current_head()
+    head = newest()
     if found != head:
         known = {script.revision for script in _scripts(connection).walk_revisions()}
         age = "an older" if found in known else "an unknown or newer"
@@ -71,6 +73,8 @@ def upgrade(connection: Connection) -> None:
         raise SchemaError(f"the database is at an unknown or newer revision, {found}")
     if found is None and inspect(connection).get_table_names():
         raise SchemaError("the database holds tables of something else")
+    from alembic import command  # noqa: PLC0415
+
     command.upgrade(_config(connection), "head")
 
 
@@ -118,14 +122,26 @@ def revision(connection: Connection) -> str | None:
     """Return the revision of a database; None if it has none."""
     if not inspect(connection).has_table(_VERSIONS):
         return None
-    return MigrationContext.configure(connection).get_current_revision()
+    rows = connection.execute(text(f"SELECT version_num FROM {_VERSIONS}"))  # noqa: S608
+    return rows.scalars().one_or_none()
 
 
-def _scripts(connection: Connection) -> ScriptDirectory:
+def newest() -> str:
+    """Return the revision of this version's shape, from the names of its steps."""
+    folder = resources.files("issuer.store").joinpath("migrations", "versions")
+    steps = (each.name for each in folder.iterdir() if each.name.endswith(".py"))
+    return max(name[1:5] for name in steps if name[:1] == "s")
+
+
+def _scripts(connection: Connection) -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     return ScriptDirectory.from_config(_config(connection))
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     folder = resources.files("issuer.store").joinpath("migrations")
     config.set_main_option("script_location", str(folder).replace("%", "%%"))

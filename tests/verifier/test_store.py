@@ -90,7 +90,7 @@ def test_mirror_over_http(repository: Repository, store: TrustStore) -> None:
     handler = partial(SimpleHTTPRequestHandler, directory=str(repository.folder))
     handler.log_message = lambda *_: None  # type: ignore[attr-defined]
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     try:
         sync(store, repository, source=url)
