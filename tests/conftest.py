@@ -23,6 +23,28 @@ MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of this kind has no other na
 ENOUGH = 4 << 30
 """Bytes; a whole run takes a quarter of it."""
 
+LONG = frozenset(
+    f"tests/{name}.py"
+    for name in (
+        "examples/test_demo",
+        "issuer/office/test_every_command",
+        "issuer/office/test_issuing_faults",
+        "issuer/office/test_module_faults",
+        "issuer/test_hsm",
+        "issuer/test_load",
+        "issuer/test_serving",
+        "issuer/web/test_browser",
+        "issuer/web/test_cards_browser",
+        "issuer/web/test_case_browser",
+        "issuer/web/test_guards",
+        "issuer/web/test_story",
+        "verifier/test_store_faults",
+        "wallet_api/web/test_story",
+        "wallet_api/web/test_wallet_browser",
+    )
+)
+"""Files of which one test may take ten seconds, or all of them a minute."""
+
 
 def use_memory() -> None:
     """Keep what tests write in memory, where there is enough of it.
@@ -107,6 +129,11 @@ def database(prepared: Prepared) -> str:
 def store(prepared: Prepared) -> Store:
     """The database, open."""
     return prepared.store
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: at the end two processes share what is short."""
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONG)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,6 +1,7 @@
 """Demonstration data on the command line: only where nothing is real."""
 
 import json
+import shutil
 from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,26 @@ from issuer.store import (
 )
 from tests.simulator import NOW
 
+PASSPHRASE = "wide blue yonder"  # noqa: S105  # invented
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "home"
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("ABTC_KEY_PASSPHRASE", PASSPHRASE)
+        done = main(
+            ["init", "--home", str(folder), "--economy", "SGP", "--economy", "NZL",
+             "--keys", "--test"]
+        )  # fmt: skip
+    assert done == OK
+    return folder
+
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ABTC_KEY_PASSPHRASE", "wide blue yonder")
-    folder = tmp_path / "home"
-    made = main(
-        ["init", "--home", str(folder), "--economy", "SGP", "--economy", "NZL",
-         "--keys", "--test"]
-    )  # fmt: skip
-    assert made == OK
-    return folder
+def home(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ABTC_KEY_PASSPHRASE", PASSPHRASE)
+    return shutil.copytree(made, tmp_path / "home")
 
 
 def demo(home: Path, *more: str) -> int:

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,10 +34,12 @@ from issuer.store import (
     PreclearanceEvent,
     Statement,
     StatusList,
+    Store,
     WatchHit,
 )
 from issuer.store import Preclearance as PreclearanceRow
-from tests.issuer.back_office import BackOffice
+from tests.databases import Prepared
+from tests.issuer.back_office import HOSTED, BackOffice, fill_office, office_on
 from tests.issuer.office.flow import Flow, perform
 from tests.simulator import NOW
 
@@ -44,9 +47,13 @@ WANTED = {"AUS": 30, "USA": 5}
 
 
 @pytest.fixture
-def filled(back_office: BackOffice) -> BackOffice:
-    list(fill(back_office.office, WANTED, seed=1, now=NOW))
-    return back_office
+def filled(prepared: Prepared) -> BackOffice:
+    def make(store: Store, folder: Path) -> None:
+        fill_office(store, folder, hosted=HOSTED)
+        list(fill(office_on(store, folder).office, WANTED, seed=1, now=NOW))
+
+    prepared.fill("demonstration data", make)
+    return office_on(prepared.store, prepared.folder)
 
 
 def count(back_office: BackOffice, table: type, *where: object) -> int:

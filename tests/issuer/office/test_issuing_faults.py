@@ -193,7 +193,7 @@ def test_r2_l4_a_card_is_activated_once(office: BackOffice, cards: CardBuilder) 
 def test_l5_s10_r3_two_processes_draw_no_index_twice(
     office: BackOffice, cards: CardBuilder, database: str
 ) -> None:
-    each = rounds(200, 5_000)
+    each = rounds(100, 5_000)
     found = killed("pair", database, office, size=each)
     assert found["statuses"] == [0, 0]
     check_places(office.store)

@@ -1,8 +1,11 @@
 """Setting an installation up and looking after it, on the command line."""
 
+import io
 import json
+import shutil
 import sqlite3
 import tomllib
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +26,37 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, An
     return status, json.loads(out.splitlines()[-1]) if out else None
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A home, and what was said when it was made."""
+    folder = tmp_path_factory.mktemp("made") / "home"
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as changed, redirect_stdout(said):
+        changed.setenv("ABTC_KEY_PASSPHRASE", PASSPHRASE)
+        wanted = ("--economy", "SGP", "--economy", "NZL", "--keys", "--json")
+        assert main(["init", "--home", str(folder), *wanted]) == OK
+    return folder, json.loads(said.getvalue().splitlines()[-1])
+
+
 @pytest.fixture
 def home(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    made: tuple[Path, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    folder = tmp_path / "home"
     monkeypatch.setenv("ABTC_KEY_PASSPHRASE", PASSPHRASE)
-    status, made = run(
-        capsys, "init", "--home", folder, "--economy", "SGP", "--economy", "NZL",
-        "--keys",
-    )  # fmt: skip
-    assert status == OK
-    assert [each["economy"] for each in made["administrators"]] == ["SGP", "NZL"]
-    return folder
+    return shutil.copytree(made[0], tmp_path / "home")
 
 
 def opened(home: Path) -> Store:
     return Store.open(Installation.load(home).database_url)
 
 
-def test_init_makes_all_that_is_needed(home: Path) -> None:
+def test_init_makes_all_that_is_needed(
+    home: Path, made: tuple[Path, dict[str, Any]]
+) -> None:
+    economies = [each["economy"] for each in made[1]["administrators"]]
+    assert economies == ["SGP", "NZL"]
     assert home.stat().st_mode & 0o077 == 0
     assert tomllib.loads((home / "office.toml").read_text())["keys"] == {
         "SGP": "file:keys/SGP",

@@ -11,6 +11,7 @@ from issuer.store import AccountKind, Role
 from tests.components import needs
 from tests.issuer.web.chromium import Place, clock, opened
 from tests.issuer.web.front import PASSWORD, Front, PersonWithPhone
+from tests.soak import rounds
 
 pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
 
@@ -140,7 +141,9 @@ def test_signing_in_by_keyboard_alone(place: Place) -> None:
 
 PAGES = ("/", "/keyboard", "/account", "/account/password", "/account/factors",
          "/accounts", "/accounts/new", "/accounts/1", "/nowhere")  # fmt: skip
-LOOKS = ((1280, "light"), (1280, "dark"), (400, "light"), (400, "dark"))
+EVERY_LOOK = ((1280, "light"), (400, "dark"), (1280, "dark"), (400, "light"))
+LOOKS = EVERY_LOOK[: rounds(2, 4)]
+"""Each width and each scheme; all of each in a soak."""
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
