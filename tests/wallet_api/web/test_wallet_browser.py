@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 import verifier
 from tests.components import needs
 from tests.simulator import NOW, World
+from tests.soak import rounds
 from tests.wallet_api.web.site import Site, launched, opened
 from verifier import scan
 
@@ -74,11 +75,14 @@ def hidden(site: Site) -> None:
     assert picture is True, "nothing of the code is left below"
 
 
-@pytest.mark.parametrize(
-    ("look", "scheme", "locale"),
-    [(PHONE, "light", "en"), (PHONE, "dark", "th"), (TABLET, "light", "zh-TW"),
-     ({"width": 320, "height": 480}, "dark", "ru")],
-)  # fmt: skip
+LOOKS = [
+    ({"width": 320, "height": 480}, "dark", "ru"), (TABLET, "light", "zh-TW"),
+    (PHONE, "light", "en"), (PHONE, "dark", "th"),
+]  # fmt: skip
+"""The narrowest and the widest are enough to see most; all of them in a soak."""
+
+
+@pytest.mark.parametrize(("look", "scheme", "locale"), LOOKS[: rounds(2, 4)])
 def test_screens_are_accessible_and_fit(
     browser: Browser, look: dict[str, int], scheme: Any, locale: str
 ) -> None:
