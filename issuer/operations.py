@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from importlib import import_module
 from types import MappingProxyType
@@ -252,9 +253,14 @@ def operation(
 
 def all_operations() -> Mapping[str, Operation]:
     """Return every operation by name, sorted."""
+    _load()
+    return MappingProxyType(dict(sorted(_known.items())))
+
+
+@cache
+def _load() -> None:
     for module in _MODULES:
         import_module(module)
-    return MappingProxyType(dict(sorted(_known.items())))
 
 
 def once(

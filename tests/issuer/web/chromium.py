@@ -9,7 +9,7 @@ from pathlib import Path
 from socket import AF_INET, SOCK_STREAM, socket
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from issuer.installation_key import InstallationKey
@@ -109,14 +109,26 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def opened(
-    front: Front, *, time: Callable[[], datetime] = clock, **look: Any
-) -> Iterator[Place]:
-    """Open a browser; ``look`` is Playwright's: viewport, color_scheme and others."""
-    with served(front, time) as (origin, served_front), sync_playwright() as playwright:
+def launched() -> Iterator[Browser]:
+    """One browser for many tests: each has a profile of its own in it."""
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=path_of("Chromium"), args=list(FLAGS)
         )
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def opened(
+    chromium: Browser,
+    front: Front,
+    *,
+    time: Callable[[], datetime] = clock,
+    **look: Any,
+) -> Iterator[Place]:
+    """Open a page; ``look`` is Playwright's: viewport, color_scheme and others."""
+    with served(front, time) as (origin, served_front):
         context = chromium.new_context(**look)
         page = context.new_page()
         refused: list[str] = []
@@ -126,4 +138,4 @@ def opened(
             else None,
         )  # fmt: skip
         yield Place(page=page, front=served_front, origin=origin, refused=refused)
-        chromium.close()
+        context.close()

@@ -1,9 +1,13 @@
 """The pages of a real office on a real database, and browsers in front of them."""
 
+from collections.abc import Iterator
+
 import pytest
+from playwright.sync_api import Browser
 
 from tests.databases import Prepared
 from tests.issuer.back_office import BackOffice, office_at
+from tests.issuer.web.chromium import launched
 from tests.issuer.web.front import Front
 
 
@@ -17,6 +21,13 @@ def front(prepared: Prepared) -> Front:
 def small(prepared_small: Prepared) -> Front:
     """An office with pages on SQLite, where the database is no matter."""
     return Front.of(office_at(prepared_small))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for a file's tests; each has a profile of its own in it."""
+    with launched() as browser:
+        yield browser
 
 
 __all__ = ["BackOffice"]

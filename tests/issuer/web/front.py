@@ -216,7 +216,7 @@ class Browser:
             now=now,
         )
         self.client.set_cookie("abtc-session", token, domain="localhost")
-        self.get("/account")
+        self.get("/keyboard")  # a short page, with the form that signs out
         return self
 
     def _keep(self, answer: TestResponse) -> TestResponse:

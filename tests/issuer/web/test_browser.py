@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from issuer.accounts import CreateAccount, FirstCode, create_account
 from issuer.store import AccountKind, Role
@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
 
 
 @pytest.fixture
-def place(small: Front) -> Iterator[Place]:
-    with opened(small) as found:
+def place(chromium: Browser, small: Front) -> Iterator[Place]:
+    with opened(chromium, small) as found:
         yield found
 
 
 @pytest.fixture
-def unscripted(small: Front) -> Iterator[Place]:
-    with opened(small, java_script_enabled=False) as found:
+def unscripted(chromium: Browser, small: Front) -> Iterator[Place]:
+    with opened(chromium, small, java_script_enabled=False) as found:
         yield found
 
 
@@ -147,10 +147,12 @@ LOOKS = EVERY_LOOK[: rounds(2, 4)]
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_pages_are_accessible_and_fit(small: Front, width: int, scheme: str) -> None:
+def test_pages_are_accessible_and_fit(
+    chromium: Browser, small: Front, width: int, scheme: str
+) -> None:
     """Axe finds nothing; no page is wider than the window; targets can be hit."""
     viewport = {"width": width, "height": 900}
-    with opened(small, viewport=viewport, color_scheme=scheme) as place:
+    with opened(chromium, small, viewport=viewport, color_scheme=scheme) as place:
         who = place.front.person()
         place.go("/sign-in/first")
         assert place.accessibility() == []

@@ -51,7 +51,7 @@ def ask(browser: Browser, rule: Rule, method: str, named: dict[str, int]) -> int
         path = browser.front.app.url_map.bind("localhost").build(rule.endpoint, values)
     if method == "GET":
         return browser.get(path).status_code
-    seen = "/account" if browser.session else "/sign-in"
+    seen = "/keyboard" if browser.session else "/sign-in"
     return browser.post(path, FIELDS, page=seen).status_code
 
 

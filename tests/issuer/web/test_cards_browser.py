@@ -1,7 +1,7 @@
 """Pages about cards and the office in a real browser, without scripts."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.components import needs
 from tests.databases import Prepared
@@ -37,10 +37,10 @@ def sign_in(place: Place) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_pages_of_cards_and_the_office_are_accessible_and_fit(
-    front: Front, width: int, scheme: str
+    chromium: Browser, front: Front, width: int, scheme: str
 ) -> None:
     viewport = {"width": width, "height": 900}
-    with opened(front, viewport=viewport, color_scheme=scheme) as place:
+    with opened(chromium, front, viewport=viewport, color_scheme=scheme) as place:
         sign_in(place)
         for path in PAGES:
             place.go(path)
@@ -51,9 +51,11 @@ def test_pages_of_cards_and_the_office_are_accessible_and_fit(
         assert place.refused == []
 
 
-def test_a_card_is_found_suspended_and_drawn_without_javascript(front: Front) -> None:
+def test_a_card_is_found_suspended_and_drawn_without_javascript(
+    chromium: Browser, front: Front
+) -> None:
     """Also: the picture of a report is there, and its policy refuses nothing of it."""
-    with opened(front, java_script_enabled=False) as place:
+    with opened(chromium, front, java_script_enabled=False) as place:
         sign_in(place)
         page = place.page
         page.get_by_role("link", name="Cards", exact=True).click()

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from issuer import sessions
 from issuer.store import Preclearance
@@ -47,9 +47,11 @@ def press_access_key(place: Place, key: str) -> None:
     )  # fmt: skip
 
 
-def test_an_application_is_entered_without_scripts(small: Front) -> None:
+def test_an_application_is_entered_without_scripts(
+    chromium: Browser, small: Front
+) -> None:
     """Typed, compared with the passport, entered, submitted."""
-    with opened(small, time=Steps(1), java_script_enabled=False) as place:
+    with opened(chromium, small, time=Steps(1), java_script_enabled=False) as place:
         enter(place, small.person())
         page = place.page
         place.go("/applications/new")
@@ -70,11 +72,13 @@ def test_an_application_is_entered_without_scripts(small: Front) -> None:
         assert place.refused == []
 
 
-def test_a_decision_by_one_key_is_sent_by_the_page_itself(small: Front) -> None:
+def test_a_decision_by_one_key_is_sent_by_the_page_itself(
+    chromium: Browser, small: Front
+) -> None:
     """One key decides and opens the next request; nobody has to come back to send."""
     flow = Flow(small.back)
     first, second = (flow.lane(flow.circulated(), "JPN").id for _ in range(2))
-    with opened(small, time=Steps(9.8)) as place:
+    with opened(chromium, small, time=Steps(9.8)) as place:
         enter(place, small.person("JPN"))
         page = place.page
         place.go(f"/incoming/{first}")
@@ -86,7 +90,9 @@ def test_a_decision_by_one_key_is_sent_by_the_page_itself(small: Front) -> None:
         assert place.refused == []
 
 
-def test_pages_of_cases_are_accessible_narrow_and_dark(small: Front) -> None:
+def test_pages_of_cases_are_accessible_narrow_and_dark(
+    chromium: Browser, small: Front
+) -> None:
     flow = Flow(small.back)
     case = flow.circulated()
     lane = flow.lane(case, "JPN").id
@@ -94,7 +100,7 @@ def test_pages_of_cases_are_accessible_narrow_and_dark(small: Front) -> None:
     home = ("/", "/applications", "/applications/new", f"/bulk/{bulk}", "/answers",
             f"/applications/{case.application}",
             "/bulk/new?action=incoming.decide")  # fmt: skip
-    with opened(small, time=Steps(0.1)) as place:
+    with opened(chromium, small, time=Steps(0.1)) as place:
         for who, paths in (
             (small.person("AUS"), home),
             (small.person("JPN"), ("/incoming", f"/incoming/{lane}")),

@@ -139,6 +139,7 @@ def test_a_passkey_that_asks_nobody_is_not_taken(small: Front, flags: int) -> No
 def test_the_last_factor_stays(front: Front) -> None:
     who, device = enrolled(front)
     browser = front.browser().enter(who)
+    browser.get("/account")
     number = browser.page.split('action="/account/passkeys/')[1].split('"')[0]
     stranger = front.browser().enter(front.person())
     stranger.post(f"/account/passkeys/{number}")

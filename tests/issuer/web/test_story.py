@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, expect
+from playwright.sync_api import Browser, FilePayload, Locator, expect
 
 import verifier
 from issuer import sessions
@@ -107,11 +107,11 @@ class Story:
 
 
 @pytest.fixture
-def story(front: Front, tmp_path: Path) -> Iterator[Story]:
+def story(chromium: Browser, front: Front, tmp_path: Path) -> Iterator[Story]:
     folder = tmp_path / "device"
     folder.mkdir()
     look = {"viewport": {"width": 1280, "height": 900}}
-    with opened(front, time=front.clock, **look) as place:
+    with opened(chromium, front, time=front.clock, **look) as place:
         place.page.set_default_timeout(5_000)
         yield Story(place=place, device=verifier.TrustStore(folder))
         assert place.refused == []

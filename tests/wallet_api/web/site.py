@@ -13,11 +13,9 @@ from playwright.sync_api import (
     BrowserContext,
     Page,
     expect,
-    sync_playwright,
 )
 
-from tests.components import path_of
-from tests.issuer.web.chromium import AXE, FLAGS
+from tests.issuer.web.chromium import AXE
 from wallet_api.pages import POLICY, WebWallet, load
 
 
@@ -126,17 +124,6 @@ MODULES = """async (version) => {
 
 def _is_api(url: str) -> bool:
     return "/wallet/" not in url
-
-
-@contextmanager
-def launched() -> Iterator[Browser]:
-    """One browser for many tests: each has a profile of its own in it."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=path_of("Chromium"), args=list(FLAGS)
-        )
-        yield chromium
-        chromium.close()
 
 
 @contextmanager

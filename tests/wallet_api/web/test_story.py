@@ -38,9 +38,9 @@ from issuer.store import Card, Preclearance
 from tests.components import needs
 from tests.databases import Prepared
 from tests.issuer.back_office import BackOffice, office_at
+from tests.issuer.web.chromium import launched
 from tests.simulator import NOW
 from tests.wallet_api.scene import Clock, Handler, Scene
-from tests.wallet_api.web.site import launched
 from verifier import scan
 from wallet_api.app import make_app
 from wallet_api.settings import Settings

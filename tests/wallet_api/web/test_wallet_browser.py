@@ -10,9 +10,10 @@ from playwright.sync_api import Browser, expect
 
 import verifier
 from tests.components import needs
+from tests.issuer.web.chromium import launched
 from tests.simulator import NOW, World
 from tests.soak import rounds
-from tests.wallet_api.web.site import Site, launched, opened
+from tests.wallet_api.web.site import Site, opened
 from verifier import scan
 
 pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
