@@ -40,7 +40,9 @@ def asked_for(query: Mapping[str, Any]) -> tuple[str, ...]:
         for each in query["credentials"]
         for claim in each.get("claims", ())
     )
-    return tuple(".".join(str(part) for part in path) for path in paths)
+    return tuple(
+        ".".join("*" if part is None else str(part) for part in path) for path in paths
+    )
 
 
 def which(query: Mapping[str, Any], card: Mapping[str, Any]) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def read_request(
     """
     given = _Link.of(link)
     nonce = secrets.token_urlsafe(16) if given.posts else None
-    text = given.request or _fetch(given, nonce, network)
+    text = _fetch(given, nonce, network) if given.request_uri else given.request
     now = network.clock()  # not what a desk says that the time is
     claims, who = _check_signed(text, roots, now)
     if given.client_id not in {None, claims.get("client_id")}:
