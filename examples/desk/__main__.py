@@ -1,6 +1,7 @@
 """Run a desk: ``python -m examples.desk trial`` and ``serve``."""
 
 import argparse
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ def _serve(given: argparse.Namespace) -> None:
     phones = phones_app(desk, _now)
     counter = counter_app(desk, places, given.purpose, _now)
     print(f"The counter's page is http://{_HERE}:{given.counter_port}/", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     background = threading.Thread(target=_run, args=(phones, given.port), daemon=True)
     background.start()
     _run(counter, given.counter_port)

@@ -8,7 +8,7 @@ neither yes nor no is said.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
@@ -83,7 +83,11 @@ def _airline(decision: verifier.Accepted, question: Question, at: datetime) -> O
         case verifier.EntryAnswer.VISA_FREE:
             line = f"ABTC gives an entry basis for {place} for this passport."
             until = entry.stay_until
-            stay = () if until is None else (f"On arrival today, until {_day(until)}.",)
+            stay = (
+                ()
+                if until is None
+                else (f"On arrival today: a stay until {_day(until)}.",)
+            )
             notes = (*stay, *_whose(decision))
             return _outcome(Look.YES, line, notes, at, entry.reason)
         case _:
@@ -102,7 +106,9 @@ def _whose(decision: verifier.Accepted) -> tuple[str, ...]:
     if verifier.MustSee.PASSPORT in decision.must_see:
         end = f"{card.passport_country}, number ending {card.passport_number[-_END:]}"
         compare = f"Compare the passport ({end}), and its photograph."
-    return f"Card of {name}, until {_day(card.expires_at)}.", compare
+    # The moment at which it ends is the midnight after its last day.
+    last_day = card.expires_at - timedelta(seconds=1)
+    return f"Card of {name}; its last day is {_day(last_day)}.", compare
 
 
 def _no_basis(question: Question) -> str:

@@ -66,6 +66,7 @@ def test_an_airline_learns_of_one_destination_and_no_more(airline: DeskScene) ->
     page = airline.page(asked)
     assert line_of(page) == YES
     assert "CITIZEN, JANE MARY" in page
+    assert "its last day is 30 June 2034" in page
     assert "until 15 March 2030" in page  # 60 days, the day of arrival counts
     assert not [each for each in ON_CARD if each in page]
     assert "board" not in page.lower()
