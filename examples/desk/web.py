@@ -44,7 +44,6 @@ def phones_app(desk: Desk, clock: Clock) -> Flask:
     app.config.update(
         TRUSTED_HOSTS=[urlsplit(desk.url).hostname], MAX_CONTENT_LENGTH=MAX_ANSWER
     )
-    app.before_request(_name_the_host)
     app.after_request(_dressed_for(_PHONES_MAY))
 
     @app.errorhandler(HTTPException)
@@ -162,11 +161,6 @@ def _found(desk: Desk, ticket: str, now: datetime) -> Asked:
     if found is None:
         abort(404)
     return found
-
-
-def _name_the_host() -> None:
-    # Flask compares with TRUSTED_HOSTS only where somebody asks for the name.
-    _ = request.host
 
 
 def _dressed_for(policy: str) -> Callable[[Response], Response]:

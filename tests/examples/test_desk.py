@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import urllib3
 import zxingcpp
 from PIL import Image
 
@@ -70,6 +71,14 @@ def test_an_airline_learns_of_one_destination_and_no_more(airline: DeskScene) ->
     assert "until 15 March 2030" in page  # 60 days, the day of arrival counts
     assert not [each for each in ON_CARD if each in page]
     assert "board" not in page.lower()
+
+
+def test_a_stay_is_counted_by_the_destinations_calendar(airline: DeskScene) -> None:
+    """It is the evening of the 15th in UTC, and the 16th in Singapore."""
+    airline.clock.passes(hours=8)
+    asked = airline.ask()
+    airline.post(asked, airline.show(asked))
+    assert "until 16 March 2030" in airline.page(asked)
 
 
 def test_a_hotel_learns_whose_card_it_is(hotel: DeskScene) -> None:
@@ -347,6 +356,9 @@ def test_w12_only_forms_of_a_size_are_read(airline: DeskScene) -> None:
     asked = airline.ask()
     body = json.dumps({"vp_token": {"abtc": ["a~"]}, "state": asked.state}).encode()
     assert airline.send(body, "application/json").status == 400
+    fields = {"vp_token": '{"abtc":["a~"]}', "state": asked.state}
+    parts, kind = urllib3.encode_multipart_formdata(fields)
+    assert airline.send(parts, kind).status == 400
     assert airline.send(b"state=" + b"x" * 40_000, FORM).status == 413
     assert airline.fetch("/response").status == 405
     assert airline.fetch(f"/request/{'x' * 43}").status == 404

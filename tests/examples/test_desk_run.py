@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import urllib3
@@ -102,9 +103,10 @@ def test_a_desk_asks_and_a_phone_answers(
     wallet: Path, counter: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     form = {"destination": "SGP", "passport": passport()}
-    asked = urllib3.PoolManager().request_encode_body(
-        "POST", f"{counter}/", fields=form, encode_multipart=False, redirect=False
-    )
+    asked = urllib3.request(
+        "POST", counter, body=urlencode(form), redirect=False,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )  # fmt: skip
     page = f"{counter}{asked.headers['Location']}"
     waiting = urllib3.request("GET", page).data.decode()
     found = re.search(r'href="(openid4vp:[^"]*)"', waiting)

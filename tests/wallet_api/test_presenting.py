@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from examples.desk.identity import Identity, make_trial
@@ -324,6 +326,40 @@ def test_a_request_may_be_so(scene: DeskScene, times: dict[str, Any]) -> None:
 def test_what_is_no_request_is_told(scene: DeskScene, link: str) -> None:
     with pytest.raises(RequestError):
         read(link, scene)
+
+
+def test_a_good_request_with_too_much_is_refused(scene: DeskScene) -> None:
+    identity = scene.desk.identity
+    assert read(by_value(identity, scene, more="x" * 30_000), scene).nonce
+    with pytest.raises(RequestError, match="too long"):
+        read(by_value(identity, scene, more="x" * 60_000), scene)
+    with pytest.raises(RequestError, match="twice"):
+        read(f"{by_value(identity, scene)}&client_id={identity.client_id}", scene)
+
+
+def test_j3_a_certificate_of_another_kind_of_key_is_refused(scene: DeskScene) -> None:
+    ours = scene.desk.identity
+    (desk,) = ours.chain
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(desk.subject)
+        .issuer_name(desk.issuer)
+        .public_key(ed25519.Ed25519PrivateKey.generate().public_key())
+        .serial_number(7)
+        .not_valid_before(desk.not_valid_before_utc)
+        .not_valid_after(desk.not_valid_after_utc)
+        .sign(ours.key, hashes.SHA256())
+    )
+    der = certificate.public_bytes(Encoding.DER)
+    client_id = f"x509_hash:{b64u(sha256(der).digest())}"
+    x5c = [base64.b64encode(der).decode()]
+    text = jws(
+        {"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": x5c},
+        {**claims_for(ours, scene), "client_id": client_id},
+        ours.key,
+    )
+    with pytest.raises(RequestError, match="P-256"):
+        read(text, scene)
 
 
 def test_an_unsigned_request_is_refused(scene: DeskScene) -> None:
