@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -484,6 +485,22 @@ def test_another_site_cannot_ask(airline: DeskScene) -> None:
 def test_an_airline_has_seen_a_passport() -> None:
     with pytest.raises(ValueError, match="has seen"):
         Question(purpose=Purpose.AIRLINE, destination=SINGAPORE, passport=None)
+
+
+def test_what_the_manual_shows_decides(airline: DeskScene, tmp_path: Path) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "desk.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```", manual, re.MULTILINE | re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(code, shown)  # noqa: S102
+    asked, trust = airline.ask(), airline.world.trust("JPN")
+    store = verifier.TrustStore(tmp_path)
+    given = (airline.desk.identity.client_id, asked.nonce, asked.question.passport)
+    with pytest.MonkeyPatch.context() as filled:
+        filled.setattr(store, "load", lambda: trust)
+        decision = shown["decide"](airline.show(asked), *given, store, NOW)
+        assert isinstance(decision, verifier.Accepted)
+        again = shown["decide"](airline.show(airline.ask()), *given, store, NOW)
+        assert isinstance(again, verifier.Rejected)
 
 
 # The command line
