@@ -27,10 +27,18 @@ def _is_credential_query(query: object) -> bool:
 
 def _is_claim(claim: object) -> bool:
     match claim:
-        case {"path": [_, *_], **others}:
-            return isinstance(others.get("values", []), list)
+        case {"path": [_, *_] as path, **others}:
+            return all(map(_is_step, path)) and isinstance(
+                others.get("values", []), list
+            )
         case _:
             return False
+
+
+def _is_step(step: object) -> bool:
+    # True is an int in Python; and what is shown to a holder must be fit to be shown.
+    is_name = isinstance(step, str) and step.isprintable()
+    return is_name or step is None or (type(step) is int and step >= 0)
 
 
 def asked_for(query: Mapping[str, Any]) -> tuple[str, ...]:
@@ -96,7 +104,7 @@ def _at(value: object, path: Sequence[object]) -> Iterator[object]:
                 yield from _at(each, rest)
         case str(), dict() if step in value:
             yield from _at(value[step], rest)
-        case int(), list() if type(step) is int and 0 <= step < len(value):
+        case int(), list() if step < len(value):
             yield from _at(value[step], rest)
         case _:
             return

@@ -273,4 +273,4 @@ def _post(request: Request, fields: Mapping[str, str], network: Network) -> str 
         headers={"Content-Type": FORM},
     ).body
     further = body.get("redirect_uri")
-    return further if isinstance(further, str) else None
+    return further if isinstance(further, str) and further.isprintable() else None

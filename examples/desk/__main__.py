@@ -68,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
                        choices=list(Purpose))  # fmt: skip
     serve.add_argument("--port", type=int, default=8340, help="for phones")
     serve.add_argument("--counter-port", type=int, default=8341)
+    serve.add_argument("--counter-host", action="append", default=[],
+                       help="another name of the counter's page")  # fmt: skip
     serve.set_defaults(run=_serve)
     return parser
 
@@ -83,7 +85,7 @@ def _serve(given: argparse.Namespace) -> None:
     desk = Desk(identity=Identity.load(given.identity), url=given.url, trust=store.load)
     places = {each.code: each for each in given.to}
     phones = phones_app(desk, _now)
-    counter = counter_app(desk, places, given.purpose, _now)
+    counter = counter_app(desk, places, given.purpose, _now, hosts=given.counter_host)
     print(f"The counter's page is http://{_HERE}:{given.counter_port}/", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     background = threading.Thread(target=_run, args=(phones, given.port), daemon=True)

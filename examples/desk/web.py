@@ -4,7 +4,7 @@ They are two so that nothing the public reaches can show an answer: put the phon
 behind the house's https, and the counter's where only its staff can come.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from io import BytesIO
 from typing import Final
@@ -35,6 +35,7 @@ _COUNTER_MAY: Final = (
 )
 _OWN: Final = {None, "same-origin", "none"}
 """What a browser says of a form that our own page sends; old ones say nothing."""
+_THIS_MACHINE: Final = ("127.0.0.1", "localhost")
 Clock = Callable[[], datetime]
 
 
@@ -48,7 +49,8 @@ def phones_app(desk: Desk, clock: Clock) -> Flask:
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> tuple[dict[str, str], int]:
-        return {"error": "invalid_request"}, error.code or 500
+        code = error.code or 500
+        return {"error": "invalid_request" if code < 500 else "server_error"}, code
 
     @app.route("/request/<request_id>", methods=["GET", "POST"])
     def request_object(request_id: str) -> Response:
@@ -74,7 +76,12 @@ def phones_app(desk: Desk, clock: Clock) -> Flask:
 
 
 def counter_app(
-    desk: Desk, destinations: dict[str, Destination], purpose: Purpose, clock: Clock
+    desk: Desk,
+    destinations: dict[str, Destination],
+    purpose: Purpose,
+    clock: Clock,
+    *,
+    hosts: Sequence[str] = (),
 ) -> Flask:
     """Make what the staff see: a form, a code to scan, and the answer.
 
@@ -83,9 +90,12 @@ def counter_app(
         destinations: By code; the first is offered first.
         purpose: What is asked.
         clock: What time it is.
+        hosts: Names that the page has besides those of this machine for itself.
     """
     app = Flask(__name__)
-    app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM)
+    app.config.update(
+        TRUSTED_HOSTS=[*_THIS_MACHINE, *hosts], MAX_CONTENT_LENGTH=_MAX_FORM
+    )
     app.after_request(_dressed_for(_COUNTER_MAY))
 
     @app.get("/")

@@ -348,6 +348,16 @@ def test_w12_what_is_malformed_uses_nothing_up(
     assert line_of(airline.page(asked)) == YES
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff\xfe", b"state=%ff&vp_token=%ff", b"state=%00&vp_token=%ED%A0%80",
+     b"&" * 30_000, b"state=a&" * 4_000, b"vp_token=%7B%22abtc%22%3A%5B%22%5Cud800~%22"
+     b"%5D%7D&state=a", b"vp_token=" + b"%5B" * 9_000 + b"&state=a"],
+)  # fmt: skip
+def test_w12_hostile_forms_are_only_refused(airline: DeskScene, body: bytes) -> None:
+    assert airline.send(body).status == 400
+
+
 def test_a_parameter_twice_is_refused() -> None:
     with pytest.raises(MalformedError):
         read_answer({"state": ["x" * 43] * 2, "vp_token": ['{"abtc":["a~b"]}']})
@@ -473,6 +483,12 @@ def test_what_staff_mistype_is_told(
     assert answer.status_code == 400
     assert problem in answer.text
     assert "<script" not in answer.text
+
+
+def test_the_counter_has_no_other_name(airline: DeskScene) -> None:
+    """A name that somebody else lets point here opens nothing."""
+    client = airline.counter.test_client()
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
 def test_another_site_cannot_ask(airline: DeskScene) -> None:

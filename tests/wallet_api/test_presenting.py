@@ -374,6 +374,24 @@ def test_an_unsigned_request_is_refused(scene: DeskScene) -> None:
 # Where is asked
 
 
+def test_a_holder_is_sent_on_but_nothing_is_opened(
+    scene: DeskScene, wallet: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    further = ["https://desk.example/on", "https://desk.example/\x1b[2J"]
+
+    def answers(_: Any, start: Any) -> list[bytes]:
+        start("200 OK", [("Content-Type", "application/json")])
+        return [compact_json({"redirect_uri": further.pop(0)})]
+
+    with served(answers) as url:
+        link = by_value(scene.desk.identity, scene, response_uri=url)
+        given = ["present", "--file", str(wallet), "--root", str(root), link, "--yes"]
+        assert main(given) == 0
+        assert "Shared. Go on at https://desk.example/on\n" in capsys.readouterr().out
+        assert main(given) == 0
+        assert capsys.readouterr().out.endswith("Shared.\n")
+
+
 @pytest.mark.parametrize(
     "address", ["http://desk.example/request/x", "file:///etc/passwd",
                 "https://user@desk.example/x", "ftp://127.0.0.1/x"]
@@ -481,8 +499,6 @@ def test_the_card_answers(asked: dict[str, object]) -> None:
         query(claims=[{"path": ["given_name"]}, {"path": ["portrait"]}]),
         query(claims=[{"path": ["passport", "portrait"]}]),
         query(claims=[{"path": ["economies", 2]}]),
-        query(claims=[{"path": ["economies", -1]}]),
-        query(claims=[{"path": ["economies", True]}]),
         query(claims=[{"path": ["economies", "0"]}]),
         query(claims=[{"path": ["given_name", None]}]),
         query(claims=[{"path": ["economies", None], "values": ["KOR"]}]),
@@ -501,6 +517,10 @@ def test_the_card_does_not_answer(asked: dict[str, object]) -> None:
     "asked",
     [None, [], {}, {"credentials": {}}, {"credentials": []}, {"credentials": [1]},
      query(id=1), query(format=1), query(meta=1), query(claims={}),
+     query(claims=[{"path": ["economies", -1]}]),
+     query(claims=[{"path": ["economies", True]}]),
+     query(claims=[{"path": ["economies", 1.0]}]),
+     query(claims=[{"path": ["name\x1b[2J"]}]),
      query(claims=[1]), query(claims=[{}]), query(claims=[{"path": []}]),
      query(claims=[{"path": "a"}]), query(claims=[{"path": ["a"], "values": 1}])],
 )  # fmt: skip
