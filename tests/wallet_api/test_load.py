@@ -15,8 +15,15 @@ from tests.soak import SOAK, rounds
 from tests.wallet_api.load import ECONOMY, Load, standing
 
 
+KINDS = ["SQLite", "PostgreSQL"] if SOAK else ["PostgreSQL"]
+"""For some seconds one is enough: what phones do is tested on both elsewhere."""
+
+
 @pytest.fixture(
-    params=["SQLite", pytest.param("PostgreSQL", marks=needs("PostgreSQL"))]
+    params=[
+        pytest.param(each, marks=needs("PostgreSQL") if each == "PostgreSQL" else ())
+        for each in KINDS
+    ]
 )
 def empty(request: pytest.FixtureRequest) -> str | None:
     """The URL of an empty database; None for the usual file."""
