@@ -14,7 +14,6 @@ from tests.issuer.office.settled import check_integrity, check_places
 from tests.soak import SOAK, rounds
 from tests.wallet_api.load import ECONOMY, Load, standing
 
-
 KINDS = ["SQLite", "PostgreSQL"] if SOAK else ["PostgreSQL"]
 """For some seconds one is enough: what phones do is tested on both elsewhere."""
 
