@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from issuer.api.strict_json import read_object
 from issuer.errors import Invalid
 from wallet_api.errors import ProtocolError
-from wallet_api.metadata import CONFIGURATION, PRE_AUTHORIZED, REFRESH
+from wallet_api.metadata import ANDROID, CONFIGURATION, PRE_AUTHORIZED, REFRESH
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
@@ -122,8 +122,15 @@ def _has_details(fields: Mapping[str, str]) -> bool:
     return True
 
 
-def read_credential(data: bytes, media_type: str) -> str:
+AndroidChain = tuple[str, ...]
+"""Certificates in base64, the key's own first."""
+
+
+def read_credential(data: bytes, media_type: str) -> str | AndroidChain:
     """Read a credential request, and return the proof in it.
+
+    Returns:
+        A JWT; or what an Android phone says of a key.
 
     Raises:
         ProtocolError: ``invalid_credential_request``,
@@ -150,14 +157,23 @@ def _check_which(given: Mapping[str, Any]) -> None:
         raise ProtocolError(f"unknown_{named[0].removesuffix('_id')}")
 
 
-def _proof(given: Mapping[str, Any]) -> str:
+def _proof(given: Mapping[str, Any]) -> str | AndroidChain:
     proofs = given.get("proofs")
-    if not isinstance(proofs, dict) or proofs.keys() != {"jwt"}:
-        raise ProtocolError("invalid_proof", "proofs must have jwt, and nothing else")
-    jwts = proofs["jwt"]
-    if not isinstance(jwts, list) or len(jwts) != 1 or not isinstance(jwts[0], str):
+    if not isinstance(proofs, dict) or len(proofs) != 1:
+        raise ProtocolError("invalid_proof", "proofs must have one member")
+    ((kind, values),) = proofs.items()
+    if not isinstance(values, list) or len(values) != 1:
         raise ProtocolError("invalid_proof", "there must be one proof: one key a card")
-    return jwts[0]
+    proof = values[0]
+    if kind == "jwt" and isinstance(proof, str):
+        return proof
+    if kind == ANDROID and isinstance(proof, list) and _are_texts(proof):
+        return tuple(proof)
+    raise ProtocolError("invalid_proof", "see proof_types_supported")
+
+
+def _are_texts(given: list[object]) -> bool:
+    return all(isinstance(each, str) for each in given)
 
 
 def _refuse_encryption(given: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Final, Self
 from issuer.errors import SettingsError
 from issuer.installation import FILE, Installation, Wallet
 from issuer.installation_key import InstallationKey
+from wallet_api.android import Android
 from wallet_api.attestation import Attesters, read_attesters
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -24,7 +25,9 @@ class Settings:
     clock: Callable[[], datetime]
     """Returns the moment of a request; timezone-aware."""
     attesters: Mapping[str, Attesters] = field(default_factory=dict)
-    """By economy, where only attested keys get cards."""
+    """By economy, whose word for a key is good; there, others get no cards."""
+    android: Mapping[str, Android] = field(default_factory=dict)
+    """By economy, what Android phones have to say of a key; likewise."""
 
     @classmethod
     def of(
@@ -34,7 +37,7 @@ class Settings:
 
         Raises:
             SettingsError: They name no wallet, or it would listen to other machines
-                without ``secure``.
+                without ``secure``; or a file that they name cannot be used.
             KeyFileError: Others than its owner can read the installation's key.
         """
         wallet, file = installation.wallet, str(installation.folder / FILE)
@@ -52,6 +55,10 @@ class Settings:
             attesters={
                 economy: read_attesters(installation.path(file))
                 for economy, file in wallet.attesters.items()
+            },
+            android={
+                economy: Android.of(given, installation)
+                for economy, given in wallet.android.items()
             },
         )
 
