@@ -46,6 +46,9 @@
     # roots = "attesters/android-roots.pem"
     # status = "attesters/android-status.json"
     # apps = {"org.example.wallet" = ["SHA-256 of its signing certificate, in hex"]}
+    # [wallet.apple.AUS]                    # and where apps on Apple devices do
+    # roots = "attesters/apple-root.pem"
+    # apps = ["TEAMID1234.org.example.wallet"]
 
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
@@ -72,6 +75,7 @@ from issuer.errors import SettingsError
 FILE: Final = "office.toml"
 _Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_AppId = Annotated[str, Field(pattern=r"^[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}$")]
 _Digests = Annotated[tuple[_Digest, ...], Field(min_length=1)]
 
 
@@ -141,6 +145,16 @@ class AndroidKeys(_Table):
     phones get no others."""
 
 
+class AppleKeys(_Table):
+    """Which apps on Apple devices an economy believes to keep keys safely."""
+
+    roots: str
+    """File: certificates of whoever attests apps, in PEM."""
+    apps: Annotated[tuple[_AppId, ...], Field(min_length=1)]
+    """Team, full stop, bundle."""
+    environment: Literal["production", "development"] = "production"
+
+
 class Wallet(_Table):
     """How holders' phones reach the wallet; see docs/operations/wallet.md."""
 
@@ -161,6 +175,8 @@ class Wallet(_Table):
     """By economy: a JWK set of those whose word a phone's key needs there."""
     android: Mapping[_Code, AndroidKeys] = Field(default_factory=dict)
     """By economy: what Android phones have to say of a key themselves."""
+    apple: Mapping[_Code, AppleKeys] = Field(default_factory=dict)
+    """By economy: which apps on Apple devices it vouches for."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

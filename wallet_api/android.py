@@ -14,18 +14,14 @@ attestation"; RFC 5280, section 6.1.
 """
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final, Self
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
-from issuer.errors import SettingsError
 from issuer.installation import AndroidKeys, Installation
 from issuer.jws import PublicKey, is_p256
 from wallet_api.android_extension import (
@@ -40,6 +36,15 @@ from wallet_api.android_extension import (
     read_description,
 )
 from wallet_api.android_status import StatusFile
+from wallet_api.certificates import (
+    UNREADABLE,
+    Chain,
+    check_signatures,
+    extension,
+    is_authority,
+    read_chain,
+    read_roots,
+)
 from wallet_api.proof import BadProof
 
 LEVELS: Final = {"TrustedEnvironment": 1, "StrongBox": 2}
@@ -47,17 +52,6 @@ _LONGEST: Final = 8
 """Certificates of a chain; phones send four or five."""
 _MAX_CERTIFICATE: Final = 8_192
 """Characters of one."""
-_MAX_FILE: Final = 256 * 1024
-Chain = tuple[x509.Certificate, ...]
-"""The key's own first; each signed by the next."""
-_UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    x509.InvalidVersion,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,27 +80,12 @@ class Android:
         }
         path = installation.path(given.status)
         return cls(
-            roots=_roots(str(installation.path(given.roots))),
+            roots=read_roots(installation.path(given.roots)),
             status=StatusFile(path, timedelta(hours=given.status_hours)),
             level=LEVELS[given.level],
             apps=apps,
             factory_expired=given.factory_expired,
         )
-
-
-def _roots(file: str) -> tuple[x509.Certificate, ...]:
-    reason = "must be self-signed certificates of authorities, in PEM"
-    wrong = SettingsError(file=file, key="", reason=reason)
-    try:
-        with open(file, "rb") as opened:
-            found = x509.load_pem_x509_certificates(opened.read(_MAX_FILE))
-        for each in found:
-            each.verify_directly_issued_by(each)
-    except (OSError, InvalidSignature, *_UNREADABLE) as error:
-        raise wrong from error
-    if not all(map(_is_authority, found)):
-        raise wrong
-    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +120,14 @@ def check_android(given: Sequence[str], android: Android, now: datetime) -> Atte
     """
     chain = _read(given)
     try:
-        _check_chain(chain, android, now)
+        whole = _check_chain(chain, android, now)
         said = _description(chain)
         key = chain[0].public_key()
     except BadProof:
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BadProof("its certificates cannot be read") from error
-    if any(android.status.has(each.serial_number, now=now) for each in chain):
+    if any(android.status.has(each.serial_number, now=now) for each in whole):
         raise BadProof("a certificate of it is revoked")
     _check_key(said, android)
     _check_phone(said)
@@ -165,65 +144,33 @@ def _read(given: Sequence[str]) -> Chain:
     if not 3 <= len(given) <= _LONGEST:
         raise BadProof("it is no chain of certificates")
     try:
-        return tuple(x509.load_der_x509_certificate(_der(each)) for each in given)
-    except _UNREADABLE as error:
+        chain = read_chain([_der(each) for each in given])
+    except ValueError as error:
         raise BadProof("its certificates cannot be read") from error
+    # The root that was sent proves nothing.
+    return chain[:-1] if chain[-1].subject == chain[-1].issuer else chain
 
 
 def _der(text: str) -> bytes:
     if len(text) > _MAX_CERTIFICATE:
         raise ValueError("is too long")
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError("is no base64") from error
+    return base64.b64decode(text, validate=True)
 
 
-def _check_chain(chain: Chain, android: Android, now: datetime) -> None:
-    below = chain[:-1] if chain[-1].subject == chain[-1].issuer else chain
-    root = _root_of(below[-1], android.roots, now)
-    for child, parent in pairwise(below):
-        if not _is_issued_by(child, parent):
-            raise BadProof("a certificate of it is not signed by the next")
+def _check_chain(chain: Chain, android: Android, now: datetime) -> Chain:
+    """Check it, and return it with its root."""
+    root = check_signatures(chain, android.roots, now)
     # The one next to the key's own is of the phone: makers have left out that it
     # signs, so that its place has to do.
-    for place, each in enumerate((*below[2:], root), start=1):
-        if not _is_authority(each, below=place):
+    for place, each in enumerate((*chain[2:], root), start=1):
+        if not is_authority(each, below=place):
             raise BadProof("a certificate of it is of nobody who may sign others")
-    is_lenient = android.factory_expired and _is_from_factory(below[-1])
-    for each in below[1:]:
+    is_lenient = android.factory_expired and _is_from_factory(chain[-1])
+    for each in chain[1:]:
         is_over = now > each.not_valid_after_utc and not is_lenient
         if is_over or now < each.not_valid_before_utc:
             raise BadProof("a certificate of it is over, or not valid yet")
-
-
-def _root_of(
-    top: x509.Certificate, roots: Sequence[x509.Certificate], now: datetime
-) -> x509.Certificate:
-    """Find who signed the last certificate; the root that was sent proves nothing."""
-    for root in roots:
-        is_valid = root.not_valid_before_utc <= now <= root.not_valid_after_utc
-        if is_valid and _is_issued_by(top, root):
-            return root
-    raise BadProof("its certificates lead to no root that is believed here")
-
-
-def _is_issued_by(child: x509.Certificate, parent: x509.Certificate) -> bool:
-    try:
-        child.verify_directly_issued_by(parent)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _is_authority(certificate: x509.Certificate, *, below: int = 0) -> bool:
-    """Tell whether it may sign others, with so many authorities between."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
-        return False
-    most = found.value.path_length
-    return found.value.ca and (most is None or below <= most)
+    return (*chain, root)
 
 
 def _is_from_factory(top: x509.Certificate) -> bool:
@@ -237,19 +184,12 @@ def _description(chain: Chain) -> KeyDescription:
     Whoever has an attested key could sign a further certificate and say in it what
     they like: so none but the first may say anything.
     """
-    if any(_extension(each) is not None for each in chain[1:]):
+    if any(extension(each, OID) is not None for each in chain[1:]):
         raise BadProof("its key was attested by a phone's own key")
-    data = _extension(chain[0])
+    data = extension(chain[0], OID)
     if data is None:
         raise BadProof("its certificate says nothing of the key")
     return read_description(data)
-
-
-def _extension(certificate: x509.Certificate) -> bytes | None:
-    for each in certificate.extensions:
-        if each.oid == OID and isinstance(each.value, x509.UnrecognizedExtension):
-            return each.value.value
-    return None
 
 
 # What is said

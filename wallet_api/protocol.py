@@ -10,11 +10,11 @@ from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from issuer.bringing import Later, Ready
 from issuer.errors import Conflict, Forbidden, IllegalTransition, SigningError
-from issuer.holding import ACCESS, Known, Tokens
+from issuer.holding import ACCESS, Known, Shown, Tokens
 from issuer.jws import PublicKey
 from wallet_api.android import check_android
 from wallet_api.android_status import NoStatus
-from wallet_api.attestation import Attesters, check_attested
+from wallet_api.attestation import check_attested
 from wallet_api.errors import ProtocolError
 from wallet_api.here import (
     answer,
@@ -200,7 +200,7 @@ def credential(economy: str) -> Response:
     who = shown(economy, "credential")
     given = read_credential(request.get_data(cache=False), request.mimetype)
     try:
-        key, nonce = _key(given, issuer, economy)
+        key, nonce = _key(given, who, issuer)
     except BadProof as error:
         raise ProtocolError("invalid_proof", f"the proof: {error}") from error
     except NoStatus as error:
@@ -227,15 +227,12 @@ def deferred(economy: str) -> Response:
     return _brought(brought, None)
 
 
-def _key(given: str | AndroidChain, issuer: str, economy: str) -> tuple[PublicKey, str]:
+def _key(given: str | AndroidChain, who: Shown, issuer: str) -> tuple[PublicKey, str]:
     """Return the key that a proof shows, and the nonce that it was made for."""
-    settings = site().settings
-    attesters, android = settings.attesters.get(economy), settings.android.get(economy)
     if isinstance(given, str):
-        if android is not None and attesters is None:
-            raise BadProof("only keys that an Android phone attests get a card here")
-        proof = _jwt_proof(given, issuer, attesters)
+        proof = _jwt_proof(given, who, issuer)
         return proof.key, proof.claims["nonce"]
+    android = site().settings.android.get(who.economy)
     if android is None:
         # What nobody can check must not look as if somebody had.
         raise BadProof("attestations of phones are not asked for here")
@@ -243,9 +240,14 @@ def _key(given: str | AndroidChain, issuer: str, economy: str) -> tuple[PublicKe
     return attested.key, attested.nonce
 
 
-def _jwt_proof(text: str, issuer: str, attesters: Attesters | None) -> SignedProof:
+def _jwt_proof(text: str, who: Shown, issuer: str) -> SignedProof:
     proof = check_credential_proof(text, issuer=issuer, now=now())
-    if attesters is not None:
+    settings = site().settings
+    attesters = settings.attesters.get(who.economy)
+    if settings.attests_once(who.economy) and proof.attestation is None:
+        if not site().holders.has_key(who, proof.key):
+            raise BadProof("its key is not attested")
+    elif attesters is not None:
         check_attested(proof, attesters, nonce=proof.claims["nonce"], now=now())
     elif proof.attestation is not None:
         # Likewise.

@@ -134,6 +134,7 @@ class Link:
     is_authority: bool | None = True
     path_length: int | None = None
     extension: bytes | None = None
+    oid: x509.ObjectIdentifier = OID
 
     def signed_by(self, parent: "Link", *, issuer: x509.Name | None = None) -> Any:
         builder = (
@@ -150,7 +151,7 @@ class Link:
             limits = x509.BasicConstraints(ca=self.is_authority, path_length=length)
             builder = builder.add_extension(limits, critical=True)
         if self.extension is not None:
-            more = x509.UnrecognizedExtension(OID, self.extension)
+            more = x509.UnrecognizedExtension(self.oid, self.extension)
             builder = builder.add_extension(more, critical=False)
         return builder.sign(parent.key, hashes.SHA256())
 
