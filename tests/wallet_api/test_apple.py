@@ -205,7 +205,8 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> None:
     _TRUST[:] = [believed(tmp_path_factory.mktemp("fuzz"), _FUZZED)]
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_w9_no_damage_of_an_attestation_escapes(data: st.DataObject) -> None:
     """Nothing but a refusal, or a change in what is not read: the receipt, the key."""
