@@ -303,10 +303,18 @@ def test_l6_clients_that_send_a_byte_now_and_then_block_nobody(
                 for one in slow:
                     with suppress(OSError):
                         one.sendall(b"x" if beginning else b"")
+            assert all(map(is_hung_up_on, slow[:50]))
         finally:
             for one in slow:
                 one.close()
             server.send_signal(signal.SIGTERM)
+
+
+def is_hung_up_on(one: socket.socket) -> bool:
+    try:
+        return one.recv(1) == b""
+    except ConnectionError:
+        return True
 
 
 @pytest.mark.enable_socket

@@ -17,6 +17,7 @@ from issuer.cli import main as issuer_main
 from issuer.commands.connections import PhoneConnection
 from issuer.errors import SettingsError
 from issuer.installation import Installation, Wallet
+from tests.issuer.test_serving import is_hung_up_on
 from wallet_api.cli import main
 from wallet_api.settings import Settings
 
@@ -111,6 +112,7 @@ def test_l6_phones_are_answered_while_others_send_a_byte_now_and_then(
                 for one in slow:
                     with suppress(OSError):
                         one.sendall(b"x" if beginning else b"")
+            assert all(map(is_hung_up_on, slow[:50]))
         finally:
             for one in slow:
                 one.close()
