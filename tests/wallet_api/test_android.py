@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509 import ObjectIdentifier, load_der_x509_certificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
@@ -90,6 +90,14 @@ def test_w9_a_key_that_a_phone_has_made_for_us_is_good(tmp_path: Path) -> None:
     ]
     for good in others:
         assert is_good(hardware.attest(NONCE, **good), android)
+
+
+def test_a_phones_certificate_may_say_more(tmp_path: Path) -> None:
+    """Such as how it was provisioned, which nobody asks here."""
+    hardware = Hardware()
+    hardware.phone.extension = b"\xa1"
+    hardware.phone.oid = ObjectIdentifier("1.3.6.1.4.1.11129.2.1.30")
+    assert is_good(hardware.attest(NONCE), believed(tmp_path, hardware))
 
 
 def test_a_chain_may_come_without_its_root(tmp_path: Path) -> None:
