@@ -50,8 +50,6 @@ from wallet_api.proof import BadProof
 LEVELS: Final = {"TrustedEnvironment": 1, "StrongBox": 2}
 _LONGEST: Final = 8
 """Certificates of a chain; phones send four or five."""
-_MAX_CERTIFICATE: Final = 8_192
-"""Characters of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +99,8 @@ def check_android(given: Sequence[str], android: Android, now: datetime) -> Atte
     """Demand that a phone's hardware has made a key for the app of an economy.
 
     Args:
-        given: Certificates in base64, the key's own first, a root last.
+        given: Certificates in base64, the key's own first, a root last; of any size,
+            which the server bounds.
         android: What is believed.
         now: The moment.
 
@@ -144,17 +143,12 @@ def _read(given: Sequence[str]) -> Chain:
     if not 3 <= len(given) <= _LONGEST:
         raise BadProof("it is no chain of certificates")
     try:
-        chain = read_chain([_der(each) for each in given])
-    except ValueError as error:
+        chain = read_chain([base64.b64decode(each, validate=True) for each in given])
+        is_with_root = chain[-1].subject == chain[-1].issuer
+    except UNREADABLE as error:
         raise BadProof("its certificates cannot be read") from error
     # The root that was sent proves nothing.
-    return chain[:-1] if chain[-1].subject == chain[-1].issuer else chain
-
-
-def _der(text: str) -> bytes:
-    if len(text) > _MAX_CERTIFICATE:
-        raise ValueError("is too long")
-    return base64.b64decode(text, validate=True)
+    return chain[:-1] if is_with_root else chain
 
 
 def _check_chain(chain: Chain, android: Android, now: datetime) -> Chain:
