@@ -30,9 +30,12 @@ from tests.wallet_api.android_phone import (
     explicit,
     integer,
     name,
+    octets,
     root_of_trust,
     sequence,
+    set_of,
     text_of,
+    tlv,
 )
 from tests.wallet_api.scene import Scene, TestPhone, body_of, claims_of
 from wallet_api.android import Android, check_android
@@ -42,6 +45,7 @@ from wallet_api.proof import BadProof
 
 NONCE = "1894708800.Zm9vYmFyYmF6cXV4MTIzNA.bWFya21hcmttYXJrbWFya21hcmttYXJrbWFyaw"
 DAY = timedelta(days=1)
+TRUE = tlv(b"\x01", b"\xff")
 
 
 def keep(folder: Path, entries: dict[str, Any], *, at: datetime = NOW) -> Path:
@@ -138,6 +142,15 @@ def test_a_chain_may_come_without_its_root(tmp_path: Path) -> None:
         ({"app": app(digests=())}, "its app is none"),
         ({"more": explicit(702, integer(0))}, "cannot be read"),
         ({"root": sequence()}, "cannot be read"),
+        ({"root": sequence(octets(b""), TRUE, integer(0))}, "cannot be read"),
+        (
+            {"root": sequence(octets(b""), TRUE, tlv(b"\x0a", b"\0\0"))},
+            "cannot be read",
+        ),
+        (
+            {"app": octets(sequence(sequence(), set_of(octets(DIGEST))))},
+            "cannot be read",
+        ),
     ],
 )
 def test_w9_each_thing_that_a_phone_says_counts(
