@@ -234,6 +234,17 @@ class Holders:
         body = f"{int((now + NONCE).timestamp())}.{secrets.token_urlsafe(16)}"
         return f"{body}.{self.key.mark(_NONCE_USE, f'{economy}.{body}')}"
 
+    def has_key(self, shown: Shown, holder_key: PublicKey) -> bool:
+        """Tell whether a phone has asked for its card under a key before.
+
+        Not checked: that what it shows is good; `credential` does.
+        """
+        query = select(Phone.holder_key).where(
+            Phone.access_hash == hashed(shown.access), Phone.economy == shown.economy
+        )
+        kept = self.office.store.read(lambda session: session.scalars(query).first())
+        return kept == _as_kept(holder_key)
+
     def credential(
         self, shown: Shown, holder_key: PublicKey, nonce: str, *, now: datetime
     ) -> tuple[Known, Ready | Later]:
@@ -650,11 +661,15 @@ def _sign_out(phone: Phone, state: PhoneState) -> None:
 
 def _bind(session: Session, phone: Phone, holder_key: PublicKey) -> None:
     """Tie a phone to the key of its card: one key for its life, and nobody else's."""
-    text = canonical(public_jwk(holder_key)).decode()
+    text = _as_kept(holder_key)
     if phone.holder_key not in (None, text) or _is_anothers(session, phone, text):
         raise Conflict("key.other", "another key belongs to this card, or another card")
     phone.holder_key = text
     phone.state = PhoneState.ASKED
+
+
+def _as_kept(holder_key: PublicKey) -> str:
+    return canonical(public_jwk(holder_key)).decode()
 
 
 def _is_anothers(session: Session, phone: Phone, holder_key: str) -> bool:

@@ -12,6 +12,7 @@ from issuer.holder_views import Device, Holding, Preview
 
 _REF: Final = "#/components/schemas/{model}"
 _TEXT: Final = {"type": "string"}
+_BASE64: Final = {"type": "string", "contentEncoding": "base64"}
 _MOMENT: Final = {"type": "string", "format": "date-time"}
 _NOTHING: Final = {"type": "object", "properties": {}, "additionalProperties": False}
 _REFUSALS: Final = {
@@ -83,6 +84,12 @@ def _paths() -> dict[str, Any]:
         ),
         "/{economy}/holder/suspend": _at(
             "post", "Suspend the card of this phone.", None, takes=_NOTHING
+        ),
+        "/{economy}/holder/attest": _at(
+            "post", "Vouch for the card's key of an app that Apple attests.",
+            _object(key_attestation=_TEXT),
+            takes=_object(jwk={"type": "object"}, nonce=_TEXT, key_id=_BASE64,
+                          attestation=_BASE64),
         ),
         "/{economy}/lost": _at(
             "post", "Suspend the card of a phone that is lost.", None,

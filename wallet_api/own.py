@@ -13,7 +13,8 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
 from issuer import counter
-from issuer.errors import Conflict
+from issuer.errors import Conflict, Invalid
+from wallet_api.apple import check_apple
 from wallet_api.here import (
     answer,
     desk,
@@ -26,8 +27,10 @@ from wallet_api.here import (
     proof_for,
     site,
 )
+from wallet_api.proof import BadProof
 from wallet_api.protocol import Economy
-from wallet_api.requests import read_counter, read_lost, read_own
+from wallet_api.requests import read_app_attest, read_counter, read_lost, read_own
+from wallet_api.vouching import vouch
 
 routes: Final = Blueprint("own", __name__)
 
@@ -97,6 +100,24 @@ def suspend(economy: str) -> Response:
     _nothing_said()
     site().holders.suspend(phone, now=now())
     return nothing()
+
+
+@routes.post(f"/{Economy}/holder/attest")
+def attest(economy: str) -> Response:
+    """Vouch for the key of an app on an Apple device that shows what it is."""
+    issuer_of(economy)
+    known(economy, "holder/attest")
+    given = read_app_attest(request.get_data(cache=False), request.mimetype)
+    settings = site().settings
+    apple = settings.apple.get(economy)
+    if apple is None:
+        raise Conflict("attestation.unasked", "nobody vouches for apps here")
+    try:
+        check_apple(given, apple, now())
+    except BadProof as error:
+        text = f"the attestation: {error}"
+        raise Invalid([("attestation", "attestation.refused", text)]) from error
+    return answer({"key_attestation": vouch(given, settings.key, economy, now())})
 
 
 @routes.post(f"/{Economy}/lost")

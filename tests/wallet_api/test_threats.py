@@ -602,6 +602,8 @@ def test_w9_only_an_attested_key_gets_a_card(small: Scene, tmp_path: Path) -> No
         nonce, header={"key_attestation": attest(phone, attester, nonce)}
     )
     assert phone.ask(proof).status_code == 200
+    # An attester can say it each time, and take its word back.
+    assert is_denied(phone.ask(), "invalid_proof")
 
 
 def test_w9_metadata_says_that_attestations_are_asked_for(
