@@ -1,7 +1,7 @@
 """From an offer to a card on a phone, and what becomes of it: as a holder lives it."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,17 @@ from issuer.errors import Conflict, Forbidden, SignerUnavailable
 from issuer.holding import Shown
 from issuer.jws import PublicKey, is_signed_by, public_jwk
 from issuer.keys import KeyRecord, KeyUse, Signer
+from issuer.offers import MakeOffer, make_offer
 from issuer.office import NoSigners, SignerSource
-from issuer.store import Card, Offer, Passport, PassportLink, Phone, Restoration
+from issuer.store import (
+    AccountKind,
+    Card,
+    Offer,
+    Passport,
+    PassportLink,
+    Phone,
+    Restoration,
+)
 from tests.issuer.office.card_builder import APPROVED
 from tests.wallet_api.scene import URL, Scene, TestPhone, body_of, claims_of
 from wallet_api.here import NAME
@@ -218,6 +227,41 @@ def test_a_lost_phone_is_suspended_from_any_other(scene: Scene) -> None:
     assert phone.client.post("/AUS/lost", json=report).status_code == 204
     assert phone.card()["credential"]["state"] == "suspended"
     assert phone.client.post("/AUS/lost", json=report).status_code == 204
+
+
+def test_after_the_holders_own_report_an_officer_gives_the_card_to_a_new_phone(
+    scene: Scene,
+) -> None:
+    """The holder suspended it; the officer who offers another answers for that."""
+    card = scene.cards.make("AUS")
+    lost = scene.phone().take(scene.offer(card))
+    assert lost.bound("POST", "holder/suspend", {}).status_code == 204
+    scene.do("card.report_lost", card=card, what="phone")
+    new = scene.phone().take(scene.offer(card))
+    assert new.card()["credential"]["state"] == "valid"
+    assert lost.card()["credential"]["state"] == "revoked"
+    (row,) = scene.do("card.show", card=card).suspensions
+    assert (row.lifted_by_name, row.lift_reason) == (
+        "Ann-Aus", "another was made: a test",
+    )  # fmt: skip
+
+
+def test_h2_who_suspended_a_phone_does_not_offer_the_card_to_another(
+    scene: Scene,
+) -> None:
+    """Nor does a program, though what was suspended has ended since."""
+    card = scene.cards.make("AUS")
+    scene.phone().take(scene.offer(card))
+    (credential,) = scene.cards.credentials(card)
+    scene.do("credential.suspend", credential=credential.id, why="seen twice")
+    scene.do("card.report_lost", card=card, what="phone")
+    with pytest.raises(Conflict, match=r"suspension\.second_person"):
+        scene.offer(card)
+    eve = scene.desk(who="eve")
+    program = replace(eve, actor=replace(eve.actor, kind=AccountKind.PROGRAM))
+    with pytest.raises(Conflict, match=r"suspension\.second_person"):
+        make_offer(program, MakeOffer(card=card))
+    assert scene.phone().take(scene.offer(card, who="eve")).credential
 
 
 def test_a_lost_code_is_tried_five_times(scene: Scene) -> None:
