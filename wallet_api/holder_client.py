@@ -169,7 +169,7 @@ class Holder:
         """
         if self.transaction:
             try:
-                body = {"transaction_id": self.transaction}
+                body = {"transaction_id": self.transaction, "notification": True}
                 answer = self._post("deferred_credential_endpoint", body, network)
                 return self._received(answer, network)
             except Refused as error:

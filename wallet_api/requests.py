@@ -165,8 +165,12 @@ def _refuse_encryption(given: Mapping[str, Any]) -> None:
         raise ProtocolError("invalid_encryption_parameters", "nothing is encrypted")
 
 
-def read_deferred(data: bytes, media_type: str) -> str:
-    """Read a request for a credential that was not ready; return its transaction.
+def read_deferred(data: bytes, media_type: str) -> tuple[str, bool]:
+    """Read a request for a credential that was not ready.
+
+    Returns:
+        Its transaction, and whether the wallet says that it takes a notification's id
+        in the answer: not every library does.
 
     Raises:
         ProtocolError: ``invalid_credential_request``,
@@ -179,7 +183,7 @@ def read_deferred(data: bytes, media_type: str) -> str:
     transaction = given.get("transaction_id")
     if not isinstance(transaction, str) or len(transaction) > _MAX_SECRET:
         raise ProtocolError("invalid_transaction_id", "transaction_id is missing")
-    return transaction
+    return transaction, given.get("notification") is True
 
 
 def read_notification(data: bytes, media_type: str) -> tuple[str, str]:

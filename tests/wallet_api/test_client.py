@@ -115,6 +115,8 @@ def test_a_card_that_comes_later_is_fetched_later(
     set_state(served, card, lifecycle.Card.ACTIVE)
     assert main(["refresh", "--file", str(file)]) == 0
     assert kept(file)["card"]
+    assert main(["status", "--file", str(file)]) == 0
+    assert "newer" not in capsys.readouterr().out
 
 
 def set_state(scene: Scene, card: int, state: lifecycle.Card) -> None:

@@ -125,14 +125,31 @@ def test_a_card_that_is_not_approved_yet_comes_later(scene: Scene) -> None:
     assert again.status_code == 202
     assert again.json == {"transaction_id": transaction, "interval": 5}
     _set_state(scene, card, lifecycle.Card.ACTIVE)
-    ready = phone.bound("POST", "deferred", {"transaction_id": transaction})
+    named = {"transaction_id": transaction, "notification": True}
+    ready = phone.bound("POST", "deferred", named)
     assert ready.status_code == 200
-    assert "notification_id" not in (ready.json or {})
+    phone.notification = body_of(ready)["notification_id"]
+    assert not phone.card()["credential"]["is_newest"]
+    assert phone.tell().status_code == 204
+    assert phone.card()["credential"]["is_newest"]
     used = phone.bound("POST", "deferred", {"transaction_id": transaction})
     assert used.json == {
         "error": "invalid_transaction_id",
         "error_description": "there is no such transaction",
     }
+
+
+def test_a_wallet_that_does_not_ask_for_it_gets_no_notification_later(
+    scene: Scene,
+) -> None:
+    """Some refuse an answer that has one, and would get no card."""
+    card = scene.cards.make("AUS")
+    _set_state(scene, card, lifecycle.Card.PENDING_HOME)
+    phone = scene.phone().accept(scene.offer(card))
+    transaction = body_of(phone.ask())["transaction_id"]
+    _set_state(scene, card, lifecycle.Card.ACTIVE)
+    ready = phone.bound("POST", "deferred", {"transaction_id": transaction})
+    assert list(body_of(ready)) == ["credentials"]
 
 
 def _set_state(scene: Scene, card: int, state: lifecycle.Card) -> None:
@@ -480,7 +497,8 @@ def test_a_signer_that_is_away_makes_nobody_ask_twice(scene: Scene) -> None:
     office.signers = keys
     transaction = body_of(waiting)["transaction_id"]
     scene.clock.passes(seconds=5)
-    ready = phone.bound("POST", "deferred", {"transaction_id": transaction})
+    named = {"transaction_id": transaction, "notification": True}
+    ready = phone.bound("POST", "deferred", named)
     assert ready.status_code == 200
     assert len(scene.cards.issues(card)) == 1
 
