@@ -320,11 +320,7 @@ def add_offer(session: Session, desk: Desk, card_id: int, codes: Codes) -> Offer
     check_mode(desk.office.scheme(session), desk.economy, "app", desk.now)
     wallet_url(desk)
     _settle_suspensions(session, desk, card)
-    earlier = select(Offer).where(
-        Offer.card_id == card.id, Offer.state == OfferState.OPEN
-    )
-    for each in session.scalars(earlier.with_for_update()):
-        _end(session, desk, each)
+    end_offers(session, desk, card.id)
     session.flush()  # one is open at a time
     offer = Offer(
         economy=desk.economy,
@@ -340,6 +336,17 @@ def add_offer(session: Session, desk: Desk, card_id: int, codes: Codes) -> Offer
     )
     session.add(offer)
     return offer
+
+
+def end_offers(
+    session: Session, desk: Desk, card_id: int, *, by: int | None = None
+) -> None:
+    """End the open offers of a card; only those that one account has made, or all."""
+    rows = select(Offer).where(Offer.card_id == card_id, Offer.state == OfferState.OPEN)
+    if by is not None:
+        rows = rows.where(Offer.made_by == by)
+    for each in session.scalars(rows.with_for_update()):
+        _end(session, desk, each)
 
 
 def _settle_suspensions(session: Session, desk: Desk, card: Card) -> None:

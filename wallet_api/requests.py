@@ -244,8 +244,8 @@ def read_lost(data: bytes, media_type: str) -> tuple[str, str]:
     return number.upper(), code
 
 
-def read_counter(data: bytes, media_type: str) -> int | None:
-    """Read what a phone at a counter says: nothing, or the id that it was given.
+def read_id(data: bytes, media_type: str) -> int | None:
+    """Read what a phone says at a counter, or of another phone: nothing, or an id.
 
     Raises:
         Invalid: It says something else.

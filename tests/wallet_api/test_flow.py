@@ -224,6 +224,56 @@ def test_a_suspended_card_is_not_offered_to_a_new_phone(scene: Scene) -> None:
         scene.offer(card)
 
 
+def test_a_phone_that_waits_is_seen_and_removed_by_the_one_that_has_the_card(
+    scene: Scene,
+) -> None:
+    """Somebody has taken the offer on its screen: the holder sees it and says no."""
+    card = scene.cards.make("AUS")
+    phone, thief = scene.phone().take(scene.offer(card)), scene.phone()
+    moved = body_of(phone.bound("POST", "holder/move", {}))
+    assert thief.redeem(thief.code_of(moved["offer"]), moved["tx_code"]).status_code
+    waiting, mine = body_of(phone.bound("GET", "holder/devices"))["devices"]
+    assert (waiting["this"], waiting["state"]) == (False, "waiting")
+    assert (mine["this"], mine["state"], mine["id"]) == (True, "valid", None)
+    assert remove(thief, waiting["id"]) == "credential.not_valid"
+    assert remove(phone, waiting["id"]) is None
+    assert thief.ask().status_code == 401
+    assert thief.renew().status_code == 400
+    assert phone.card()["credential"]["state"] == "valid"
+    assert len(body_of(phone.bound("GET", "holder/devices"))["devices"]) == 1
+    assert remove(phone, waiting["id"]) == "phone.unknown"
+
+
+def remove(phone: TestPhone, other: int) -> str | None:
+    answer = phone.bound("POST", "holder/remove", {"id": other})
+    return None if answer.status_code == 204 else str(body_of(answer)["code"])
+
+
+def test_w3_a_phone_removes_none_of_another_card(scene: Scene) -> None:
+    """Nor one that has its card, nor itself."""
+    other = scene.phone().accept(scene.offer(scene.cards.make("AUS")))
+    held = scene.cards.make("AUS")
+    old = scene.phone().take(scene.offer(held))
+    phone = scene.phone().take(scene.offer(held))
+    for number in range(1, 6):
+        assert remove(phone, number) == "phone.unknown"
+    assert remove(old, 1) == "credential.not_valid"
+    assert other.ask().status_code == 200
+    assert phone.card()["credential"]["state"] == "valid"
+
+
+def test_a_phone_takes_its_own_offer_back_and_no_officers(scene: Scene) -> None:
+    card = scene.cards.make("AUS")
+    phone, other = scene.phone().take(scene.offer(card)), scene.phone()
+    moved = body_of(phone.bound("POST", "holder/move", {}))
+    code = other.code_of(moved["offer"])
+    assert phone.bound("POST", "holder/stay", {}).status_code == 204
+    assert other.redeem(code, moved["tx_code"]).status_code == 400
+    offer = scene.offer(card)
+    assert phone.bound("POST", "holder/stay", {}).status_code == 204
+    assert scene.phone().take(offer).credential
+
+
 def test_a_revoked_phone_gets_nothing_any_more(scene: Scene) -> None:
     card = scene.cards.make("AUS")
     phone = scene.phone().take(scene.offer(card))
@@ -484,6 +534,22 @@ def test_economies_stand_as_their_answers_are(scene: Scene) -> None:
     assert rows["AUS"]["state"] == "not_needed"
     assert rows["USA"]["state"] == "not_available"
     assert rows["USA"]["since"] is None
+
+
+def test_stays_keep_their_unit_and_each_fact_names_its_source(scene: Scene) -> None:
+    """Three months are not ninety days, and what is unknown has no source."""
+    card = scene.cards.make("KOR", approved=("AUS", "IDN"))
+    phone = scene.phone("KOR").take(scene.offer(card, economy="KOR"))
+    rows = {each["code"]: each for each in phone.card()["economies"]}
+    assert rows["AUS"]["stay"] == {"value": 3, "unit": "months"}
+    assert rows["IDN"]["stay"] == {"value": 60, "unit": "days"}
+    assert rows["IDN"]["passport_validity"] == {"value": 6, "unit": "months"}
+    assert rows["USA"]["stay"] is None
+    sources = rows["AUS"]["sources"]
+    verified = {"name": "AUS Home Affairs", "mark": "verified", "since": None}
+    assert sources["stay"] == verified
+    assert sources["passport"] is None
+    assert sources["form"]["mark"] == "assumed"
 
 
 def test_a_signer_that_is_away_makes_nobody_ask_twice(scene: Scene) -> None:
