@@ -18,6 +18,7 @@ export const LANGUAGES = Object.freeze({
 /** English, with the day before the month: 4 May 2026. */
 const LOCALES = { en: "en-GB" };
 const DAY = 86_400_000;
+const UNITS = { days: "day", months: "month" };
 const AGES = [["day", DAY], ["hour", 3_600_000], ["minute", 60_000]];
 const TRADITIONAL = /^zh-(?:Hant|TW|HK|MO)\b/i;
 
@@ -115,9 +116,12 @@ export class Words {
     return words.format(-Math.floor(passed / length) || 0, unit);
   }
 
-  /** @returns {string} Such as "90 days". */
-  days(count) {
-    return new Intl.NumberFormat(this.#locale, { style: "unit", unit: "day", unitDisplay: "long" }).format(count);
+  /**
+   * @param {{value: number, unit: "days" | "months"}} span As the scheme has it.
+   * @returns {string} Such as "90 days" or "3 months".
+   */
+  span({ value, unit }) {
+    return new Intl.NumberFormat(this.#locale, { style: "unit", unit: UNITS[unit], unitDisplay: "long" }).format(value);
   }
 
   #format(moment, options) {

@@ -20,7 +20,7 @@ PHONE = {"width": 390, "height": 844}
 TABLET = {"width": 820, "height": 1180}
 SCREENS = ("home", "show", "economies", "trip", "passport", "devices", "move",
            "activity", "suspend")  # fmt: skip
-FREE = ("start", "counter", "lost", "settings", "help")
+FREE = ("start", "here", "counter", "lost", "settings", "help")
 SMALL = """[...document.querySelectorAll("a, button, input, select, summary")]
     .filter((each) => each.checkVisibility())
     .map((each) => [each.textContent, each.getBoundingClientRect()])
@@ -35,7 +35,7 @@ FACTS: dict[str, Any] = {
                    "is_newest": True},
     "economies": [
         {"code": code, "state": state, "since": "2030-01-02T00:00:00Z", "lane": True,
-         "stay_days": 90}
+         "stay": {"value": 3, "unit": "months"}}
         for code, state in (("JPN", "cleared"), ("THA", "not_cleared"),
                             ("PNG", "waiting"), ("TWN", "withdrawn"))
     ],

@@ -37,6 +37,20 @@ test("ages are rounded down", () => {
   assert.deepEqual([0, 59_000, 119 * 60_000, 86_400_000 * 3].map(age), ["now", "now", "1 hour ago", "3 days ago"]);
 });
 
+test("a stay is said in its own unit, in the form that each language has for the number", () => {
+  const months = { en: "3 months", "zh-Hant": "3 個月", "zh-Hans": "3个月", ja: "3 か月", ko: "3개월", id: "3 bulan", ms: "3 bulan",
+    th: "3 เดือน", vi: "3 tháng", es: "3 meses", ru: "3 месяца" };
+  assert.deepEqual(Object.keys(months).sort(), Object.keys(LANGUAGES).sort());
+  for (const [language, text] of Object.entries(months)) {
+    const said = words(language).span({ value: 3, unit: "months" });
+    assert.equal(said.replace(/\s/g, " "), text, language);
+    assert.notEqual(said, words(language).span({ value: 3, unit: "days" }), language);
+  }
+  const russian = [1, 2, 5, 21].map((value) => words("ru").span({ value, unit: "days" }).replace(/\s/g, " "));
+  assert.deepEqual(russian, ["1 день", "2 дня", "5 дней", "21 день"]);
+  assert.equal(words("en").span({ value: 1, unit: "months" }), "1 month");
+});
+
 test("places are filled, with nothing of a name read as a pattern", () => {
   assert.equal(words("en").t("home.news.line", { economy: "$& {state}", state: "cleared" }), "$& {state}: cleared");
   assert.throws(() => words("en").t("no.such.text"));

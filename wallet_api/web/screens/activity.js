@@ -19,6 +19,7 @@ export async function activity(app, card) {
     back: { to: app.to("home", card), label: t("home.back") },
     body: [
       el("p.lead", t("activity.lead")),
+      el("p.hint", t("activity.shared")),
       events.length > 0
         ? el("ul.rows", ...events.map(({ at }) => el("li", el("strong", t("activity.shown")), el("span.known", app.words.time(at)))))
         : el("p.empty", t(isOn ? "activity.none" : "activity.is_off")),

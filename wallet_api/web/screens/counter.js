@@ -1,7 +1,7 @@
 /** Taking a card at a counter: an officer types a number that only this phone shows. */
 
 import { el } from "../dom.js";
-import { Refused, Unreachable } from "../phone/network.js";
+import { mayPass } from "../phone/network.js";
 import { actions, button, choice, form, notice, submit } from "./parts.js";
 
 /** Milliseconds between questions. */
@@ -28,6 +28,12 @@ export function counterNumber(app, card) {
   const { number } = card.counter;
   const grouped = `${number.slice(0, 4)} ${number.slice(4)}`;
   const said = el("div.said");
+  const again = button(t("counter.again"), ({ currentTarget }) => app.run(currentTarget, async () => {
+    const next = await app.wallet.beginAtCounter(card.economy);
+    await app.wallet.forget(card);
+    app.goOn(next);
+  }));
+  again.hidden = true;
   const stop = button(t("cancel"), ({ currentTarget }) => app.run(currentTarget, async () => {
     await app.wallet.forget(card);
     app.go("start", null, { instead: true });
@@ -43,8 +49,8 @@ export function counterNumber(app, card) {
     } catch (error) {
       if (isLeft) return;
       said.replaceChildren(app.problem(error));
-      if (error instanceof Refused && error.status !== 429) return;
-      if (!(error instanceof Refused || error instanceof Unreachable)) return;
+      again.hidden = mayPass(error);
+      if (!again.hidden) return;
     }
     timer = setTimeout(ask, EVERY);
   };
@@ -53,7 +59,7 @@ export function counterNumber(app, card) {
     body: [
       el("p.lead", t("counter.read.lead")),
       el("p.number", { "aria-label": [...number].join(" ") }, grouped),
-      notice("info", t("counter.wait")), said, actions(stop),
+      notice("info", t("counter.wait")), said, actions(again, stop),
     ],
     enter: () => void ask(),
     leave: () => {

@@ -4,6 +4,7 @@ import { el, plain } from "../dom.js";
 import { endsWithin, factsOf } from "../phone/facts.js";
 import { STEP } from "../phone/wallet.js";
 import { actions, button, door, facts, maskedPassport, notice, personName, sign } from "./parts.js";
+import { reminders } from "./trip.js";
 
 const DOORS = ["economies", "trip", "passport", "devices", "activity"];
 const FREE_DOORS = ["settings", "help"];
@@ -66,6 +67,7 @@ function notices(app, card, known) {
   const within = endsWithin(known.expiresAt, now);
   if (within === 0) found.push(notice("stop", el("p", el("strong", t("home.expired", { date: app.words.lastDay(known.expiresAt) }))), t("home.expired.do")));
   else if (within) found.push(notice("warn", t("home.expires", { date: app.words.lastDay(known.expiresAt) })));
+  found.push(...reminders(app, card, known));
   if (app.isOffline) found.push(notice("info", t("home.offline", { date: app.words.date(known.asOf) })));
   if (card.news?.length) found.push(news(app, card, known));
   return found;

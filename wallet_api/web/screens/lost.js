@@ -3,6 +3,11 @@
 import { el } from "../dom.js";
 import { actions, choice, field, form, notice, submit } from "./parts.js";
 
+/** A card's number as it is compared, however it was copied from paper. */
+function plainNumber(typed) {
+  return typed.normalize("NFKC").replace(/[\s\p{Pd}]/gu, "").toUpperCase();
+}
+
 /** @returns {Promise<object>} The screen for a phone that is not here. */
 export async function lost(app) {
   const t = app.t.bind(app);
@@ -14,10 +19,11 @@ export async function lost(app) {
     t("lost.number.hint"));
   const done = el("section", { "aria-live": "polite" });
   const report = (source) => {
+    done.replaceChildren();
     const empty = [code, number].find(({ input }) => !input.value.trim());
     if (empty) return empty.input.focus();
     return app.run(source, async () => {
-      await app.wallet.reportLost(economy.input.value, code.input.value.trim(), number.input.value.trim().toUpperCase());
+      await app.wallet.reportLost(economy.input.value, code.input.value.trim(), plainNumber(number.input.value));
       done.replaceChildren(notice("info", el("p", el("strong", t("lost.done"))), t("lost.done.do")));
     });
   };
