@@ -764,6 +764,11 @@ class _Lost:
 
 
 def _lost_phone(session: Session, economy: str, document_number: str) -> _Lost | None:
+    # Noted from an earlier phone, the number has gone with its credential; the card is
+    # the same, and so is the code.
+    cards = select(Credential.card_id).where(
+        Credential.economy == economy, Credential.document_number == document_number
+    )
     row = session.execute(
         select(Credential, Phone, Offer.lost_mark)
         .join(
@@ -773,8 +778,7 @@ def _lost_phone(session: Session, economy: str, document_number: str) -> _Lost |
         )
         .join(Offer, Offer.id == Phone.offer_id)
         .where(
-            Credential.economy == economy,
-            Credential.document_number == document_number,
+            Credential.card_id.in_(cards),
             Credential.state.in_((lifecycle.Credential.VALID, _SUSPENDED)),
             Offer.lost_mark.is_not(None),
         )

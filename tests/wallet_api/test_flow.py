@@ -347,7 +347,8 @@ def test_a_lost_code_is_tried_five_times(scene: Scene) -> None:
     assert phone.card()["credential"]["state"] == "valid"
 
 
-def test_what_was_written_down_stays_good_on_the_next_phone(scene: Scene) -> None:
+def test_w15_what_was_written_down_stays_good_on_the_next_phone(scene: Scene) -> None:
+    """Also where a thief has moved the card: the number is the one of before."""
     card = scene.cards.make("AUS")
     offer = scene.offer(card)
     old = scene.phone().take(offer)
@@ -356,8 +357,12 @@ def test_what_was_written_down_stays_good_on_the_next_phone(scene: Scene) -> Non
     new = scene.phone()
     new.redeem(new.code_of(moved["offer"]), moved["tx_code"])
     new.ask()
-    number = scene.cards.credentials(card)[-1].document_number
-    report = {"code": offer.lost_phone_code, "document_number": number}
+    first, second = (each.document_number for each in scene.cards.credentials(card))
+    assert first != second
+    report = {"code": offer.lost_phone_code, "document_number": first}
+    assert new.client.post("/AUS/lost", json=report).status_code == 204
+    assert new.card()["credential"]["state"] == "suspended"
+    report["document_number"] = second
     assert new.client.post("/AUS/lost", json=report).status_code == 204
 
 

@@ -19,7 +19,10 @@ export const LANGUAGES = Object.freeze({
 const LOCALES = { en: "en-GB" };
 const DAY = 86_400_000;
 const UNITS = { days: "day", months: "month" };
-const AGES = [["day", DAY], ["hour", 3_600_000], ["minute", 60_000]];
+/** A month counts as 30 days, and a year as 365: an age is about. */
+const AGES = [["year", 365 * DAY], ["month", 30 * DAY], ["day", DAY], ["hour", 3_600_000], ["minute", 60_000]];
+/** Behind the year in Russian: it would end a sentence twice, and stand alone in a line. */
+const YEAR_SIGN = /\sг\./gu;
 const TRADITIONAL = /^zh-(?:Hant|TW|HK|MO)\b/i;
 
 /**
@@ -125,6 +128,6 @@ export class Words {
   }
 
   #format(moment, options) {
-    return new Intl.DateTimeFormat(this.#locale, options).format(new Date(moment));
+    return new Intl.DateTimeFormat(this.#locale, options).format(new Date(moment)).replace(YEAR_SIGN, "");
   }
 }

@@ -804,3 +804,24 @@ def test_the_new_phone_says_how_the_card_comes_to_it(story: Story) -> None:
     phone.follow("Move my card here")
     phone.told("choose Move my card to another phone")
     phone.told("Is that phone not at hand?")
+
+
+def test_w15_a_card_that_was_moved_away_is_reported_from_the_old_phone(
+    story: Story,
+) -> None:
+    """Its economy and number are known there; the code is on the holder's paper."""
+    card = story.scene.cards.make("AUS", approved=("SGP",))
+    offer = story.scene.offer(card)
+    phone, thief = story.phone(), story.phone()
+    phone.take(offer.wallet_link, offer.one_time_code)
+    link, digits = offered(phone)
+    thief.take(link, digits)
+    phone.open()
+    phone.told("If that was not you, tap Report.")
+    phone.follow("Report")
+    expect(phone.page.get_by_label("Issuing economy")).to_have_value("AUS")
+    phone.page.get_by_label("Lost-phone code").fill(offer.lost_phone_code)
+    phone.press("Suspend my card")
+    phone.told("Your card is suspended.")
+    thief.update()
+    thief.told("Your card is suspended")

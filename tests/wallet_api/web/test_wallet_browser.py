@@ -40,6 +40,7 @@ FACTS: dict[str, Any] = {
                             ("PNG", "waiting"), ("TWN", "withdrawn"))
     ],
 }  # fmt: skip
+TRIP = {"code": "THA", "day": "2030-03-01"}
 
 
 @pytest.fixture(scope="module", name="browser")
@@ -89,8 +90,9 @@ def test_screens_are_accessible_and_fit(
         for name in FREE:
             site.open(f"#/{name}")
             check(site, name)
-        site.give_card(card, facts=FACTS)
+        site.give_card(card, facts=FACTS, trips=[TRIP], news=["JPN"])
         site.open()
+        expect(site.page.locator(".notice")).to_have_count(3)  # a trip, offline, news
         for name in SCREENS:
             site.follow(name)
             check(site, name)

@@ -2,7 +2,7 @@
 
 import { el } from "../dom.js";
 import { mayPass } from "../phone/network.js";
-import { actions, button, choice, form, notice, submit } from "./parts.js";
+import { actions, button, economyChoice, form, notice, submit } from "./parts.js";
 
 /** Milliseconds between questions. */
 const EVERY = 3_000;
@@ -10,11 +10,11 @@ const EVERY = 3_000;
 /** @returns {Promise<object>} The screen before: whose counter it is. */
 export async function counter(app) {
   const t = app.t.bind(app);
-  const options = app.words.economies().map((each) => [each, app.words.economy(each)]);
-  const economy = choice(t("counter.economy"), "economy", options, await app.store.setting("at"));
-  const begin = (source) => app.run(source, async () => {
-    app.goOn(await app.wallet.beginAtCounter(economy.input.value), { instead: false });
-  });
+  const economy = await economyChoice(app, t("counter.economy"));
+  const begin = (source) => {
+    if (!economy.input.value) return economy.input.focus();
+    return app.run(source, async () => app.goOn(await app.wallet.beginAtCounter(economy.input.value), { instead: false }));
+  };
   return {
     title: "counter.title",
     back: { to: "#/start", label: t("back") },

@@ -28,7 +28,7 @@ export async function devices(app, card) {
       el("h2", t("devices.lost")), el("p", t("devices.note")),
       el("section.panel", facts([t("lost.number"), plain(claimsOf(card.text).document_number)])),
       el("p", t("devices.lost.text")),
-      actions(door(app.to("suspend", card), t("suspend.link"), "danger")),
+      factsOf(card).state === "valid" && actions(door(app.to("suspend", card), t("suspend.link"), "danger")),
     ],
   };
 }

@@ -33,7 +33,7 @@ function row(app, each) {
   const { code, state, since, lane, stay } = each;
   const name = app.words.economy(code);
   const known = [
-    since && t("economies.since", { date: app.words.date(since) }),
+    since && t("economies.since_age", { date: app.words.date(since), age: app.words.age(since, app.clock.now()) }),
     lane !== null && t(lane ? "economies.lane" : "economies.no_lane"),
     mayStay(each) && t("economies.stay", { stay: app.words.span(stay) }),
   ].filter(Boolean);

@@ -1,26 +1,33 @@
 /** A phone that is lost or stolen: the card is suspended, from this phone or from any other. */
 
 import { el } from "../dom.js";
-import { actions, choice, field, form, notice, submit } from "./parts.js";
+import { STEP, claimsOf } from "../phone/wallet.js";
+import { actions, economyChoice, field, form, notice, submit } from "./parts.js";
 
 /** A card's number as it is compared, however it was copied from paper. */
 function plainNumber(typed) {
   return typed.normalize("NFKC").replace(/[\s\p{Pd}]/gu, "").toUpperCase();
 }
 
+/** The number of a card that was taken from this phone: whoever reports that need not have noted it. */
+async function numberHere(app) {
+  const [card, ...others] = await app.wallet.cards();
+  return card?.step === STEP.ENDED && others.length === 0 ? claimsOf(card.text).document_number : null;
+}
+
 /** @returns {Promise<object>} The screen for a phone that is not here. */
 export async function lost(app) {
   const t = app.t.bind(app);
-  const options = app.words.economies().map((each) => [each, app.words.economy(each)]);
-  const economy = choice(t("card.issuer"), "economy", options, await app.store.setting("at"));
+  const economy = await economyChoice(app, t("card.issuer"));
   const code = field(t("lost.code"), { id: "code", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" },
     t("lost.code.hint"));
-  const number = field(t("lost.number"), { id: "number", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" },
-    t("lost.number.hint"));
+  const number = field(t("lost.number"), {
+    id: "number", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", value: await numberHere(app),
+  }, t("lost.number.hint"));
   const done = el("section", { "aria-live": "polite" });
   const report = (source) => {
     done.replaceChildren();
-    const empty = [code, number].find(({ input }) => !input.value.trim());
+    const empty = [economy, code, number].find(({ input }) => !input.value.trim());
     if (empty) return empty.input.focus();
     return app.run(source, async () => {
       await app.wallet.reportLost(economy.input.value, code.input.value.trim(), plainNumber(number.input.value));

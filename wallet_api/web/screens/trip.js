@@ -113,6 +113,6 @@ export function reminders(app, card, known) {
   return tripsOf(card, known, app.clock.now()).filter(({ answer: whole }) => whole === "no").map((each) => {
     const isShort = each.points.some(({ name, answer: found }) => name === "passport" && found === "no");
     return notice("warn", el("p", el("strong", nameOf(app, each))), isShort ? t("trip.short") : verdict(app, each.code, each),
-      el("p", el("a.inline", { href: app.to("trip", card) }, t("trip.title"))));
+      el("a", { href: app.to("trip", card) }, t("trip.title")));
   });
 }
