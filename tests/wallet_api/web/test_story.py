@@ -22,6 +22,7 @@ from playwright.sync_api import (
     BrowserContext,
     Locator,
     Page,
+    Response,
     ViewportSize,
     expect,
 )
@@ -703,7 +704,14 @@ def offered(phone: Phone) -> tuple[str, str]:
     phone.open()
     phone.follow("My phones")
     phone.follow("Move my card to another phone")
-    with phone.page.expect_response("**/holder/move") as answer:
+    return made_by(phone)
+
+
+def made_by(phone: Phone) -> tuple[str, str]:
+    def is_made(response: Response) -> bool:
+        return response.url.endswith("/holder/move") and response.ok
+
+    with phone.page.expect_response(is_made) as answer:
         phone.press("Show the offer")
     made = answer.value.json()
     return made["wallet_link"], made["tx_code"]
@@ -825,3 +833,76 @@ def test_w15_a_card_that_was_moved_away_is_reported_from_the_old_phone(
     phone.told("Your card is suspended.")
     thief.update()
     thief.told("Your card is suspended")
+
+
+def test_the_old_phone_says_by_itself_that_the_card_has_moved(story: Story) -> None:
+    """And an offer that nobody took in time is not left on its screen."""
+    card = story.scene.cards.make("AUS")
+    offer = story.scene.offer(card)
+    old, new = story.phone(), story.phone()
+    old.take(offer.wallet_link, offer.one_time_code)
+    offered(old)
+    story.passes(minutes=16)
+    old.told("This is no longer there")
+    expect(old.page.locator("canvas")).to_have_count(0)
+    new.take(*made_by(old))
+    story.passes(seconds=6)
+    old.told_heading("Card moved")
+    expect(old.page.locator("canvas")).to_have_count(0)
+
+
+def test_the_server_may_stop_at_every_step(story: Story) -> None:
+    """Each says that nothing is lost, and the same button goes on."""
+    card = story.scene.cards.make("AUS")
+    offer = story.scene.offer(card)
+    phone = story.phone()
+    phone.open()
+    phone.ready_offline()
+    phone.page.get_by_label("Link of the offer").fill(offer.link)
+    without_a_server(story, phone, "Continue")
+    phone.told_heading("Type the one-time code")
+    phone.page.get_by_label("Code of 6 digits").fill(offer.one_time_code)
+    without_a_server(story, phone, "Continue")
+    phone.told_heading("Is this your card?")
+    story.stop()
+    phone.page.reload()
+    phone.told("The service could not be reached")
+    story.start()
+    phone.press("Try again")
+    phone.told("CITIZEN, JANE")
+    without_a_server(story, phone, "Yes, accept the card")
+    phone.told_heading("My card")
+    phone.told("CITIZEN, JANE")
+    assert len(story.scene.cards.issues(card)) == 1
+
+
+def without_a_server(story: Story, phone: Phone, button: str) -> None:
+    story.stop()
+    phone.press(button)
+    phone.told("The service could not be reached")
+    phone.told("Nothing is lost.")
+    story.start()
+    phone.press(button)
+
+
+def test_ways_back_lead_on(story: Story) -> None:
+    """A step that is over is not shown again, nor an offer opened twice."""
+    card = story.scene.cards.make("AUS")
+    offer = story.scene.offer(card)
+    phone = story.phone()
+    phone.open()
+    phone.open(offer.wallet_link)
+    phone.told_heading("Type the one-time code")
+    phone.type_code(offer.one_time_code)
+    phone.told_heading("Is this your card?")
+    code = phone.page.url.replace("/preview/", "/code/")
+    phone.page.evaluate("(url) => { location.href = url }", code)
+    phone.told_heading("Is this your card?")
+    assert "/preview/" in phone.page.url
+    phone.press("Yes, accept the card")
+    phone.told_heading("My card")
+    phone.settled()
+    phone.page.evaluate("(url) => { location.href = url }", code)
+    expect(phone.page).to_have_url(re.compile("#/home/"))
+    phone.told_heading("My card")
+    assert len(story.scene.cards.issues(card)) == 1

@@ -7,6 +7,9 @@ import encodeQR from "../vendor/qr.js";
 import { drawCode } from "./drawing.js";
 import { actions, button, door, facts, notice } from "./parts.js";
 
+/** Milliseconds between questions whether the other phone has the card. */
+const ASK_EVERY = 5_000;
+
 /** @returns {Promise<object>} The screen. */
 export async function devices(app, card) {
   const t = app.t.bind(app);
@@ -60,29 +63,60 @@ function stranger(app, card, id) {
 export function move(app, card) {
   const t = app.t.bind(app);
   const made = el("section.move");
+  const offer = new Offered(app);
   const make = button(t("move.make"), ({ currentTarget }) => app.run(currentTarget, async () => {
-    const offer = await app.wallet.move(card);
-    make.closest(".actions").hidden = true;
-    stay.closest(".actions").hidden = false;
+    const told = await app.wallet.move(card);
     const canvas = el("canvas", { role: "img", "aria-label": t("move.qr") });
-    made.replaceChildren(el("div.paper", canvas), ...shown(app, offer));
+    made.replaceChildren(el("div.paper", canvas), ...shown(app, told));
     // A phone's camera opens the link of this wallet; the other link needs a wallet that is there already.
-    drawCode(canvas, encodeQR(offer.wallet_link ?? offer.offer, "raw", { ecc: "medium", border: 4 }));
+    drawCode(canvas, encodeQR(told.wallet_link ?? told.offer, "raw", { ecc: "medium", border: 4 }));
+    above.hidden = true;
+    below.hidden = false;
+    offer.watch(Date.parse(told.expires_at), over);
   }));
   const stay = button(t("move.stay"), ({ currentTarget }) => app.run(currentTarget, async () => {
     await app.wallet.stay(card);
     app.go("devices", card, { instead: true });
   }), "plain");
-  const below = actions(stay);
+  const [above, below] = [actions(make), actions(stay)];
   below.hidden = true;
+  const over = () => {
+    made.replaceChildren(notice("warn", el("p", el("strong", t("error.gone"))), t("error.gone.do")));
+    above.hidden = false;
+    below.hidden = true;
+  };
   return {
     title: "devices.move",
     back: { to: app.to("devices", card), label: t("devices.title") },
     body: [
       el("ol.steps", ...[1, 2, 3].map((step) => el("li", t(`move.step${step}`)))),
-      notice("warn", t("move.warn")), actions(make), made, below,
+      notice("warn", t("move.warn")), made, above, below,
     ],
+    leave: () => offer.forget(),
   };
+}
+
+/** An offer that stands on the screen: this phone asks whether the card has gone, until the offer is over. */
+class Offered {
+  #app;
+  #timer = 0;
+
+  constructor(app) {
+    this.#app = app;
+  }
+
+  watch(endsAt, over) {
+    this.forget();
+    this.#timer = setInterval(() => {
+      if (this.#app.clock.now() < endsAt) return void this.#app.update();
+      this.forget();
+      return over();
+    }, ASK_EVERY);
+  }
+
+  forget() {
+    clearInterval(this.#timer);
+  }
 }
 
 function shown(app, { tx_code: code, expires_at: ends }) {
