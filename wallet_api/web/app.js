@@ -132,6 +132,21 @@ class App {
     return box;
   }
 
+  /**
+   * Keep what was done with a card, unless the holder wishes otherwise; nothing depends on its being kept.
+   *
+   * @param {object} card Which one.
+   * @param {"shown" | "offered" | "removed" | "suspended"} what Happened.
+   */
+  async note(card, what) {
+    try {
+      if ((await this.store.setting("activity")) === "off") return;
+      await this.store.addActivity({ card: card.id, at: this.clock.now(), what });
+    } catch (error) {
+      console.warn(error);
+    }
+  }
+
   /** Ask the issuers what has changed, without a word where nobody answers. */
   async update() {
     const before = this.clock.offset;

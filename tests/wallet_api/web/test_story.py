@@ -359,6 +359,9 @@ def accept(phone: Phone, offer: OfferMade) -> None:
     phone.told_heading("My card")
     phone.told("CITIZEN, JANE")
     phone.settled()
+    phone.told("Your card number is AU")
+    phone.press("I have read this")
+    expect(phone.page.get_by_text("Your card number is")).to_have_count(0)
     phone.ready_offline()
 
 
@@ -691,6 +694,11 @@ def test_w3_a_stranger_who_took_the_offer_is_seen_and_removed(story: Story) -> N
     link, digits = offered(phone)
     phone.press("Cancel the offer")
     phone.told_heading("My phones")
+    phone.back()
+    phone.follow("Activity")
+    done = phone.page.locator(".rows strong")
+    made = "Offer for another phone made"
+    expect(done).to_have_text([made, "Other phone removed", made])
     late = story.phone()
     late.open(link)
     late.told("This is no longer there")

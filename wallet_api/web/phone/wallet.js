@@ -135,7 +135,7 @@ export class Wallet {
     }
     await this.#check(card, answer.credential);
     const held = await this.#edit(card, {
-      step: STEP.HELD, text: answer.credential, transaction: undefined, updatedAt: this.#clock.now(),
+      step: STEP.HELD, text: answer.credential, transaction: undefined, updatedAt: this.#clock.now(), isNumberNew: true,
     });
     await thank(issuer, answer);
     return held;
@@ -183,6 +183,11 @@ export class Wallet {
   /** The holder has read what is new. */
   readNews(card) {
     return this.#edit(card, { news: [] });
+  }
+
+  /** The holder has noted the number of the card. */
+  noteNumber(card) {
+    return this.#edit(card, { isNumberNew: false });
   }
 
   /** @returns {Promise<object>} An offer for another phone: `offer` and `wallet_link`, its links, and `tx_code`. */

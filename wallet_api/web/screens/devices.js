@@ -55,6 +55,7 @@ function stranger(app, card, id) {
   const t = app.t.bind(app);
   return notice("warn", t("devices.waits"), button(t("devices.remove"), ({ currentTarget }) => app.run(currentTarget, async () => {
     await app.wallet.remove(card, id);
+    app.note(card, "removed");
     await app.render();
   }), "danger"));
 }
@@ -66,6 +67,7 @@ export function move(app, card) {
   const offer = new Offered(app);
   const make = button(t("move.make"), ({ currentTarget }) => app.run(currentTarget, async () => {
     const told = await app.wallet.move(card);
+    app.note(card, "offered");
     const canvas = el("canvas", { role: "img", "aria-label": t("move.qr") });
     made.replaceChildren(el("div.paper", canvas), ...shown(app, told));
     // A phone's camera opens the link of this wallet; the other link needs a wallet that is there already.

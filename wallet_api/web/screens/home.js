@@ -2,7 +2,7 @@
 
 import { el, plain } from "../dom.js";
 import { endsWithin, factsOf } from "../phone/facts.js";
-import { STEP } from "../phone/wallet.js";
+import { STEP, claimsOf } from "../phone/wallet.js";
 import { actions, button, door, facts, maskedPassport, notice, personName, sign } from "./parts.js";
 import { reminders } from "./trip.js";
 
@@ -79,7 +79,19 @@ function notices(app, card, known) {
   found.push(...reminders(app, card, known));
   if (app.isOffline) found.push(notice("info", t("home.offline", { date: app.words.date(known.asOf) })));
   if (card.news?.length) found.push(news(app, card, known));
+  if (card.isNumberNew) found.push(number(app, card));
   return found;
+}
+
+/** Without its number nobody suspends a card whose phone is lost, and then it is too late to look. */
+function number(app, card) {
+  const t = app.t.bind(app);
+  const noted = button(t("home.news.read"), ({ currentTarget }) => app.run(currentTarget, async () => {
+    await app.wallet.noteNumber(card);
+    await app.render();
+  }), "plain");
+  const title = t("home.note", { number: plain(claimsOf(card.text).document_number) });
+  return notice("info", el("p", el("strong", title)), t("devices.note"), noted);
 }
 
 function news(app, card, { economies }) {

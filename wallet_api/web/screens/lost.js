@@ -51,7 +51,11 @@ export function suspend(app, card) {
   const typed = field(t("suspend.type", { word }), { id: "word", type: "text", autocomplete: "off", spellcheck: "false" });
   const send = (source) => {
     if (typed.input.value.trim().toLocaleLowerCase() !== word.toLocaleLowerCase()) return typed.input.focus();
-    return app.run(source, async () => app.goOn(await app.wallet.suspend(card)));
+    return app.run(source, async () => {
+      const suspended = await app.wallet.suspend(card);
+      app.note(card, "suspended");
+      app.goOn(suspended);
+    });
   };
   return {
     title: "suspend.title",
