@@ -19,6 +19,7 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import text
 
 from issuer.store import Store
 from tests.components import path_of
@@ -72,6 +73,18 @@ class PostgreSQL:
     @property
     def _options(self) -> str:
         return f"-c listen_addresses= -k {self.folder} {self.options}"
+
+
+def planned_rows(store: Store, table: str) -> int:
+    """How many rows of a table PostgreSQL plans for; -1 where it has never looked.
+
+    SQLite plans by its indexes alone: there it is how many there are.
+    """
+    is_sqlite = store.engine.dialect.name == "sqlite"
+    count = f"SELECT count(*) FROM {table}"  # noqa: S608
+    known = f"SELECT reltuples FROM pg_class WHERE relname = '{table}'"  # noqa: S608
+    query = text(count if is_sqlite else known)
+    return store.read(lambda session: int(session.scalar(query)))
 
 
 @contextmanager

@@ -17,11 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from issuer.counter import check_number
 from issuer.jws import PrivateKey, moment_on_wire, new_private_key
 from wallet_api.holder import Phone
-from wallet_api.holder_net import Answer, Network, Refused, jwt
+from wallet_api.holder_net import FORM, Answer, Network, Refused, jwt
 from wallet_api.proof import thumbprint
 
 PRE_AUTHORIZED: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
-_FORM: Final = "application/x-www-form-urlencoded"
 _ENDPOINTS: Final = ("credential_endpoint", "nonce_endpoint")
 _OPTIONAL: Final = ("deferred_credential_endpoint", "notification_endpoint")
 
@@ -238,7 +237,7 @@ class Holder:
             self.endpoints["token_endpoint"],
             self.token_key,
             body=urlencode(fields).encode(),
-            content_type=_FORM,
+            content_type=FORM,
         ).body
         self.access = str(answer.get("access_token", ""))
         self.refresh_token = str(answer.get("refresh_token", self.refresh_token))

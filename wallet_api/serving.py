@@ -17,7 +17,8 @@ from wallet_api.settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
 
-_THREADS: Final = 8
+_THREADS: Final = 16
+"""Most of them wait at the same time for one that issues for all of them."""
 _SLOW: Final = 30
 """Seconds for which a phone may say nothing before it is hung up on."""
 _CONNECTIONS: Final = 500

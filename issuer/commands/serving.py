@@ -25,7 +25,8 @@ from issuer.store import HostedEconomy
 if TYPE_CHECKING:
     from flask import Flask
 
-_THREADS: Final = 8
+_THREADS: Final = 16
+"""Most of them wait at the same time for one that issues for all of them."""
 _SLOW: Final = 30
 """Seconds for which a browser may say nothing before it is hung up on."""
 _MAX_HEADERS: Final = 64 * 1024

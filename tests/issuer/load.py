@@ -285,7 +285,9 @@ def _prepared(home: Path, cards: int) -> tuple[list[str], Sequence[int]]:
     try:
         desk = office.system_desk(ECONOMY, now=now, reason="a trial")
         keys = [_program(desk, f"program-{number}") for number in range(CLIENTS)]
-        return keys, make_cards(office, ECONOMY, cards, now=now)
+        numbers = make_cards(office, ECONOMY, cards, now=now)
+        office.store.analyze()
+        return keys, numbers
     finally:
         office.store.close()
 

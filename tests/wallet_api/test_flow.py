@@ -262,6 +262,21 @@ def test_w3_a_phone_removes_none_of_another_card(scene: Scene) -> None:
     assert phone.card()["credential"]["state"] == "valid"
 
 
+def test_a_phone_is_not_removed_while_a_card_may_be_signed_for_it(scene: Scene) -> None:
+    """Removed then, it would have the card, and its holder none."""
+    card = scene.cards.make("AUS")
+    phone, other = scene.phone().take(scene.offer(card)), scene.phone()
+    moved = body_of(phone.bound("POST", "holder/move", {}))
+    other.redeem(other.code_of(moved["offer"]), moved["tx_code"])
+    office = scene.office.office
+    keys, office.signers = office.signers, Breaking(office.signers)
+    assert other.ask().status_code == 202
+    office.signers = keys
+    waiting = body_of(phone.bound("GET", "holder/devices"))["devices"][0]
+    assert remove(phone, waiting["id"]) == "card.issue_open"
+    assert other.ask().status_code == 200
+
+
 def test_a_phone_takes_its_own_offer_back_and_no_officers(scene: Scene) -> None:
     card = scene.cards.make("AUS")
     phone, other = scene.phone().take(scene.offer(card)), scene.phone()
