@@ -107,11 +107,12 @@ class Span(Answer):
 
 
 class Source(Answer):
-    """Who says so, and since when it holds; null where the day is not known."""
+    """Who says so, and from when until when it holds; null where no day is known."""
 
     name: str
     mark: Mark
     since: datetime | None
+    until: datetime | None
 
 
 class EconomySources(Answer):
@@ -410,4 +411,6 @@ def _span(fact: Stay | PassportValidity | None) -> Span | None:
 def _source(fact: Fact | None) -> Source | None:
     if fact is None:
         return None
-    return Source(name=fact.source, mark=fact.mark, since=fact.starts_at)
+    return Source(
+        name=fact.source, mark=fact.mark, since=fact.starts_at, until=fact.ends_at
+    )

@@ -566,7 +566,8 @@ def test_stays_keep_their_unit_and_each_fact_names_its_source(scene: Scene) -> N
     assert rows["IDN"]["passport_validity"] == {"value": 6, "unit": "months"}
     assert rows["USA"]["stay"] is None
     sources = rows["AUS"]["sources"]
-    verified = {"name": "AUS Home Affairs", "mark": "verified", "since": None}
+    verified = {"name": "AUS Home Affairs", "mark": "verified", "since": None,
+                "until": None}  # fmt: skip
     assert sources["stay"] == verified
     assert sources["passport"] is None
     assert sources["form"]["mark"] == "assumed"

@@ -72,6 +72,17 @@ test("each point says where it comes from, or that nobody said it", () => {
   assert.deepEqual([of("form"), of("stay").name, of("passport"), of("clearance")], [sources.form, "APEC", null, null]);
 });
 
+test("what has ended by the day of arrival says nothing about it", () => {
+  const until = "2030-03-01T00:00:00Z";
+  const of = (name) => ({ sources: { [name]: { name: "APEC", since: null, until } } });
+  assert.equal(trip({ app_accepted: false, ...of("form") }).whole, "yes");
+  assert.equal(trip({ app_accepted: false, ...of("form") }).form, "unknown");
+  assert.equal(trip(of("stay")).stay, "unknown");
+  assert.equal(trip({ state: "not_needed", ...of("pair") }).whole, "unknown");
+  assert.equal(trip(of("pair")).clearance, "yes");
+  assert.equal(trip({ state: "not_needed", sources: { pair: { until: "2030-03-02T00:00:00Z" } } }).whole, "yes");
+});
+
 test("saved trips are compared anew, the next first, until they are over", () => {
   const known = { state: "valid", passport: {}, expiresAt: Infinity, economies: [JAPAN, { ...JAPAN, code: "THA", state: "withdrawn" }] };
   const trips = [{ code: "THA", day: "2030-03-02" }, { code: "JPN", day: "2030-03-01" }, { code: "JPN", day: "2030-02-28" }];

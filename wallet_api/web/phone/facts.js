@@ -60,9 +60,20 @@ export function checkTrip(known, code, day) {
     { name: "pair", answer: row ? (row.state === "not_available" ? "no" : "yes") : "unknown", value: {} },
     { name: "passport", ...passportOn(arrival, known.passport, row?.passport_validity) },
     ...besides(known, row, arrival),
-  ];
+  ].map((each) => onTheDay(each, row, arrival));
+  return { answer: worst(points), points };
+}
+
+/** A state that follows from a rule, and from no answer of the economy, is as lasting as the rule. */
+const RULED = new Set(["not_needed", "not_available"]);
+
+/** Add who says so; what has ended by the day of arrival says nothing about it. */
+function onTheDay(point, row, arrival) {
   const sources = row?.sources ?? {};
-  return { answer: worst(points), points: points.map((each) => ({ ...each, source: sources[each.name] ?? null })) };
+  const source = sources[point.name] ?? null;
+  const rule = point.name === "clearance" && RULED.has(row?.state) ? sources.pair : source;
+  const isOver = arrival >= Date.parse(rule?.until ?? "");
+  return isOver ? { ...point, answer: "unknown", value: {}, source } : { ...point, source };
 }
 
 /** What is good to know, and decides nothing. */

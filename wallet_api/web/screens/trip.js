@@ -66,7 +66,7 @@ function verdict(app, code, { answer: whole, points }) {
 function point(app, { name, answer: found, value, source }) {
   const t = app.t.bind(app);
   return el("li", sign(found),
-    el("div", el("strong", t(`trip.${name}`)), name !== "stay" && el("span", t(`trip.answer.${found}`)), detail(app, value),
+    el("div", el("strong", t(`trip.${name}`)), (name !== "stay" || found !== "yes") && el("span", t(`trip.answer.${found}`)), detail(app, value),
       source && el("p.known", from(app, source))));
 }
 
