@@ -731,7 +731,7 @@ def _valid_credential(session: Session, phone: Phone) -> Credential:
 def _removable(session: Session, known: Known, other: int) -> Phone:
     session.get(Phone, other, with_for_update=True)
     waiting = {each.id: each for each in waiting_phones(session, known.card_id)}
-    if other == known.phone_id or other not in waiting:
+    if other not in waiting:
         raise Conflict("phone.unknown", "no such phone waits for the card")
     begun = select(Issue.id).where(
         Issue.card_id == known.card_id, Issue.state == IssueState.INTENDED

@@ -28,6 +28,13 @@ test("a day is the one on the card, in every zone and every calendar", () => {
   for (const language of Object.keys(LANGUAGES)) assert.match(words(language).date(NOW), /4.*2026|2026.*4/, language);
 });
 
+test("no date brings a full stop into a sentence that has its own", () => {
+  for (const language of Object.keys(LANGUAGES)) {
+    const said = words(language);
+    for (const text of [said.date(NOW), said.time(NOW)]) assert.doesNotMatch(text, /\.(?:\s|$)/, `${language}: ${text}`);
+  }
+});
+
 test("a time names its zone", () => {
   for (const language of Object.keys(LANGUAGES)) assert.match(words(language).time(NOW), /UTC|GMT|[A-Z]{2,4}|Гринвич/, language);
 });
