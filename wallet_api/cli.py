@@ -198,7 +198,12 @@ def status(path: Path, as_json: bool) -> None:
     if not credential["is_newest"]:
         click.echo("There is a newer card: see refresh.")
     for each in found["economies"]:
-        click.echo(f"{each['code']} {each['state']} {each['since'] or ''}".rstrip())
+        parts = (each["code"], each["state"], each["since"], _stay(each["stay"]))
+        click.echo(" ".join(part for part in parts if part))
+
+
+def _stay(span: dict[str, Any] | None) -> str:
+    return f"stay {span['value']} {span['unit']}" if span else ""
 
 
 @_cli.command("move")

@@ -79,6 +79,13 @@ class Phone:
             raise CredentialError("it is for another phone")
         self._card = credential
 
+    @property
+    def document_number(self) -> str:
+        """The number of the card, which a holder notes in case the phone is lost."""
+        if not self._card:
+            raise CredentialError("there is no card on this phone")
+        return str(claims_of(self._card)["document_number"])
+
     def show(self, now: datetime) -> str:
         """Return the QR text for the screen, with a proof made at this moment.
 

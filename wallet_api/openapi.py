@@ -71,7 +71,7 @@ def _paths() -> dict[str, Any]:
             _schema("Preview"),
         ),
         "/{economy}/holder/devices": _at(
-            "get", "List the phones that have or had the card.",
+            "get", "List the phones that have or had the card, or wait for it.",
             _object(devices={"type": "array", "items": _schema("Device")}),
         ),
         "/{economy}/holder/decline": _at(
@@ -81,6 +81,14 @@ def _paths() -> dict[str, Any]:
             "post", "Offer the card to the holder's next phone.",
             _object(offer=_TEXT, wallet_link=_TEXT, tx_code=_TEXT, expires_at=_MOMENT),
             takes=_NOTHING,
+        ),
+        "/{economy}/holder/stay": _at(
+            "post", "End what phones have offered: the card stays on this one.", None,
+            takes=_NOTHING,
+        ),
+        "/{economy}/holder/remove": _at(
+            "post", "Sign another phone out that waits for the card.", None,
+            takes=_object(id={"type": "integer"}),
         ),
         "/{economy}/holder/suspend": _at(
             "post", "Suspend the card of this phone.", None, takes=_NOTHING

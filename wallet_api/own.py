@@ -29,7 +29,12 @@ from wallet_api.here import (
 )
 from wallet_api.proof import BadProof
 from wallet_api.protocol import Economy
-from wallet_api.requests import read_app_attest, read_counter, read_lost, read_own
+from wallet_api.requests import (
+    read_app_attest,
+    read_id,
+    read_lost,
+    read_own,
+)
 from wallet_api.vouching import vouch
 
 routes: Final = Blueprint("own", __name__)
@@ -59,7 +64,7 @@ def preview(economy: str) -> Response:
 
 @routes.get(f"/{Economy}/holder/devices")
 def devices(economy: str) -> Response:
-    """List the phones that have or had the card."""
+    """List the phones that have or had the card, or wait for it."""
     issuer_of(economy)
     found = site().holders.devices(known(economy, "holder/devices"))
     return answer({"devices": [_json(each) for each in found]})
@@ -90,6 +95,28 @@ def move(economy: str) -> Response:
             "expires_at": made.ends_at.isoformat(),
         }
     )
+
+
+@routes.post(f"/{Economy}/holder/stay")
+def stay(economy: str) -> Response:
+    """End what phones have offered: the card stays here."""
+    issuer_of(economy)
+    phone = known(economy, "holder/stay")
+    _nothing_said()
+    site().holders.stay(phone, now=now())
+    return nothing()
+
+
+@routes.post(f"/{Economy}/holder/remove")
+def remove(economy: str) -> Response:
+    """Sign another phone out that waits for the card."""
+    issuer_of(economy)
+    phone = known(economy, "holder/remove")
+    other = read_id(request.get_data(cache=False), request.mimetype)
+    if other is None:
+        raise Invalid([("id", "missing", "is missing")])
+    site().holders.remove(phone, other, now=now())
+    return nothing()
 
 
 @routes.post(f"/{Economy}/holder/suspend")
@@ -134,7 +161,7 @@ def at_counter(economy: str) -> Response:
     """Let a phone wait at a counter, or tell it that its offer is there."""
     issuer_of(economy)
     proof = proof_for(f"/{economy}/counter")
-    waiting = read_counter(request.get_data(cache=False), request.mimetype)
+    waiting = read_id(request.get_data(cache=False), request.mimetype)
     own = desk(economy, "a phone waits at a counter")
     key, identity = proof.thumbprint, identity_of(proof)
     try:

@@ -218,13 +218,14 @@ def deferred(economy: str) -> Response:
     """Give the card that was not ready."""
     issuer_of(economy)
     phone = known(economy, "deferred")
-    transaction = read_deferred(request.get_data(cache=False), request.mimetype)
+    data = request.get_data(cache=False)
+    transaction, is_told = read_deferred(data, request.mimetype)
     try:
         brought = site().holders.deferred(phone, transaction, now=now())
     except (Conflict, Forbidden, IllegalTransition) as error:
         raise _denied(error) from error
-    # Some wallets refuse a notification_id here; it is optional.
-    return _brought(brought, None)
+    # It is optional, and some wallets take no card that comes with it later.
+    return _brought(brought, phone if is_told else None)
 
 
 def _key(given: str | AndroidChain, who: Shown, issuer: str) -> tuple[PublicKey, str]:

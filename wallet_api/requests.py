@@ -185,8 +185,12 @@ def _refuse_encryption(given: Mapping[str, Any]) -> None:
         raise ProtocolError("invalid_encryption_parameters", "nothing is encrypted")
 
 
-def read_deferred(data: bytes, media_type: str) -> str:
-    """Read a request for a credential that was not ready; return its transaction.
+def read_deferred(data: bytes, media_type: str) -> tuple[str, bool]:
+    """Read a request for a credential that was not ready.
+
+    Returns:
+        Its transaction, and whether the wallet says that it takes a notification's id
+        in the answer: not every library does.
 
     Raises:
         ProtocolError: ``invalid_credential_request``,
@@ -199,7 +203,7 @@ def read_deferred(data: bytes, media_type: str) -> str:
     transaction = given.get("transaction_id")
     if not isinstance(transaction, str) or len(transaction) > _MAX_SECRET:
         raise ProtocolError("invalid_transaction_id", "transaction_id is missing")
-    return transaction
+    return transaction, given.get("notification") is True
 
 
 def read_notification(data: bytes, media_type: str) -> tuple[str, str]:
@@ -260,8 +264,8 @@ def read_lost(data: bytes, media_type: str) -> tuple[str, str]:
     return number.upper(), code
 
 
-def read_counter(data: bytes, media_type: str) -> int | None:
-    """Read what a phone at a counter says: nothing, or the id that it was given.
+def read_id(data: bytes, media_type: str) -> int | None:
+    """Read what a phone says at a counter, or of another phone: nothing, or an id.
 
     Raises:
         Invalid: It says something else.

@@ -756,7 +756,8 @@ def test_unknown_members_are_ignored_by_the_standard_and_refused_by_us(
     body = {"credential_configuration_id": "AbtcCard", "more": 1,
             "proofs": {"jwt": [phone.proof(phone.nonce())]}}  # fmt: skip
     assert phone.bound("POST", "credential", body).status_code == 200
-    for path in ("holder/move", "holder/suspend", "holder/decline"):
+    for path in ("holder/move", "holder/stay", "holder/remove", "holder/suspend",
+                 "holder/decline"):  # fmt: skip
         assert phone.bound("POST", path, {"more": 1}).status_code == 400
     assert phone.client.post("/AUS/lost", json={"more": 1}).status_code == 400
 
