@@ -15,6 +15,7 @@ from bench import (
     size,
     updates,
     verification,
+    wallet,
 )
 
 _SECTIONS = {
@@ -28,6 +29,7 @@ _SECTIONS = {
     "publishing": publishing.run,
     "scale": scale.run,
     "load": load.run,
+    "wallet": wallet.run,
 }
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -120,6 +120,13 @@ def record(
     )
 
 
+class By(NamedTuple):
+    """An account, and why it acted."""
+
+    actor_id: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One of the rows that `record_many` adds."""
@@ -127,6 +134,8 @@ class Entry:
     tag: str
     subject: str
     fields: Mapping[str, Scalar]
+    by: By | None = None
+    """Who acted, where one transaction writes for several."""
 
 
 def record_many(
@@ -140,6 +149,8 @@ def record_many(
 ) -> None:
     """Add rows in the order given; as `record` for each, but much faster for many.
 
+    The actor and the reason are those of an entry that does not name its own.
+
     Raises:
         AuditError: A tag is unknown, or does not allow a field; nothing was added.
     """
@@ -149,14 +160,15 @@ def record_many(
     moment = require_aware(at).astimezone(UTC)
     rows: list[dict[str, Any]] = []
     for entry in entries:
+        actor, why = entry.by or (actor_id, reason)
         row = {
             "economy": economy,
             "seq": chain.seq + 1,
             "at": moment,
-            "actor_id": actor_id,
+            "actor_id": actor,
             "tag": entry.tag,
             "subject": entry.subject,
-            "reason": reason[:MAX_REASON],
+            "reason": why[:MAX_REASON],
             "fields": canonical(entry.fields).decode(),
             "previous": chain.hash,
         }

@@ -141,6 +141,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "offer:declined": _tag("card", "phone"),
         "offer:read": _tag("records", "count"),
         "phone:suspended": _tag("card", "credential", "how"),
+        "phone:removed": _tag("card", "phone", "by_phone"),
         "phone:lost_locked": _tag("card"),
         # Many at once.
         "bulk:proposed": _tag("action", "size"),

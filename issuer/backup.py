@@ -240,6 +240,7 @@ def _mark_as_restored(
         is_ours = store.read(lambda session: _is_of(session, heads))
         # Marked in any case: where it lies already, nothing is done with it.
         store.write(lambda session: _mark(session, backup, now), now=now)
+        store.analyze()
     finally:
         store.close()
     if not is_ours:

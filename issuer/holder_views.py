@@ -1,6 +1,6 @@
 """What holders are told of their card: on their own phone, and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from issuer import lifecycle
 from issuer.basis import bases
-from issuer.dated import in_force
+from issuer.dated import Fact, Mark, in_force
+from issuer.economy import PassportValidity, Stay, Unit
 from issuer.endings import OPEN_LINK
 from issuer.office import Desk
 from issuer.operations import Answer
@@ -27,9 +28,11 @@ from issuer.store import (
     PassportLink,
     Person,
     Phone,
+    PhoneState,
     Preclearance,
 )
 
+_WAIT: Final = (PhoneState.ASKING, PhoneState.ASKED)
 _SEEN: Final = 3
 """Characters of a passport's number that are shown."""
 CredentialState = Literal[
@@ -96,6 +99,32 @@ class CredentialFacts(Answer):
     """Whether the phone has what would be signed for it now."""
 
 
+class Span(Answer):
+    """Days, or calendar months: one is never turned into the other."""
+
+    value: int
+    unit: Unit
+
+
+class Source(Answer):
+    """Who says so, and from when until when it holds; null where no day is known."""
+
+    name: str
+    mark: Mark
+    since: datetime | None
+    until: datetime | None
+
+
+class EconomySources(Answer):
+    """Where each fact about a destination comes from; null where there is no fact."""
+
+    form: Source | None
+    pair: Source | None
+    passport: Source | None
+    lane: Source | None
+    stay: Source | None
+
+
 class EconomyFacts(Answer):
     """What is known of one destination; null is unknown."""
 
@@ -103,10 +132,12 @@ class EconomyFacts(Answer):
     state: EconomyState
     since: datetime | None
     lane: bool | None
-    stay_days: int | None
+    stay: Span | None
+    """The longest after one entry."""
     app_accepted: bool | None
-    passport_months: int | None
+    passport_validity: Span | None
     """For which the passport must still be good at entry."""
+    sources: EconomySources
 
 
 class Holding(Preview):
@@ -118,13 +149,15 @@ class Holding(Preview):
 
 
 class Device(Answer):
-    """A phone that has or had the card."""
+    """A phone that has or had the card, or waits for it."""
 
     this: bool
     state: CredentialState
     since: datetime
     name: str | None
     """What its holder calls it; nobody asks for that yet."""
+    id: int | None
+    """Of another phone that took an offer and waits for the card: it can be removed."""
 
 
 def preview_of(session: Session, desk: Desk, card_id: int) -> Preview:
@@ -168,7 +201,34 @@ def holding_of(session: Session, desk: Desk, phone: Phone) -> Holding:
 
 
 def devices_of(session: Session, phone: Phone) -> tuple[Device, ...]:
-    """List the phones that have or had a card, the newest first."""
+    """List the phones that have or had a card or wait for it, the newest first."""
+    return (*_waiting(session, phone), *_with_card(session, phone))
+
+
+def waiting_phones(session: Session, card_id: int) -> Sequence[Phone]:
+    """Return the phones that took an offer of a card and have nothing yet."""
+    rows = session.scalars(
+        select(Phone)
+        .where(Phone.card_id == card_id, Phone.state.in_(_WAIT))
+        .order_by(Phone.id.desc())
+    )
+    return [each for each in rows if credential_of(session, each) is None]
+
+
+def _waiting(session: Session, phone: Phone) -> tuple[Device, ...]:
+    return tuple(
+        Device(
+            this=each.id == phone.id,
+            state="waiting",
+            since=each.made_at,
+            name=None,
+            id=None if each.id == phone.id else each.id,
+        )
+        for each in waiting_phones(session, phone.card_id)
+    )
+
+
+def _with_card(session: Session, phone: Phone) -> tuple[Device, ...]:
     rows = session.scalars(
         select(Credential)
         .where(
@@ -187,6 +247,7 @@ def devices_of(session: Session, phone: Phone) -> tuple[Device, ...]:
             state=_CREDENTIAL[each.state],
             since=each.changed_at,
             name=None,
+            id=None,
         )
         for key, each in last.items()
     )
@@ -277,28 +338,37 @@ class _Pair:
         if state is None:
             return None
         is_answer = state not in ("not_needed", "not_available")
-        stay = self.scheme.max_stay(self.code, self.at)
         economy = self.scheme.economy(self.code)
+        stay = self.scheme.max_stay(self.code, self.at)
+        form = in_force(economy.accepts_form, self.at, subject="app")
         needed = in_force(economy.min_passport_validity, self.at, subject="entry")
         return EconomyFacts(
             code=self.code,
             state=state,
             since=self.lane.changed_at if self.lane and is_answer else None,
             lane=self._is_lane_open(state),
-            stay_days=stay.value if stay and stay.unit == "days" else None,
-            app_accepted=self.scheme.accepts_form(self.code, "app", self.at),
-            passport_months=needed.value
-            if needed and needed.unit == "months"
-            else None,
+            stay=_span(stay),
+            app_accepted=form.value if form else None,
+            passport_validity=_span(needed),
+            sources=EconomySources(
+                form=_source(form),
+                pair=_source(self._ruling()[1]),
+                passport=_source(needed),
+                lane=_source(in_force(economy.lane, self.at)),
+                stay=_source(stay),
+            ),
         )
 
-    def _effect(self) -> PairEffect:
-        return self.scheme.pair_effect(
+    def _ruling(self) -> tuple[PairEffect, Fact | None]:
+        return self.scheme.pair_ruling(
             issuer=self.issuer,
             nationality=self.nationality,
             destination=self.code,
             at=self.at,
         )
+
+    def _effect(self) -> PairEffect:
+        return self._ruling()[0]
 
     def _state(self) -> EconomyState | None:
         effect = self._effect()
@@ -332,3 +402,15 @@ class _Pair:
         if needs_clearance is False or state == "cleared" or self.code == self.issuer:
             return True
         return None if needs_clearance is None else False
+
+
+def _span(fact: Stay | PassportValidity | None) -> Span | None:
+    return None if fact is None else Span(value=fact.value, unit=fact.unit)
+
+
+def _source(fact: Fact | None) -> Source | None:
+    if fact is None:
+        return None
+    return Source(
+        name=fact.source, mark=fact.mark, since=fact.starts_at, until=fact.ends_at
+    )

@@ -27,12 +27,14 @@ from issuer.holder_views import (
     devices_of,
     holding_of,
     preview_of,
+    waiting_phones,
 )
 from issuer.installation_key import InstallationKey
 from issuer.jws import PublicKey, canonical, public_jwk
 from issuer.offers import (
     Codes,
     add_offer,
+    end_offers,
     hashed,
     link_of,
     lost_mark,
@@ -41,7 +43,16 @@ from issuer.offers import (
     wallet_link_of,
 )
 from issuer.office import Desk, Office
-from issuer.store import Card, Credential, Offer, OfferState, Phone, PhoneState
+from issuer.store import (
+    Card,
+    Credential,
+    Issue,
+    IssueState,
+    Offer,
+    OfferState,
+    Phone,
+    PhoneState,
+)
 from issuer.store.wallet import MOST_WRONG
 from issuer.used_once import use_once, use_proof
 
@@ -234,6 +245,17 @@ class Holders:
         body = f"{int((now + NONCE).timestamp())}.{secrets.token_urlsafe(16)}"
         return f"{body}.{self.key.mark(_NONCE_USE, f'{economy}.{body}')}"
 
+    def has_key(self, shown: Shown, holder_key: PublicKey) -> bool:
+        """Tell whether a phone has asked for its card under a key before.
+
+        Not checked: that what it shows is good; `credential` does.
+        """
+        query = select(Phone.holder_key).where(
+            Phone.access_hash == hashed(shown.access), Phone.economy == shown.economy
+        )
+        kept = self.office.store.read(lambda session: session.scalars(query).first())
+        return kept == _as_kept(holder_key)
+
     def credential(
         self, shown: Shown, holder_key: PublicKey, nonce: str, *, now: datetime
     ) -> tuple[Known, Ready | Later]:
@@ -354,7 +376,7 @@ class Holders:
         )
 
     def devices(self, known: Known) -> tuple[Device, ...]:
-        """List the phones that have or had the card."""
+        """List the phones that have or had the card, or wait for it."""
         return self.office.store.read(
             lambda session: devices_of(session, session.get_one(Phone, known.phone_id))
         )
@@ -416,6 +438,49 @@ class Holders:
             )
 
         return desk.write(work)
+
+    def stay(self, known: Known, *, now: datetime) -> None:
+        """End what phones have offered: the card stays on this one.
+
+        Raises:
+            Conflict: ``credential.not_valid``: this phone has nothing to keep.
+        """
+        desk = self._desk(known.economy, now, "its holder does not move after all")
+
+        def work(session: Session) -> None:
+            _valid_credential(session, session.get_one(Phone, known.phone_id))
+            end_offers(session, desk, known.card_id, by=desk.actor.account_id)
+
+        desk.write(work)
+
+    def remove(self, known: Known, other: int, *, now: datetime) -> None:
+        """Sign another phone out that took an offer of this card and waits for it.
+
+        Args:
+            known: The phone that has the card.
+            other: The ``id`` of a `Device`.
+            now: The moment.
+
+        Raises:
+            Conflict: ``credential.not_valid``: this phone has no say.
+                ``phone.unknown``: no such phone waits; it may have the card by now.
+                ``card.issue_open``: the card is being signed, perhaps for that phone.
+        """
+        desk = self._desk(known.economy, now, "removed by its holder")
+
+        def work(session: Session) -> None:
+            _valid_credential(session, session.get_one(Phone, known.phone_id))
+            _sign_out(_removable(session, known, other), PhoneState.ENDED)
+            desk.log(
+                session,
+                "phone:removed",
+                f"card:{known.card_id}",
+                card=known.card_id,
+                phone=other,
+                by_phone=known.phone_id,
+            )
+
+        desk.write(work)
 
     def suspend(self, known: Known, *, now: datetime) -> None:
         """Suspend the card of this phone; only persons lift that again.
@@ -650,11 +715,15 @@ def _sign_out(phone: Phone, state: PhoneState) -> None:
 
 def _bind(session: Session, phone: Phone, holder_key: PublicKey) -> None:
     """Tie a phone to the key of its card: one key for its life, and nobody else's."""
-    text = canonical(public_jwk(holder_key)).decode()
+    text = _as_kept(holder_key)
     if phone.holder_key not in (None, text) or _is_anothers(session, phone, text):
         raise Conflict("key.other", "another key belongs to this card, or another card")
     phone.holder_key = text
     phone.state = PhoneState.ASKED
+
+
+def _as_kept(holder_key: PublicKey) -> str:
+    return canonical(public_jwk(holder_key)).decode()
 
 
 def _is_anothers(session: Session, phone: Phone, holder_key: str) -> bool:
@@ -672,6 +741,19 @@ def _valid_credential(session: Session, phone: Phone) -> Credential:
     if credential is None or credential.state != lifecycle.Credential.VALID:
         raise Conflict("credential.not_valid", "the card on this phone is not valid")
     return credential
+
+
+def _removable(session: Session, known: Known, other: int) -> Phone:
+    session.get(Phone, other, with_for_update=True)
+    waiting = {each.id: each for each in waiting_phones(session, known.card_id)}
+    if other not in waiting:
+        raise Conflict("phone.unknown", "no such phone waits for the card")
+    begun = select(Issue.id).where(
+        Issue.card_id == known.card_id, Issue.state == IssueState.INTENDED
+    )
+    if session.scalars(begun.limit(1)).first() is not None:
+        raise Conflict("card.issue_open", "the card is being signed: look again")
+    return waiting[other]
 
 
 def _suspend(session: Session, desk: Desk, credential: Credential, how: str) -> None:
@@ -697,6 +779,11 @@ class _Lost:
 
 
 def _lost_phone(session: Session, economy: str, document_number: str) -> _Lost | None:
+    # Noted from an earlier phone, the number has gone with its credential; the card is
+    # the same, and so is the code.
+    cards = select(Credential.card_id).where(
+        Credential.economy == economy, Credential.document_number == document_number
+    )
     row = session.execute(
         select(Credential, Phone, Offer.lost_mark)
         .join(
@@ -706,8 +793,7 @@ def _lost_phone(session: Session, economy: str, document_number: str) -> _Lost |
         )
         .join(Offer, Offer.id == Phone.offer_id)
         .where(
-            Credential.economy == economy,
-            Credential.document_number == document_number,
+            Credential.card_id.in_(cards),
             Credential.state.in_((lifecycle.Credential.VALID, _SUSPENDED)),
             Offer.lost_mark.is_not(None),
         )

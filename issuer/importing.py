@@ -285,6 +285,8 @@ def go_on(
         on_progress(view.saved, view.rows)
         if wanted is not None and view.saved - before >= wanted:
             break
+    if view.state == ImportState.DONE:
+        desk.office.store.analyze()
     return view
 
 

@@ -42,6 +42,13 @@
     dpop_nonce = false                      # true: proofs carry a value of the server's
     # [wallet.attesters]                    # where only attested keys get a card
     # AUS = "attesters/aus.json"
+    # [wallet.android.AUS]                  # and where Android phones attest their own
+    # roots = "attesters/android-roots.pem"
+    # status = "attesters/android-status.json"
+    # apps = {"org.example.wallet" = ["SHA-256 of its signing certificate, in hex"]}
+    # [wallet.apple.AUS]                    # and where apps on Apple devices do
+    # roots = "attesters/apple-root.pem"
+    # apps = ["TEAMID1234.org.example.wallet"]
 
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
@@ -50,7 +57,7 @@ environment or are asked for.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -67,6 +74,9 @@ from issuer.errors import SettingsError
 
 FILE: Final = "office.toml"
 _Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_AppId = Annotated[str, Field(pattern=r"^[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}$")]
+_Digests = Annotated[tuple[_Digest, ...], Field(min_length=1)]
 
 
 class _Table(BaseModel):
@@ -117,6 +127,34 @@ class Web(_Table):
     sign_on: SignOn | None = None
 
 
+class AndroidKeys(_Table):
+    """Which keys of Android phones an economy believes to stay there."""
+
+    roots: str
+    """File: certificates of whoever attests phones' keys, in PEM."""
+    status: str
+    """File: which of their certificates are revoked, as they publish it (JSON)."""
+    status_hours: Annotated[int, Field(ge=1, le=30 * 24)] = 48
+    """What that file may be old; when it is older, no key is believed."""
+    level: Literal["TrustedEnvironment", "StrongBox"] = "TrustedEnvironment"
+    """Where keys have to be kept, at the least."""
+    apps: Annotated[Mapping[str, _Digests], Field(min_length=1)]
+    """By name of an app's package: SHA-256 of the certificates that sign it, in hex."""
+    factory_expired: bool = False
+    """Certificates that phones got at the factory count on after their last day: such
+    phones get no others."""
+
+
+class AppleKeys(_Table):
+    """Which apps on Apple devices an economy believes to keep keys safely."""
+
+    roots: str
+    """File: certificates of whoever attests apps, in PEM."""
+    apps: Annotated[tuple[_AppId, ...], Field(min_length=1)]
+    """Team, full stop, bundle."""
+    environment: Literal["production", "development"] = "production"
+
+
 class Wallet(_Table):
     """How holders' phones reach the wallet; see docs/operations/wallet.md."""
 
@@ -135,6 +173,10 @@ class Wallet(_Table):
     """Proofs must carry a value of the server's: none can be made in advance."""
     attesters: Mapping[_Code, str] = Field(default_factory=dict)
     """By economy: a JWK set of those whose word a phone's key needs there."""
+    android: Mapping[_Code, AndroidKeys] = Field(default_factory=dict)
+    """By economy: what Android phones have to say of a key themselves."""
+    apple: Mapping[_Code, AppleKeys] = Field(default_factory=dict)
+    """By economy: which apps on Apple devices it vouches for."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

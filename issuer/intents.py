@@ -83,6 +83,8 @@ class Asked:
     digest: str
     """SHA-256 of the request, in hexadecimal."""
     order: Order
+    desk: Desk
+    """Who asks."""
 
 
 class Facts(NamedTuple):
@@ -161,6 +163,8 @@ class Declined:
     code: str
     """As `Conflict` has it, or the reason of `issuance.Refusal`."""
     detail: str
+    is_lint: bool = False
+    """The verifier would not accept the card."""
 
 
 def check_log(session: Session, last: Logged | None) -> None:
@@ -300,7 +304,7 @@ def intend(
 
     Args:
         session: Of the desk's transaction.
-        desk: Who asks.
+        desk: At whose moment; of the economy of all who ask.
         key: What is published of the key that will sign.
         asked: Orders whose request keys are new.
 
@@ -317,17 +321,24 @@ def intend(
     scheme = desk.office.scheme(session)
     known = bases(session, desk.economy, (each.order.card_id for each in asked))
     held = _stopping(session, asked)
-    refusals = _refusals(desk, asked, known, scheme, held, at)
+    refusals = _refusals(asked, known, scheme, held, at)
     good = [each for each, refusal in zip(asked, refusals, strict=True) if not refusal]
-    if desk.actor.kind != AccountKind.SYSTEM and good:
-        check_limit(session, desk, "issue", more=len(good))
-    lift_for_another(
-        session, desk, [row for each in good for row in held[each.key]], at=at
-    )
+    _check_limits(session, good)
+    for each in good:
+        lift_for_another(session, each.desk, held[each.key], at=at)
     drafts = _drafts(session, scheme, good, known, at)
     made = [(each, _prepared(each, scheme, key, at)) for each in drafts]
     results = iter(_store(session, desk, scheme, made, at))
     return [refusal or next(results) for refusal in refusals]
+
+
+def _check_limits(session: Session, asked: Sequence[Asked]) -> None:
+    by_actor: dict[int, list[Desk]] = {}
+    for each in asked:
+        if each.desk.actor.kind != AccountKind.SYSTEM:
+            by_actor.setdefault(each.desk.actor.account_id, []).append(each.desk)
+    for desks in by_actor.values():
+        check_limit(session, desks[0], "issue", more=len(desks))
 
 
 def card_data(
@@ -464,8 +475,7 @@ def _stopping(
     }
 
 
-def _refusals(  # noqa: PLR0917
-    desk: Desk,
+def _refusals(
     asked: Sequence[Asked],
     known: Mapping[int, Basis],
     scheme: Scheme,
@@ -478,7 +488,7 @@ def _refusals(  # noqa: PLR0917
         order = each.order
         try:
             _check(order, check_card(known.get(order.card_id), at), scheme, at, taken)
-            check_lifted(held[each.key], desk)
+            check_lifted(held[each.key], each.desk)
         except (Conflict, IllegalTransition) as error:
             code = error.code if isinstance(error, Conflict) else error.reason
             found.append(
@@ -603,7 +613,7 @@ def _store(
     table = table_of(Issue)
     drawn = draw_identities(session, table, len(ready))
     rows = [
-        {"id": key, **_issue_row(desk, draft, prepared, credential.id, at)}
+        {"id": key, **_issue_row(draft, prepared, credential.id, at)}
         for key, (draft, prepared), credential in zip(
             drawn, ready, credentials, strict=True
         )
@@ -615,7 +625,7 @@ def _store(
             rows, ready, credentials, strict=True
         )
     ]
-    _log(session, desk, intents, is_fresh=[not draft.credential for draft, _ in ready])
+    _log(session, desk, intents, [draft for draft, _ in ready])
     made = iter(intents)
     return [each if isinstance(each, Declined) else next(made) for _, each in drafts]
 
@@ -683,8 +693,9 @@ def _credential_row(identity: int, draft: _Draft, at: datetime) -> dict[str, Any
 
 
 def _issue_row(
-    desk: Desk, draft: _Draft, prepared: Prepared, credential: int, at: datetime
+    draft: _Draft, prepared: Prepared, credential: int, at: datetime
 ) -> dict[str, Any]:
+    desk = draft.asked.desk
     return {
         "economy": desk.economy,
         "request_key": draft.asked.key,
@@ -724,17 +735,18 @@ def _intent(
 
 
 def _log(
-    session: Session, desk: Desk, intents: Sequence[Intent], *, is_fresh: Sequence[bool]
+    session: Session, desk: Desk, intents: Sequence[Intent], drafts: Sequence[_Draft]
 ) -> None:
     entries: list[audit.Entry] = []
-    for intent, fresh in zip(intents, is_fresh, strict=True):
-        if fresh:
-            entries.append(_prepared_entry(intent))
+    for intent, draft in zip(intents, drafts, strict=True):
+        by = draft.asked.desk
+        if draft.credential is None:
+            entries.append(_prepared_entry(by, intent))
         entries.append(
-            audit.Entry(
-                tag="issue:intended",
-                subject=f"issue:{intent.issue_id}",
-                fields={
+            by.entry(
+                "issue:intended",
+                f"issue:{intent.issue_id}",
+                {
                     "credential": intent.credential_id,
                     "key_id": intent.prepared.key_id,
                     "claims_sha256": intent.claims_sha256,
@@ -745,11 +757,11 @@ def _log(
     desk.log_many(session, entries)
 
 
-def _prepared_entry(intent: Intent) -> audit.Entry:
-    return audit.Entry(
-        tag="credential:prepared",
-        subject=f"credential:{intent.credential_id}",
-        fields={
+def _prepared_entry(by: Desk, intent: Intent) -> audit.Entry:
+    return by.entry(
+        "credential:prepared",
+        f"credential:{intent.credential_id}",
+        {
             "after": CREDENTIAL.start,
             "card": intent.card_id,
             "form": intent.form,

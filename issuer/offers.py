@@ -25,6 +25,7 @@ from issuer.intents import check_mode
 from issuer.office import Desk
 from issuer.operations import Answer, Request, operation
 from issuer.store import Card, CounterPhone, Offer, OfferState, Role
+from issuer.suspensions import check_second_person, lift_for_another, open_suspensions
 
 LIFE: Final = timedelta(minutes=15)
 """For which an offer can be redeemed."""
@@ -166,6 +167,8 @@ def make_offer(desk: Desk, given: MakeOffer) -> OfferMade:
     Raises:
         Conflict: ``wallet.none``: the settings name no wallet.  ``card.not_active``.
             ``credential.suspended``: no new phone brings it back.
+            ``suspension.second_person``: what was suspended has ended since, and who
+            suspended it, or a program, does not offer another.
             ``mode.app_not_issued`` or ``mode.unknown``.
         Forbidden: ``ck_offer_four_eyes``: who approved the card does not offer it.
     """
@@ -299,8 +302,8 @@ def add_offer(session: Session, desk: Desk, card_id: int, codes: Codes) -> Offer
     """Add an offer to a session; its one-time mark or its phone's key is still to come.
 
     Raises:
-        Conflict: ``card.not_active``, ``credential.suspended``, ``mode.*`` or
-            ``wallet.none``.
+        Conflict: ``card.not_active``, ``credential.suspended``,
+            ``suspension.second_person``, ``mode.*`` or ``wallet.none``.
     """
     card = desk.find(session, Card, card_id)
     if card.state not in _OFFERED:
@@ -316,11 +319,8 @@ def add_offer(session: Session, desk: Desk, card_id: int, codes: Codes) -> Offer
         )
     check_mode(desk.office.scheme(session), desk.economy, "app", desk.now)
     wallet_url(desk)
-    earlier = select(Offer).where(
-        Offer.card_id == card.id, Offer.state == OfferState.OPEN
-    )
-    for each in session.scalars(earlier.with_for_update()):
-        _end(session, desk, each)
+    _settle_suspensions(session, desk, card)
+    end_offers(session, desk, card.id)
     session.flush()  # one is open at a time
     offer = Offer(
         economy=desk.economy,
@@ -336,6 +336,32 @@ def add_offer(session: Session, desk: Desk, card_id: int, codes: Codes) -> Offer
     )
     session.add(offer)
     return offer
+
+
+def end_offers(
+    session: Session, desk: Desk, card_id: int, *, by: int | None = None
+) -> None:
+    """End the open offers of a card; only those that one account has made, or all."""
+    rows = select(Offer).where(Offer.card_id == card_id, Offer.state == OfferState.OPEN)
+    if by is not None:
+        rows = rows.where(Offer.made_by == by)
+    for each in session.scalars(rows.with_for_update()):
+        _end(session, desk, each)
+
+
+def _settle_suspensions(session: Session, desk: Desk, card: Card) -> None:
+    """Let who offers a card answer for what was suspended of it and has ended since.
+
+    The phone that takes the offer is signed for by the installation, which is nobody
+    to lift anything.
+    """
+    rows = [
+        row
+        for row in open_suspensions(session, [card.id]).get(card.id, ())
+        if row.is_about("app", None)
+    ]
+    check_second_person(rows, desk)
+    lift_for_another(session, desk, rows, at=desk.now)
 
 
 def new_digits() -> str:

@@ -22,6 +22,7 @@ from issuer.reading_log import ReadingLog
 from issuer.scheme import Scheme
 from issuer.signing_pool import BatchSigner
 from issuer.store import Account, AccountKind, Base, Role, SchemeText, Store
+from issuer.together import Together
 from issuer.watchlist import WatchList
 
 _Result = TypeVar("_Result")
@@ -118,6 +119,8 @@ class Office:
     """By economy: what is asked about the holders that others send to it.  One that has
     none screens by other means, and nothing here waits for a list."""
     reading_log: ReadingLog = field(default_factory=ReadingLog, repr=False)
+    issuing: Together[Any, Any] = field(default_factory=Together, repr=False)
+    """Where `issuer.signing` has requests meet that come at the same time."""
     _parsed: dict[int, Scheme] = field(default_factory=dict, repr=False)
     _own_actors: dict[str, Actor] = field(default_factory=dict, repr=False)
     """Of the installation itself, by economy: nobody can close or rename them."""
@@ -265,6 +268,13 @@ class Desk:
             at=self.now,
             reason=self.reason,
         )
+
+    def entry(
+        self, tag: str, subject: str, fields: Mapping[str, audit.Scalar]
+    ) -> audit.Entry:
+        """Make a row that says that this desk did it, whoever writes it."""
+        by = audit.By(self.actor.account_id, self.reason)
+        return audit.Entry(tag=tag, subject=subject, fields=fields, by=by)
 
     def find(self, session: Session, table: type[_Row], key: int) -> _Row:
         """Return a record of this economy.

@@ -2,42 +2,29 @@
 
 Who reads a traveller's record is logged before the record is shown.  Each such row
 would cost its reader a transaction behind all others of the economy; but readers who
-wait at the same time can share one.  The first in turn writes for everybody who waits.
+wait at the same time share one.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from issuer import audit
-from issuer.errors import StoreDown
 from issuer.store import Store
+from issuer.together import Together
 
 Row = Mapping[str, Any]
 """What `issuer.audit.record` takes."""
 
 
-@dataclass(slots=True, eq=False)
-class _Reader:
-    rows: Sequence[Row]
-    is_kept: bool | None = None
-    """None until somebody has tried."""
-
-
 @dataclass(slots=True)
 class ReadingLog:
-    """Shared by the threads of a process; one that is alone waits for nobody."""
+    """Shared by the threads of a process."""
 
-    _guard: Lock = field(default_factory=Lock)
-    _turns: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
-    _waiting: dict[str, list[_Reader]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    _readers: Together[Sequence[Row], bool] = field(default_factory=Together)
 
     def keep(
         self, store: Store, economy: str, rows: Sequence[Row], *, now: datetime
@@ -53,29 +40,15 @@ class ReadingLog:
         Raises:
             StoreDown: They could not be written, by whoever wrote for all.
         """
-        mine = _Reader(rows)
-        with self._guard:
-            self._waiting[economy].append(mine)
-            turn = self._turns[economy]
-        with turn:
-            if mine.is_kept is None:
-                self._write(store, economy, now)
-        if not mine.is_kept:
-            raise StoreDown("what was read could not be logged")
 
-    def _write(self, store: Store, economy: str, now: datetime) -> None:
-        with self._guard:
-            together = self._waiting.pop(economy)
+        def write(together: Sequence[Sequence[Row]]) -> list[bool]:
+            store.write(lambda session: _record(session, together), now=now)
+            return [True] * len(together)
 
-        def work(session: Session) -> None:
-            for reader in together:
-                for row in reader.rows:
-                    audit.record(session, **row)
+        self._readers.ask(economy, rows, write)
 
-        is_kept = False
-        try:
-            store.write(work, now=now)
-            is_kept = True
-        finally:  # however it ended: nobody waits for ever, or shows what is not logged
-            for reader in together:
-                reader.is_kept = is_kept
+
+def _record(session: Session, together: Sequence[Sequence[Row]]) -> None:
+    for rows in together:
+        for row in rows:
+            audit.record(session, **row)

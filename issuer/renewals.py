@@ -13,15 +13,17 @@ from issuer.preclearances import lapse_all
 from issuer.store import Application, Card
 
 
-def finish_renewals(session: Session, desk: Desk, cards: Sequence[KnownCard]) -> None:
+def finish_renewals(session: Session, begun: Sequence[tuple[KnownCard, Desk]]) -> None:
     """End the cards that some cards renew, in the transaction of their first signature.
 
     Args:
         session: Of that transaction.
-        desk: Who issues.
-        cards: Cards of which a new credential lives.
+        begun: Cards of which a new credential lives, and who issues it.
     """
-    new = {card.application_id: card for card in cards if card.application_id}
+    new = {card.application_id: (card, desk) for card, desk in begun}
+    new.pop(None, None)
+    if not new:
+        return
     renewed = session.execute(
         select(Application.id, Card)
         .join(Card, Card.id == Application.renews_card_id)
@@ -30,8 +32,9 @@ def finish_renewals(session: Session, desk: Desk, cards: Sequence[KnownCard]) ->
     for application, old in renewed.all():
         if CARD.is_final(old.state):
             continue
+        card, desk = new[application]
         end_card(
             session, desk, old, "supersede",
-            by=Side.SYSTEM, continued_by=new[application].id,
+            by=Side.SYSTEM, continued_by=card.id,
         )  # fmt: skip
         lapse_all(session, desk, old, "renewed")

@@ -224,6 +224,18 @@ class Scheme(Model):
 
         Not checked: that the destination takes this form, or pre-cleared the card.
         """
+        return self.pair_ruling(
+            issuer=issuer, nationality=nationality, destination=destination, at=at
+        )[0]
+
+    def pair_ruling(
+        self, *, issuer: str, nationality: str, destination: str, at: datetime
+    ) -> tuple[PairEffect, Fact | None]:
+        """Return what `pair_effect` does, and the row that says so; None: no row does.
+
+        Raises:
+            ValueError: As for `pair_effect`.
+        """
         at = require_aware(at)
         pair = Pair(
             issuer=self.economy(issuer).code,
@@ -232,11 +244,11 @@ class Scheme(Model):
         )
         best = winners(rules_at(self._rules, at), pair)
         if best:
-            return best[0].rule.effect
+            return best[0].rule.effect, best[0].rule
         own = in_force(self.own_economy, at)
         if own and destination in (issuer, nationality):
-            return own.value
-        return "normal"
+            return own.value, own
+        return "normal", None
 
     def destinations(
         self, issuer: str, nationality: str, at: datetime

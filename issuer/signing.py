@@ -19,7 +19,8 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import chain
@@ -42,6 +43,8 @@ from issuer.errors import (
     Conflict,
     IllegalTransition,
     Invalid,
+    IssuerError,
+    LintError,
     SigningError,
     StoreDown,
 )
@@ -143,14 +146,15 @@ class Recovered:
 def issue(
     desk: Desk, request: Mapping[str, object], plan: Callable[[Session], Order]
 ) -> Issued:
-    """Issue one credential.
+    """Issue one credential, together with those that others ask for meanwhile.
 
     Args:
         desk: Who asks; its request key tells a request that is repeated.
         request: What was asked, as JSON has it: the same key with another request is
             refused.
         plan: Says what to sign; called inside the transaction that stores the intent,
-            and not at all if the request was made before.
+            and not at all if the request was made before.  Called again where that
+            transaction has to be begun again.
 
     Returns:
         The credential; the one that the request got when it was first made.
@@ -160,34 +164,20 @@ def issue(
         IllegalTransition, NotFound: ``plan`` raises them.
         Invalid: The request key is too long.
         ClockError: The clock was set back, or the key was published too recently.
-        LintError: The verifier would not accept the card; nothing was signed.
+        LintError: The verifier would not accept the card; nothing was signed, and its
+            index is void.
         SigningError: The signer does not answer, or wrongly.  Nothing was released, and
             the same request completes it later.
         StoreDown: The database does not answer, a list is full, or the issue log cannot
             be written: then the signer was not asked.
     """
-    key = _request_key(desk)
-    hand = _Hand.of(desk)
     digest = sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
-
-    def work(session: Session) -> Intent:
-        known = known_intents(session, desk.economy, {key: digest}).get(key)
-        if known is None:
-            check_log(session, hand.last_line)
-            asked = Asked(key=key, digest=digest, order=plan(session))
-            (known,) = intend(session, desk, hand.key, [asked])
-            if isinstance(known, Intent):
-                _laboratory.lint(known.prepared, now=known.prepared.issued_at)
-        if isinstance(known, Declined):
-            raise Conflict(known.code, known.detail)
-        return known
-
-    intent = desk.write(work)
-    if intent.text is not None:
-        return Issued.of(intent, intent.text)
-    (result,) = hand.complete([intent])
-    if isinstance(result, Declined):
-        raise _as_error(result)
+    mine = Request(desk=desk, key=_request_key(desk), digest=digest, plan=plan)
+    result: Issued | Exception = desk.office.issuing.ask(
+        desk.economy, mine, _issue_together
+    )
+    if isinstance(result, Exception):
+        raise result
     return result
 
 
@@ -312,11 +302,20 @@ class _Hand:
         )
 
     def record(
-        self, intents: Sequence[Intent], signed: Sequence[SignedCard | Refusal]
+        self,
+        intents: Sequence[Intent],
+        signed: Sequence[SignedCard | Refusal],
+        desks: Mapping[str, Desk] | None = None,
     ) -> list[Issued | Declined]:
-        """Record what came of it, in one transaction."""
+        """Record what came of it, in one transaction.
+
+        Args:
+            intents: What was to be signed.
+            signed: What came of each.
+            desks: Who asked, by request key, where it is not this hand's desk.
+        """
         return self.desk.write(
-            lambda session: _record(session, self.desk, intents, signed)
+            lambda session: _record(session, self.desk, intents, signed, desks or {})
         )
 
 
@@ -370,7 +369,9 @@ class _Begun:
     def of(cls, desk: Desk, orders: Sequence[tuple[str, Order]]) -> "_Begun":
         hand = _Hand.of(desk)
         asked = [
-            Asked(key=_checked_key(key), digest=_digest_of(order), order=order)
+            Asked(
+                key=_checked_key(key), digest=_digest_of(order), order=order, desk=desk
+            )
             for key, order in orders
         ]
         intents = desk.write(lambda session: _intents(session, hand, asked))
@@ -423,6 +424,123 @@ def _told(intent: Intent | Declined) -> Issued | Declined:
     return Issued.of(intent, intent.text)
 
 
+# Together with others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Request:
+    """A credential that somebody asks for."""
+
+    desk: Desk
+    key: str
+    """Unique in its economy."""
+    digest: str
+    """SHA-256 of what was asked, in hexadecimal."""
+    plan: Callable[[Session], Order]
+
+    def asked(self, session: Session) -> Asked:
+        """Say what to sign, in the transaction that stores it."""
+        try:
+            order = self.plan(session)
+        except IssuerError as error:
+            raise _PlanFailed(self, error) from error
+        return Asked(key=self.key, digest=self.digest, order=order, desk=self.desk)
+
+
+class _PlanFailed(Exception):  # noqa: N818  # no outcome: it is caught here
+    def __init__(self, request: Request, error: IssuerError) -> None:
+        self.request, self.error = request, error
+
+
+_Outcomes = dict[Request, Issued | Exception]
+
+
+def _issue_together(requests: Sequence[Request]) -> list[Issued | Exception]:
+    """Answer each; what is wrong with one is no trouble of the others."""
+    outcomes: _Outcomes = {}
+    while left := [each for each in requests if each not in outcomes]:
+        # The same request twice: the second gets what the first got.
+        once = {each.key: each for each in reversed(left)}
+        outcomes |= _issue_some([each for each in left if once[each.key] is each])
+    return [outcomes[each] for each in requests]
+
+
+def _issue_some(requests: Sequence[Request]) -> _Outcomes:
+    """Answer some of them at least."""
+    try:
+        hand = _Hand.of(
+            max((each.desk for each in requests), key=lambda desk: desk.now)
+        )
+        intents = hand.desk.write(lambda session: _planned(session, hand, requests))
+    except _PlanFailed as failure:  # and nothing was changed: the others begin again
+        return {failure.request: failure.error}
+    except Exception as error:  # noqa: BLE001  # each is told
+        return _each_told(requests, error, _issue_some)
+    outcomes: _Outcomes = {}
+    waiting: dict[Request, Intent] = {}
+    for each in requests:
+        match intents[each.key]:
+            case Declined() as declined:
+                outcomes[each] = Conflict(declined.code, declined.detail)
+            case Intent(text=None) as intent:
+                waiting[each] = intent
+            case Intent(text=text) as intent:
+                outcomes[each] = Issued.of(intent, text or "")
+    return outcomes | _completed(hand, waiting) if waiting else outcomes
+
+
+def _planned(
+    session: Session, hand: "_Hand", requests: Sequence[Request]
+) -> dict[str, Intent | Declined]:
+    check_log(session, hand.last_line)
+    digests = {each.key: each.digest for each in requests}
+    known = known_intents(session, hand.desk.economy, digests)
+    new = [each.asked(session) for each in requests if each.key not in known]
+    made = intend(session, hand.desk, hand.key, new) if new else []
+    return known | {each.key: one for each, one in zip(new, made, strict=True)}
+
+
+def _completed(hand: "_Hand", intents: Mapping[Request, Intent]) -> _Outcomes:
+    try:
+        hand.put_down([*intents.values()])
+        signed = dict(zip(intents, hand.sign([*intents.values()]), strict=True))
+    except Exception as error:  # noqa: BLE001  # each is told
+        return _each_told([*intents], error, None)
+    desks = {each.key: each.desk for each in intents}
+
+    def recorded(requests: Sequence[Request]) -> _Outcomes:
+        try:
+            results = hand.record(
+                [intents[each] for each in requests],
+                [signed[each] for each in requests],
+                desks,
+            )
+        except Exception as error:  # noqa: BLE001  # each is told
+            return _each_told(requests, error, recorded)
+        return {
+            each: _as_error(result) if isinstance(result, Declined) else result
+            for each, result in zip(requests, results, strict=True)
+        }
+
+    return recorded([*intents])
+
+
+def _each_told(
+    requests: Sequence[Request],
+    error: Exception,
+    again: Callable[[Sequence[Request]], _Outcomes] | None,
+) -> _Outcomes:
+    """Find out whose fault it was, by asking for each alone; or tell all."""
+    if len(requests) == 1:
+        return {requests[0]: error}
+    if again is None or isinstance(error, (StoreDown, SigningError)):
+        return {each: copy(error) for each in requests}
+    outcomes: _Outcomes = {}
+    for each in requests:
+        outcomes |= again([each])
+    return outcomes
+
+
 # Step 3: the record
 
 
@@ -431,10 +549,11 @@ def _record(
     desk: Desk,
     intents: Sequence[Intent],
     signed: Sequence[SignedCard | Refusal],
+    desks: Mapping[str, Desk],
 ) -> list[Issued | Declined]:
     rows = _rows(session, intents)
     known = bases(session, desk.economy, (each.card_id for each in intents))
-    record = _Record(session=session, desk=desk)
+    record = _Record(session=session, desk=desk, desks=desks)
     results = [
         record.add(intent, rows[intent.issue_id], known[intent.card_id], result)
         for intent, result in zip(intents, signed, strict=True)
@@ -470,16 +589,17 @@ def _rows(session: Session, intents: Iterable[Intent]) -> dict[int, _Stored]:
 class _Record:
     """What one transaction writes about texts that were signed, or were not."""
 
-    def __init__(self, session: Session, desk: Desk) -> None:
+    def __init__(self, session: Session, desk: Desk, desks: Mapping[str, Desk]) -> None:
         self._session = session
         self._desk = desk
+        self._desks = desks
         self._scheme = desk.office.scheme(session)
         self._ended: list[dict[str, Any]] = []
         self._issues: list[dict[str, Any]] = []
         self._credentials: list[dict[str, Any]] = []
         self._plastics: list[dict[str, Any]] = []
         self._entries: list[audit.Entry] = []
-        self._begun: list[KnownCard] = []
+        self._begun: list[tuple[KnownCard, Desk]] = []
 
     def add(
         self,
@@ -496,7 +616,8 @@ class _Record:
         if isinstance(result, Refusal):
             if result.reason.startswith("sign."):
                 return _declined(intent, result.reason, result.detail)  # stays open
-            return self._void(intent, credential, result.reason, result.detail)
+            declined = self._void(intent, credential, result.reason, result.detail)
+            return replace(declined, is_lint=True)
         try:
             # The card may have changed while the key worked: one text is released, and
             # only if the database still says all of it.
@@ -516,40 +637,44 @@ class _Record:
         change_rows(self._session, table_of(Credential), self._credentials)
         add_rows(self._session, table_of(Plastic), self._plastics)
         self._desk.log_many(self._session, self._entries)
-        finish_renewals(self._session, self._desk, self._begun)
+        finish_renewals(self._session, self._begun)
+
+    def _by(self, intent: Intent) -> Desk:
+        return self._desks.get(intent.request_key, self._desk)
 
     def _sign(
         self, intent: Intent, credential: KnownCredential, basis: Basis, text: str
     ) -> None:
         event = "sign" if credential.state == CREDENTIAL.start else "refresh"
         after = CREDENTIAL.after(credential.state, event, by=Side.HOME)
+        by = self._by(intent)
         if event == "sign":
-            self._check_not_stopped(basis.credential(credential.replaces_id))
+            self._check_not_stopped(by, basis.credential(credential.replaces_id))
         if credential.replaces_id is not None and event == "sign":
-            self._supersede(basis.credential(credential.replaces_id))
+            self._supersede(by, basis.credential(credential.replaces_id))
         if event == "sign":
-            self._begun.append(basis.card)
+            self._begun.append((basis.card, by))
             self._credentials.append(self._change(credential.id, after))
             if credential.form == "physical":
                 self._plastics.append(_plastic_row(credential, self._desk.now))
-        self._note(event, credential, after, issue=intent.issue_id)
+        self._note(by, event, credential, after, issue=intent.issue_id)
         self._settle(intent, IssueState.SIGNED, text=text)
 
-    def _check_not_stopped(self, old: KnownCredential | None) -> None:
+    def _check_not_stopped(self, by: Desk, old: KnownCredential | None) -> None:
         # Suspended while the key worked, or while it could not be reached.
         if old is None or old.state != lifecycle.Credential.SUSPENDED:
             return
         rows = open_suspensions(self._session, [old.card_id]).get(old.card_id, ())
-        check_lifted([row for row in rows if row.credential_id == old.id], self._desk)
+        check_lifted([row for row in rows if row.credential_id == old.id], by)
 
-    def _supersede(self, old: KnownCredential | None) -> None:
+    def _supersede(self, by: Desk, old: KnownCredential | None) -> None:
         # One that ended meanwhile stays as it is.
         if old is None or old.state not in LIVE:
             return
         after = CREDENTIAL.after(old.state, "supersede", by=Side.SYSTEM)
         change = self._change(old.id, after)
         self._ended.append({**change, "state_reason": "replaced by a newer one"})
-        self._note("supersede", old, after)
+        self._note(by, "supersede", old, after)
 
     def _void(
         self, intent: Intent, credential: KnownCredential, code: str, detail: str
@@ -558,7 +683,7 @@ class _Record:
         if credential.state == CREDENTIAL.start:
             after = CREDENTIAL.after(credential.state, "void", by=Side.SYSTEM)
             self._credentials.append(self._change(credential.id, after))
-            self._note("void", credential, after)
+            self._note(self._by(intent), "void", credential, after)
         return _declined(intent, code, detail)
 
     def _settle(
@@ -586,9 +711,7 @@ class _Record:
         else:
             fields["why"] = why
         self._entries.append(
-            audit.Entry(
-                tag=f"issue:{state}", subject=f"issue:{intent.issue_id}", fields=fields
-            )
+            self._by(intent).entry(f"issue:{state}", f"issue:{intent.issue_id}", fields)
         )
 
     def _change(
@@ -598,16 +721,17 @@ class _Record:
 
     def _note(
         self,
+        by: Desk,
         event: str,
         credential: KnownCredential,
         after: lifecycle.Credential,
         **fields: audit.Scalar,
     ) -> None:
         self._entries.append(
-            audit.Entry(
-                tag=f"credential:{event}",
-                subject=f"credential:{credential.id}",
-                fields={
+            by.entry(
+                f"credential:{event}",
+                f"credential:{credential.id}",
+                {
                     "before": credential.state,
                     "after": after,
                     "card": credential.card_id,
@@ -646,7 +770,7 @@ def _recover_some(desk: Desk, intents: Sequence[Intent]) -> Recovered:
     if unfit:
         desk.write(
             lambda session: _record(
-                session, desk, unfit, [refusals[each.issue_id] for each in unfit]
+                session, desk, unfit, [refusals[each.issue_id] for each in unfit], {}
             )
         )
     results = hand.complete(fit)
@@ -725,6 +849,8 @@ def _declined(intent: Intent, code: str, detail: str) -> Declined:
 
 
 def _as_error(declined: Declined) -> Exception:
+    if declined.is_lint:
+        return LintError(declined.code, declined.detail)
     match declined.code:
         case "sign.clock":
             return ClockError(declined.detail)

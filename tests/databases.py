@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
-from sqlalchemy import Dialect, event, make_url
+from sqlalchemy import Dialect, event, make_url, text
 
 from issuer.store import Store
 from tests.components import path_of
@@ -235,6 +235,18 @@ class Prepared:
         self._ends.close()
         if self._url:
             self.copies.kind.drop(self._url)
+
+
+def planned_rows(store: Store, table: str) -> int:
+    """How many rows of a table PostgreSQL plans for; -1 where it has never looked.
+
+    SQLite plans by its indexes alone: there it is how many there are.
+    """
+    is_sqlite = store.engine.dialect.name == "sqlite"
+    count = f"SELECT count(*) FROM {table}"  # noqa: S608
+    known = f"SELECT reltuples FROM pg_class WHERE relname = '{table}'"  # noqa: S608
+    query = text(count if is_sqlite else known)
+    return store.read(lambda session: int(session.scalar(query)))
 
 
 @contextmanager

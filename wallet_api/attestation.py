@@ -2,6 +2,7 @@
 
 Only where the settings name attesters for an economy; there, no other key gets a card.
 An attester is believed by its key in our file, never by one that came with a request.
+For apps that Apple attests an economy is an attester itself: see `wallet_api.vouching`.
 """
 
 from collections.abc import Mapping

@@ -24,10 +24,18 @@ from issuer.errors import IssuerError, KeyFileError
 from issuer.plastic.codes import qr_image, qr_lines
 from wallet_api import serving
 from wallet_api.config import VARIABLE, wallet_passphrase
-from wallet_api.holder import CredentialError
+from wallet_api.dcql import asked_for, which
+from wallet_api.holder import CredentialError, claims_of
 from wallet_api.holder_client import Holder, OfferError, read_offer
 from wallet_api.holder_file import read_wallet, write_wallet
 from wallet_api.holder_net import Network, Refused, Unreachable
+from wallet_api.presenting import (
+    RequestError,
+    answer,
+    decline,
+    read_request,
+    read_roots,
+)
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 64, 130
 _MODULE: Final = 8
@@ -50,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except (
         click.ClickException, IssuerError, OSError, ValueError,
-        OfferError, CredentialError, Refused, Unreachable,
+        OfferError, RequestError, CredentialError, Refused, Unreachable,
     ) as error:  # fmt: skip
         _complain(" ".join(str(error).split()))
         return FAILED
@@ -190,7 +198,12 @@ def status(path: Path, as_json: bool) -> None:
     if not credential["is_newest"]:
         click.echo("There is a newer card: see refresh.")
     for each in found["economies"]:
-        click.echo(f"{each['code']} {each['state']} {each['since'] or ''}".rstrip())
+        parts = (each["code"], each["state"], each["since"], _stay(each["stay"]))
+        click.echo(" ".join(part for part in parts if part))
+
+
+def _stay(span: dict[str, Any] | None) -> str:
+    return f"stay {span['value']} {span['unit']}" if span else ""
 
 
 @_cli.command("move")
@@ -204,6 +217,43 @@ def move(path: Path) -> None:
     click.echo("\n".join(qr_lines(str(made["offer"]))))
     click.echo(made["offer"])
     click.echo(f"One-time code: {made['tx_code']}, until {made['expires_at']}")
+
+
+@_cli.command("present")
+@_in_file
+@click.argument("link")
+@click.option(
+    "--root",
+    "roots",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    multiple=True,
+    help="Certificates (PEM) of those whose word is taken on who asks.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask whether to share the card.")
+def present(path: Path, link: str, roots: tuple[Path, ...], yes: bool) -> None:
+    """Show the card to a desk that asks for it over the network.
+
+    LINK is what its code says, or a signed request itself.
+    """
+    holder = _holder(path, _passphrase(path))
+    known = [each for root in roots for each in read_roots(root)]
+    network = Network(clock=_now, who="the desk")
+    request = read_request(link, network, roots=known)
+    phone, card = holder.phone(), claims_of(holder.card)
+    ids = which(request.query, card)
+    click.echo(f"{request.who} asks for: {', '.join(asked_for(request.query))}")
+    if not ids:
+        decline(request, network)
+        raise RequestError("this card does not answer what the desk asks")
+    click.echo(f"It would get the whole card, which hides nothing: {', '.join(card)}")
+    if not (yes or click.confirm("Share it?", err=True)):
+        decline(request, network)
+        click.echo("Not shared.")
+        return
+    shown = phone.present(request.client_id, request.nonce, _now())
+    further = answer(request, ids, shown, network)
+    click.echo("Shared." if further is None else f"Shared. Go on at {further}")
 
 
 def _fetch(path: Path, holder: Holder, network: Network, passphrase: bytes) -> None:

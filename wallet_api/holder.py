@@ -72,12 +72,19 @@ class Phone:
             verifier.pack(credential)
         except verifier.PackingError as error:
             raise CredentialError("it is no card of this scheme") from error
-        claims = _claims(credential)
+        claims = claims_of(credential)
         if claims["form"] != "app":
             raise CredentialError("it is for a plastic card")
         if claims["cnf"]["jwk"] != self.cnf_jwk():
             raise CredentialError("it is for another phone")
         self._card = credential
+
+    @property
+    def document_number(self) -> str:
+        """The number of the card, which a holder notes in case the phone is lost."""
+        if not self._card:
+            raise CredentialError("there is no card on this phone")
+        return str(claims_of(self._card)["document_number"])
 
     def show(self, now: datetime) -> str:
         """Return the QR text for the screen, with a proof made at this moment.
@@ -137,7 +144,8 @@ class Phone:
         return self._card + proof
 
 
-def _claims(credential: str) -> dict[str, Any]:
+def claims_of(credential: str) -> dict[str, Any]:
+    """Return what a card says; only of one that a phone has received."""
     payload = credential.split(".")[1]
     claims: dict[str, Any] = json.loads(
         base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))

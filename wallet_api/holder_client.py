@@ -14,12 +14,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from issuer.counter import check_number
 from issuer.jws import PrivateKey, moment_on_wire, new_private_key
 from wallet_api.holder import Phone
-from wallet_api.holder_net import Answer, Network, Refused, jwt
+from wallet_api.holder_net import FORM, Answer, Network, Refused, jwt
+from wallet_api.proof import thumbprint
 
 PRE_AUTHORIZED: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
-_FORM: Final = "application/x-www-form-urlencoded"
 _ENDPOINTS: Final = ("credential_endpoint", "nonce_endpoint")
 _OPTIONAL: Final = ("deferred_credential_endpoint", "notification_endpoint")
 
@@ -90,8 +91,15 @@ class Holder:
     transaction: str = ""
 
     @classmethod
-    def for_offer(cls, offer: Offer, network: Network) -> Self:
+    def for_offer(
+        cls, offer: Offer, network: Network, *, token_key: PrivateKey | None = None
+    ) -> Self:
         """Make a phone that will take an offer, from what the issuer publishes.
+
+        Args:
+            offer: Of `read_offer`, or of `AtCounter.offer`.
+            network: Asks.
+            token_key: The key that an officer has seen at a counter; else a new one.
 
         Raises:
             OfferError: The issuer does not describe itself as it must.
@@ -116,6 +124,7 @@ class Holder:
             endpoints=found,
             code=offer.code,
             needs_code=offer.needs_code,
+            token_key=token_key or new_private_key(),
         )
 
     # Tokens
@@ -159,7 +168,7 @@ class Holder:
         """
         if self.transaction:
             try:
-                body = {"transaction_id": self.transaction}
+                body = {"transaction_id": self.transaction, "notification": True}
                 answer = self._post("deferred_credential_endpoint", body, network)
                 return self._received(answer, network)
             except Refused as error:
@@ -228,7 +237,7 @@ class Holder:
             self.endpoints["token_endpoint"],
             self.token_key,
             body=urlencode(fields).encode(),
-            content_type=_FORM,
+            content_type=FORM,
         ).body
         self.access = str(answer.get("access_token", ""))
         self.refresh_token = str(answer.get("refresh_token", self.refresh_token))
@@ -286,6 +295,68 @@ class Holder:
                 raise
         self.renew(network)
         return ask()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtCounter:
+    """A phone at a counter: its number is read aloud, and an officer types it."""
+
+    issuer: str
+    number: str
+    """Eight digits; the last checks the others."""
+    token_key: PrivateKey
+    """The only key that can take the offer."""
+    _id: int
+
+    @classmethod
+    def begin(cls, issuer: str, network: Network) -> Self:
+        """Tell an economy's counter of this phone's new key.
+
+        Args:
+            issuer: Its identifier, such as ``https://wallet.example/AUS``.
+            network: Asks.
+
+        Raises:
+            Refused, Unreachable: There is no such counter, or nobody answers.
+        """
+        key = new_private_key()
+        answer = network.ask_bound(f"{issuer}/counter", key, body=b"{}").body
+        return cls(
+            issuer=issuer,
+            number=check_number(thumbprint(key.public_key()), str(answer["random"])),
+            token_key=key,
+            _id=int(answer["id"]),
+        )
+
+    def offer(self, network: Network) -> Offer | None:
+        """Fetch the offer; None while the officer has not typed the number.
+
+        Raises:
+            Refused: The phone has waited for too long.
+            Unreachable: Nobody answered.
+        """
+        body = json.dumps({"id": self._id}).encode()
+        counter = f"{self.issuer}/counter"
+        link = network.ask_bound(counter, self.token_key, body=body).body["offer"]
+        return None if link is None else read_offer(str(link), network)
+
+
+def report_lost(issuer: str, number: str, code: str, network: Network) -> None:
+    """Suspend the card of a phone that is lost, from any other.
+
+    Args:
+        issuer: Its identifier.
+        number: Of the card, as it stands on it.
+        code: Twelve letters and digits, told when the card was given.
+        network: Asks.
+
+    Raises:
+        Refused: The card and the code do not fit, or too many were wrong.
+        Unreachable: Nobody answered.
+    """
+    body = json.dumps({"document_number": number, "code": code}).encode()
+    json_type = {"Content-Type": "application/json"}
+    network.ask(f"{issuer}/lost", method="POST", body=body, headers=json_type)
 
 
 def _described(network: Network, what: str, issuer: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from issuer.jws import (
     signing_input,
 )
 
+FORM: Final = "application/x-www-form-urlencoded"
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=20)
 _MAX_ANSWER: Final = 256 * 1024
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -35,15 +36,15 @@ class Unreachable(Exception):  # noqa: N818  # a condition to act on: try later
 
 
 class Refused(Exception):  # noqa: N818  # an answer, not a fault
-    """The issuer refused.
+    """Whoever was asked refused.
 
     Attributes:
         status: Of HTTP.
         code: As the standards, or the holder's API, name it; empty without a name.
     """
 
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(f"the issuer refused: {code or 'no reason'} ({status})")
+    def __init__(self, status: int, code: str, who: str) -> None:
+        super().__init__(f"{who} refused: {code or 'no reason'} ({status})")
         self.status = status
         self.code = code
 
@@ -72,10 +73,12 @@ def jwt(key: PrivateKey, typ: str, claims: Mapping[str, object]) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Network:
-    """Asks issuers, and learns from them what time it is."""
+    """Asks issuers or desks, and learns from them what time it is."""
 
     clock: Callable[[], datetime]
     """The phone's own clock; may be wrong."""
+    who: str = "the issuer"
+    """Who is asked, in messages."""
     offset: timedelta = timedelta(0)
     _pool: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(num_pools=2, retries=False)
@@ -103,8 +106,27 @@ class Network:
         """
         answer = self._send(url, method, body, headers or {})
         if not 200 <= answer.status < 300:
-            raise _refusal(answer)
-        return Answer(status=answer.status, body=_object(answer))
+            raise self._refusal(answer)
+        return Answer(status=answer.status, body=self._object(answer))
+
+    def fetch_text(self, url: str, *, media_type: str, form: bytes | None) -> str:
+        """Fetch a text of one media type; with a form, by POST.
+
+        Raises:
+            Refused: Any status but 200.
+            Unreachable: No answer, or none of that type in ASCII.
+            ValueError: The address is none that may be asked.
+        """
+        headers = {"Accept": media_type}
+        if form is not None:
+            headers["Content-Type"] = FORM
+        answer = self._send(url, "GET" if form is None else "POST", form, headers)
+        if answer.status != 200:
+            raise self._refusal(answer)
+        given = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        if given.lower() != media_type or not answer.data.isascii():
+            raise Unreachable(f"{self.who}'s answer cannot be read")
+        return answer.data.decode("ascii")
 
     def ask_bound(
         self,
@@ -161,12 +183,35 @@ class Network:
             data = answer.read(_MAX_ANSWER + 1)
             answer.release_conn()
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable("the issuer does not answer") from error
+            raise Unreachable(f"{self.who} does not answer") from error
         if len(data) > _MAX_ANSWER:
-            raise Unreachable("the issuer's answer is too long")
+            raise Unreachable(f"{self.who}'s answer is too long")
         raw = _Raw(status=answer.status, headers=answer.headers, data=data)
         self._learn(url, raw)
         return raw
+
+    def _object(self, answer: _Raw) -> dict[str, Any]:
+        if answer.status == 204:
+            return {}
+        try:
+            body = json.loads(answer.data)
+        except (ValueError, RecursionError) as error:
+            raise Unreachable(f"{self.who}'s answer cannot be read") from error
+        if not isinstance(body, dict):
+            raise Unreachable(f"{self.who}'s answer cannot be read")
+        return body
+
+    def _refusal(self, answer: _Raw) -> Refused:
+        challenge = answer.headers.get("WWW-Authenticate", "")
+        if 'error="' in challenge:
+            code = challenge.split('error="')[1].partition('"')[0]
+            return Refused(answer.status, code, self.who)
+        try:
+            body = self._object(answer)
+        except Unreachable:
+            body = {}
+        code = str(body.get("error") or body.get("code") or "")
+        return Refused(answer.status, code, self.who)
 
     def _learn(self, url: str, answer: _Raw) -> None:
         nonce = answer.headers.get("DPoP-Nonce")
@@ -191,26 +236,3 @@ def _check_address(url: str) -> None:
     )
     if not safe or "@" in parts.netloc:
         raise ValueError(f"{_origin(url)} is not asked: only https, or this machine")
-
-
-def _object(answer: _Raw) -> dict[str, Any]:
-    if answer.status == 204:
-        return {}
-    try:
-        body = json.loads(answer.data)
-    except (ValueError, RecursionError) as error:
-        raise Unreachable("the issuer's answer cannot be read") from error
-    if not isinstance(body, dict):
-        raise Unreachable("the issuer's answer cannot be read")
-    return body
-
-
-def _refusal(answer: _Raw) -> Refused:
-    challenge = answer.headers.get("WWW-Authenticate", "")
-    if 'error="' in challenge:
-        return Refused(answer.status, challenge.split('error="')[1].partition('"')[0])
-    try:
-        body = _object(answer)
-    except Unreachable:
-        body = {}
-    return Refused(answer.status, str(body.get("error") or body.get("code") or ""))

@@ -12,6 +12,8 @@ from issuer.scheme import Scheme
 
 CONFIGURATION: Final = "AbtcCard"
 """The one kind of credential there is."""
+ANDROID: Final = "android_keystore_attestation"
+"""Type of a proof: certificates in which an Android phone attests a key."""
 VCT: Final = "urn:abtc:card:1"
 PRE_AUTHORIZED: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 REFRESH: Final = "refresh_token"
@@ -31,7 +33,12 @@ _CLAIMS: Final = (
 
 
 def issuer_metadata(
-    issuer: str, economy: str, scheme: Scheme, *, needs_attestation: bool = False
+    issuer: str,
+    economy: str,
+    scheme: Scheme,
+    *,
+    needs_attester: bool = False,
+    android_level: str | None = None,
 ) -> dict[str, Any]:
     """Describe an economy as a credential issuer.
 
@@ -39,7 +46,8 @@ def issuer_metadata(
         issuer: Its identifier.
         economy: Alpha-3 code.
         scheme: In force.
-        needs_attestation: Only attested keys get a card.
+        needs_attester: Only keys that somebody vouches for get a card.
+        android_level: Or those that an Android phone keeps at least there.
     """
     name = scheme.economy(economy).name
     return {
@@ -50,24 +58,30 @@ def issuer_metadata(
         "notification_endpoint": f"{issuer}/notification",
         "display": [{"name": name, "locale": "en"}],
         "credential_configurations_supported": {
-            CONFIGURATION: _configuration(needs_attestation)
+            CONFIGURATION: _configuration(_proof_types(needs_attester, android_level))
         },
     }
 
 
-def _configuration(needs_attestation: bool) -> dict[str, Any]:
-    attested: dict[str, Any] = (
-        {"key_attestations_required": {}} if needs_attestation else {}
-    )
+def _proof_types(needs_attester: bool, android_level: str | None) -> dict[str, Any]:
+    algorithms = {"proof_signing_alg_values_supported": ["ES256"]}
+    android = {"key_mint_security_level": android_level}
+    types: dict[str, Any] = {}
+    if needs_attester:
+        types["jwt"] = {**algorithms, "key_attestations_required": {}}
+    if android_level is not None:
+        types[ANDROID] = {**algorithms, "key_attestations_required": android}
+    return types or {"jwt": algorithms}
+
+
+def _configuration(proof_types: dict[str, Any]) -> dict[str, Any]:
     return {
         "format": "dc+sd-jwt",
         "vct": VCT,
         "scope": CONFIGURATION,
         "cryptographic_binding_methods_supported": ["jwk"],
         "credential_signing_alg_values_supported": ["ES256"],
-        "proof_types_supported": {
-            "jwt": {"proof_signing_alg_values_supported": ["ES256"], **attested}
-        },
+        "proof_types_supported": proof_types,
         "credential_metadata": {
             "display": [{"name": "APEC Business Travel Card", "locale": "en"}],
             "claims": [

@@ -12,6 +12,7 @@ from issuer.holder_views import Device, Holding, Preview
 
 _REF: Final = "#/components/schemas/{model}"
 _TEXT: Final = {"type": "string"}
+_BASE64: Final = {"type": "string", "contentEncoding": "base64"}
 _MOMENT: Final = {"type": "string", "format": "date-time"}
 _NOTHING: Final = {"type": "object", "properties": {}, "additionalProperties": False}
 _REFUSALS: Final = {
@@ -70,7 +71,7 @@ def _paths() -> dict[str, Any]:
             _schema("Preview"),
         ),
         "/{economy}/holder/devices": _at(
-            "get", "List the phones that have or had the card.",
+            "get", "List the phones that have or had the card, or wait for it.",
             _object(devices={"type": "array", "items": _schema("Device")}),
         ),
         "/{economy}/holder/decline": _at(
@@ -81,8 +82,22 @@ def _paths() -> dict[str, Any]:
             _object(offer=_TEXT, wallet_link=_TEXT, tx_code=_TEXT, expires_at=_MOMENT),
             takes=_NOTHING,
         ),
+        "/{economy}/holder/stay": _at(
+            "post", "End what phones have offered: the card stays on this one.", None,
+            takes=_NOTHING,
+        ),
+        "/{economy}/holder/remove": _at(
+            "post", "Sign another phone out that waits for the card.", None,
+            takes=_object(id={"type": "integer"}),
+        ),
         "/{economy}/holder/suspend": _at(
             "post", "Suspend the card of this phone.", None, takes=_NOTHING
+        ),
+        "/{economy}/holder/attest": _at(
+            "post", "Vouch for the card's key of an app that Apple attests.",
+            _object(key_attestation=_TEXT),
+            takes=_object(jwk={"type": "object"}, nonce=_TEXT, key_id=_BASE64,
+                          attestation=_BASE64),
         ),
         "/{economy}/lost": _at(
             "post", "Suspend the card of a phone that is lost.", None,

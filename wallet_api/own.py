@@ -13,7 +13,8 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
 from issuer import counter
-from issuer.errors import Conflict
+from issuer.errors import Conflict, Invalid
+from wallet_api.apple import check_apple
 from wallet_api.here import (
     answer,
     desk,
@@ -26,8 +27,15 @@ from wallet_api.here import (
     proof_for,
     site,
 )
+from wallet_api.proof import BadProof
 from wallet_api.protocol import Economy
-from wallet_api.requests import read_counter, read_lost, read_own
+from wallet_api.requests import (
+    read_app_attest,
+    read_id,
+    read_lost,
+    read_own,
+)
+from wallet_api.vouching import vouch
 
 routes: Final = Blueprint("own", __name__)
 
@@ -56,7 +64,7 @@ def preview(economy: str) -> Response:
 
 @routes.get(f"/{Economy}/holder/devices")
 def devices(economy: str) -> Response:
-    """List the phones that have or had the card."""
+    """List the phones that have or had the card, or wait for it."""
     issuer_of(economy)
     found = site().holders.devices(known(economy, "holder/devices"))
     return answer({"devices": [_json(each) for each in found]})
@@ -89,6 +97,28 @@ def move(economy: str) -> Response:
     )
 
 
+@routes.post(f"/{Economy}/holder/stay")
+def stay(economy: str) -> Response:
+    """End what phones have offered: the card stays here."""
+    issuer_of(economy)
+    phone = known(economy, "holder/stay")
+    _nothing_said()
+    site().holders.stay(phone, now=now())
+    return nothing()
+
+
+@routes.post(f"/{Economy}/holder/remove")
+def remove(economy: str) -> Response:
+    """Sign another phone out that waits for the card."""
+    issuer_of(economy)
+    phone = known(economy, "holder/remove")
+    other = read_id(request.get_data(cache=False), request.mimetype)
+    if other is None:
+        raise Invalid([("id", "missing", "is missing")])
+    site().holders.remove(phone, other, now=now())
+    return nothing()
+
+
 @routes.post(f"/{Economy}/holder/suspend")
 def suspend(economy: str) -> Response:
     """Suspend the card of this phone."""
@@ -97,6 +127,24 @@ def suspend(economy: str) -> Response:
     _nothing_said()
     site().holders.suspend(phone, now=now())
     return nothing()
+
+
+@routes.post(f"/{Economy}/holder/attest")
+def attest(economy: str) -> Response:
+    """Vouch for the key of an app on an Apple device that shows what it is."""
+    issuer_of(economy)
+    known(economy, "holder/attest")
+    given = read_app_attest(request.get_data(cache=False), request.mimetype)
+    settings = site().settings
+    apple = settings.apple.get(economy)
+    if apple is None:
+        raise Conflict("attestation.unasked", "nobody vouches for apps here")
+    try:
+        check_apple(given, apple, now())
+    except BadProof as error:
+        text = f"the attestation: {error}"
+        raise Invalid([("attestation", "attestation.refused", text)]) from error
+    return answer({"key_attestation": vouch(given, settings.key, economy, now())})
 
 
 @routes.post(f"/{Economy}/lost")
@@ -113,7 +161,7 @@ def at_counter(economy: str) -> Response:
     """Let a phone wait at a counter, or tell it that its offer is there."""
     issuer_of(economy)
     proof = proof_for(f"/{economy}/counter")
-    waiting = read_counter(request.get_data(cache=False), request.mimetype)
+    waiting = read_id(request.get_data(cache=False), request.mimetype)
     own = desk(economy, "a phone waits at a counter")
     key, identity = proof.thumbprint, identity_of(proof)
     try:

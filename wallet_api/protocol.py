@@ -6,11 +6,14 @@ Every address is below an economy, which is an issuer of its own.
 from typing import Final
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from issuer.bringing import Later, Ready
 from issuer.errors import Conflict, Forbidden, IllegalTransition, SigningError
-from issuer.holding import ACCESS, Known, Tokens
+from issuer.holding import ACCESS, Known, Shown, Tokens
+from issuer.jws import PublicKey
+from wallet_api.android import check_android
+from wallet_api.android_status import NoStatus
 from wallet_api.attestation import check_attested
 from wallet_api.errors import ProtocolError
 from wallet_api.here import (
@@ -34,6 +37,7 @@ from wallet_api.metadata import (
 )
 from wallet_api.proof import BadProof, SignedProof, check_credential_proof
 from wallet_api.requests import (
+    AndroidChain,
     TokenRequest,
     read_credential,
     read_deferred,
@@ -44,6 +48,8 @@ from wallet_api.requests import (
 routes: Final = Blueprint("protocol", __name__)
 _INTERVAL: Final = 5
 """Seconds after which a phone asks again for what is not ready."""
+_LATER: Final = 60
+"""Seconds after which a phone asks again where the operator has to do something."""
 _ONE_TIME_CODE: Final = {
     "input_mode": "numeric",
     "length": 6,
@@ -69,11 +75,14 @@ Economy = "<string(length=3):economy>"
 @routes.get(f"/{Economy}/.well-known/openid-credential-issuer")
 def issuer_description(economy: str) -> Response:
     """Describe an issuer; signed, where a wallet asks for that."""
+    settings = site().settings
+    android = settings.wallet.android.get(economy)
     metadata = issuer_metadata(
         issuer_of(economy),
         economy,
         site().scheme(),
-        needs_attestation=economy in site().settings.attesters,
+        needs_attester=economy in settings.attesters,
+        android_level=None if android is None else android.level,
     )
     best = request.accept_mimetypes.best_match(("application/json", "application/jwt"))
     if best != "application/jwt":
@@ -189,16 +198,16 @@ def credential(economy: str) -> Response:
     """Give the card to the phone that shows its key."""
     issuer = issuer_of(economy)
     who = shown(economy, "credential")
-    text = read_credential(request.get_data(cache=False), request.mimetype)
+    given = read_credential(request.get_data(cache=False), request.mimetype)
     try:
-        proof = _proof(text, issuer, economy)
+        key, nonce = _key(given, who, issuer)
     except BadProof as error:
         raise ProtocolError("invalid_proof", f"the proof: {error}") from error
+    except NoStatus as error:
+        raise ServiceUnavailable(retry_after=_LATER) from error
     holders = site().holders
     try:
-        phone, brought = holders.credential(
-            who, proof.key, proof.claims["nonce"], now=now()
-        )
+        phone, brought = holders.credential(who, key, nonce, now=now())
     except (Conflict, Forbidden, IllegalTransition) as error:
         raise _denied(error) from error
     return _brought(brought, phone)
@@ -209,22 +218,40 @@ def deferred(economy: str) -> Response:
     """Give the card that was not ready."""
     issuer_of(economy)
     phone = known(economy, "deferred")
-    transaction = read_deferred(request.get_data(cache=False), request.mimetype)
+    data = request.get_data(cache=False)
+    transaction, is_told = read_deferred(data, request.mimetype)
     try:
         brought = site().holders.deferred(phone, transaction, now=now())
     except (Conflict, Forbidden, IllegalTransition) as error:
         raise _denied(error) from error
-    # Some wallets refuse a notification_id here; it is optional.
-    return _brought(brought, None)
+    # It is optional, and some wallets take no card that comes with it later.
+    return _brought(brought, phone if is_told else None)
 
 
-def _proof(text: str, issuer: str, economy: str) -> SignedProof:
+def _key(given: str | AndroidChain, who: Shown, issuer: str) -> tuple[PublicKey, str]:
+    """Return the key that a proof shows, and the nonce that it was made for."""
+    if isinstance(given, str):
+        proof = _jwt_proof(given, who, issuer)
+        return proof.key, proof.claims["nonce"]
+    android = site().settings.android.get(who.economy)
+    if android is None:
+        # What nobody can check must not look as if somebody had.
+        raise BadProof("attestations of phones are not asked for here")
+    attested = check_android(given, android, now())
+    return attested.key, attested.nonce
+
+
+def _jwt_proof(text: str, who: Shown, issuer: str) -> SignedProof:
     proof = check_credential_proof(text, issuer=issuer, now=now())
-    attesters = site().settings.attesters.get(economy)
-    if attesters is not None:
+    settings = site().settings
+    attesters = settings.attesters.get(who.economy)
+    if settings.attests_once(who.economy) and proof.attestation is None:
+        if not site().holders.has_key(who, proof.key):
+            raise BadProof("its key is not attested")
+    elif attesters is not None:
         check_attested(proof, attesters, nonce=proof.claims["nonce"], now=now())
     elif proof.attestation is not None:
-        # What nobody can check must not look as if somebody had.
+        # Likewise.
         raise BadProof("attestations are not asked for here")
     return proof
 

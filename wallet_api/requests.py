@@ -4,6 +4,7 @@ Unknown members are ignored on the endpoints of the standards, as these demand, 
 refused on the holder's own API.
 """
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +13,17 @@ from urllib.parse import parse_qsl
 
 from issuer.api.strict_json import read_object
 from issuer.errors import Invalid
+from issuer.jws import public_key_from_jwk
+from wallet_api.apple import AppAttest
 from wallet_api.errors import ProtocolError
-from wallet_api.metadata import CONFIGURATION, PRE_AUTHORIZED, REFRESH
+from wallet_api.metadata import ANDROID, CONFIGURATION, PRE_AUTHORIZED, REFRESH
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MAX_FIELDS: Final = 64
 _MAX_SECRET: Final = 512
 EVENTS: Final = ("credential_accepted", "credential_failure", "credential_deleted")
+_NONCE: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _DOCUMENT: Final = re.compile(r"[A-Z0-9]{1,22}")
 
 
@@ -122,8 +126,15 @@ def _has_details(fields: Mapping[str, str]) -> bool:
     return True
 
 
-def read_credential(data: bytes, media_type: str) -> str:
+AndroidChain = tuple[str, ...]
+"""Certificates in base64, the key's own first."""
+
+
+def read_credential(data: bytes, media_type: str) -> str | AndroidChain:
     """Read a credential request, and return the proof in it.
+
+    Returns:
+        A JWT; or what an Android phone says of a key.
 
     Raises:
         ProtocolError: ``invalid_credential_request``,
@@ -150,14 +161,23 @@ def _check_which(given: Mapping[str, Any]) -> None:
         raise ProtocolError(f"unknown_{named[0].removesuffix('_id')}")
 
 
-def _proof(given: Mapping[str, Any]) -> str:
+def _proof(given: Mapping[str, Any]) -> str | AndroidChain:
     proofs = given.get("proofs")
-    if not isinstance(proofs, dict) or proofs.keys() != {"jwt"}:
-        raise ProtocolError("invalid_proof", "proofs must have jwt, and nothing else")
-    jwts = proofs["jwt"]
-    if not isinstance(jwts, list) or len(jwts) != 1 or not isinstance(jwts[0], str):
+    if not isinstance(proofs, dict) or len(proofs) != 1:
+        raise ProtocolError("invalid_proof", "proofs must have one member")
+    ((kind, values),) = proofs.items()
+    if not isinstance(values, list) or len(values) != 1:
         raise ProtocolError("invalid_proof", "there must be one proof: one key a card")
-    return jwts[0]
+    proof = values[0]
+    if kind == "jwt" and isinstance(proof, str):
+        return proof
+    if kind == ANDROID and isinstance(proof, list) and _are_texts(proof):
+        return tuple(proof)
+    raise ProtocolError("invalid_proof", "see proof_types_supported")
+
+
+def _are_texts(given: list[object]) -> bool:
+    return all(isinstance(each, str) for each in given)
 
 
 def _refuse_encryption(given: Mapping[str, Any]) -> None:
@@ -165,8 +185,12 @@ def _refuse_encryption(given: Mapping[str, Any]) -> None:
         raise ProtocolError("invalid_encryption_parameters", "nothing is encrypted")
 
 
-def read_deferred(data: bytes, media_type: str) -> str:
-    """Read a request for a credential that was not ready; return its transaction.
+def read_deferred(data: bytes, media_type: str) -> tuple[str, bool]:
+    """Read a request for a credential that was not ready.
+
+    Returns:
+        Its transaction, and whether the wallet says that it takes a notification's id
+        in the answer: not every library does.
 
     Raises:
         ProtocolError: ``invalid_credential_request``,
@@ -179,7 +203,7 @@ def read_deferred(data: bytes, media_type: str) -> str:
     transaction = given.get("transaction_id")
     if not isinstance(transaction, str) or len(transaction) > _MAX_SECRET:
         raise ProtocolError("invalid_transaction_id", "transaction_id is missing")
-    return transaction
+    return transaction, given.get("notification") is True
 
 
 def read_notification(data: bytes, media_type: str) -> tuple[str, str]:
@@ -240,8 +264,8 @@ def read_lost(data: bytes, media_type: str) -> tuple[str, str]:
     return number.upper(), code
 
 
-def read_counter(data: bytes, media_type: str) -> int | None:
-    """Read what a phone at a counter says: nothing, or the id that it was given.
+def read_id(data: bytes, media_type: str) -> int | None:
+    """Read what a phone says at a counter, or of another phone: nothing, or an id.
 
     Raises:
         Invalid: It says something else.
@@ -251,3 +275,33 @@ def read_counter(data: bytes, media_type: str) -> int | None:
     if "id" in given and (type(known) is not int or not 0 < known < 2**63):
         raise Invalid([("id", "type", "is none that was given")])
     return known
+
+
+def read_app_attest(data: bytes, media_type: str) -> AppAttest:
+    """Read what an app on an Apple device shows of itself and of the card's key.
+
+    Raises:
+        Invalid: A member is missing, unknown, too long or of another type.
+    """
+    given = read_own(data, media_type, "jwk", "nonce", "key_id", "attestation")
+    jwk, nonce = given.get("jwk"), given.get("nonce")
+    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
+        raise Invalid([("nonce", "pattern", "is no nonce")])
+    try:
+        key = public_key_from_jwk(jwk if isinstance(jwk, dict) else {})
+    except ValueError as error:
+        raise Invalid([("jwk", "jwk", "is no key on P-256")]) from error
+    return AppAttest(
+        key=key,
+        nonce=nonce,
+        key_id=_bytes_in(given, "key_id"),
+        attestation=_bytes_in(given, "attestation"),
+    )
+
+
+def _bytes_in(given: Mapping[str, Any], name: str) -> bytes:
+    text = given.get(name)
+    try:
+        return base64.b64decode(text if isinstance(text, str) else "?", validate=True)
+    except ValueError as error:
+        raise Invalid([(name, "base64", "is no base64")]) from error

@@ -17,10 +17,6 @@ from wallet_api.settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
 
-_THREADS: Final = 8
-_SLOW: Final = 30
-"""Seconds for which a phone may say nothing before it is hung up on."""
-_CONNECTIONS: Final = 500
 _BACKLOG: Final = 1_024
 _MAX_HEADERS: Final = 16 * 1024
 
@@ -58,25 +54,21 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(app: "Flask", opened: socket.socket) -> None:
     """Answer until interrupted, or told to end: what is being answered is finished."""
-    from waitress.server import create_server  # noqa: PLC0415
-
+    from issuer.commands.connections import (  # noqa: PLC0415
+        PhoneConnection,
+        make_server,
+    )
     from wallet_api.app import MAX_BODY  # noqa: PLC0415
     from wallet_api.here import NAME  # noqa: PLC0415
 
-    wallet = app.extensions[NAME].settings.wallet
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    create_server(
+    make_server(
         app,
+        kind=PhoneConnection,
+        max_body=MAX_BODY,
+        max_headers=_MAX_HEADERS,
+        proxies=app.extensions[NAME].settings.wallet.proxies,
         sockets=[opened],
-        threads=_THREADS,
-        channel_timeout=_SLOW,
-        cleanup_interval=_SLOW // 3,
-        connection_limit=_CONNECTIONS,
-        max_request_body_size=MAX_BODY,
-        max_request_header_size=_MAX_HEADERS,
-        # Without proxies of ours, what such headers say is anybody's word.
-        clear_untrusted_proxy_headers=wallet.proxies == 0,
-        ident=None,
     ).run()
 
 

@@ -8,7 +8,10 @@ from typing import Final, Self
 from issuer.errors import SettingsError
 from issuer.installation import FILE, Installation, Wallet
 from issuer.installation_key import InstallationKey
+from wallet_api.android import Android
+from wallet_api.apple import Apple
 from wallet_api.attestation import Attesters, read_attesters
+from wallet_api.vouching import own_attester
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -24,7 +27,11 @@ class Settings:
     clock: Callable[[], datetime]
     """Returns the moment of a request; timezone-aware."""
     attesters: Mapping[str, Attesters] = field(default_factory=dict)
-    """By economy, where only attested keys get cards."""
+    """By economy, whose word for a key is good; there, others get no cards."""
+    android: Mapping[str, Android] = field(default_factory=dict)
+    """By economy, what Android phones have to say of a key; likewise."""
+    apple: Mapping[str, Apple] = field(default_factory=dict)
+    """By economy, for which apps it is an attester itself."""
 
     @classmethod
     def of(
@@ -34,7 +41,7 @@ class Settings:
 
         Raises:
             SettingsError: They name no wallet, or it would listen to other machines
-                without ``secure``.
+                without ``secure``; or a file that they name cannot be used.
             KeyFileError: Others than its owner can read the installation's key.
         """
         wallet, file = installation.wallet, str(installation.folder / FILE)
@@ -44,17 +51,45 @@ class Settings:
         if host not in _LOOPBACK and not wallet.secure:
             reason = f"must be on to listen at {host}: others could read along"
             raise SettingsError(file=file, key="wallet.secure", reason=reason)
+        key = InstallationKey.load(installation.web_key)
         return cls(
             wallet=wallet,
             url=wallet.url,
-            key=InstallationKey.load(installation.web_key),
+            key=key,
             clock=clock,
-            attesters={
-                economy: read_attesters(installation.path(file))
-                for economy, file in wallet.attesters.items()
+            attesters=_attesters(installation, key),
+            android={
+                economy: Android.of(given, installation)
+                for economy, given in wallet.android.items()
+            },
+            apple={
+                economy: Apple.of(given, installation)
+                for economy, given in wallet.apple.items()
             },
         )
+
+    def attests_once(self, economy: str) -> bool:
+        """Tell whether keys are attested there when they are new, and not again.
+
+        A phone's hardware speaks of a key when it makes it; Apple, rarely.
+        """
+        return economy in self.android or economy in self.apple
 
     def issuer(self, economy: str) -> str:
         """Return the identifier of an economy, for credentials and for tokens."""
         return f"{self.url}/{economy}"
+
+
+def _attesters(
+    installation: Installation, key: InstallationKey
+) -> Mapping[str, Attesters]:
+    wallet = installation.wallet
+    named = {
+        economy: read_attesters(installation.path(file))
+        for economy, file in wallet.attesters.items()
+    }
+    own = {economy: own_attester(key, economy) for economy in wallet.apple}
+    return {
+        economy: {**named.get(economy, {}), **own.get(economy, {})}
+        for economy in named.keys() | own.keys()
+    }

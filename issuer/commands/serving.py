@@ -1,6 +1,5 @@
 """``abtc-issuer serve``: the back office for browsers."""
 
-import logging
 import signal
 import sys
 from datetime import UTC, datetime
@@ -25,9 +24,6 @@ from issuer.store import HostedEconomy
 if TYPE_CHECKING:
     from flask import Flask
 
-_THREADS: Final = 8
-_SLOW: Final = 30
-"""Seconds for which a browser may say nothing before it is hung up on."""
 _MAX_HEADERS: Final = 64 * 1024
 
 
@@ -117,36 +113,20 @@ def _actor(office: Office, secret: str, moment: datetime) -> Actor | None:
 
 
 def _run(app: "Flask", *, host: str, port: int) -> None:
-    from waitress.server import BaseWSGIServer, create_server  # noqa: PLC0415
-
-    from issuer.commands.connections import MOST, Connection  # noqa: PLC0415
+    from issuer.commands.connections import Connection, make_server  # noqa: PLC0415
     from issuer.web.app import MAX_BODY  # noqa: PLC0415
     from issuer.web.here import NAME  # noqa: PLC0415
 
-    # More requests than threads for a moment is nothing to write a line about each.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     settings = app.extensions[NAME].settings
-    sockets: dict[int, object] = {}
-    server = create_server(
+    server = make_server(
         app,
-        map=sockets,
+        kind=Connection,
+        max_body=MAX_BODY,
+        max_headers=_MAX_HEADERS,
+        proxies=settings.web.proxies,
         host=host,
         port=port,
-        threads=_THREADS,
-        channel_timeout=_SLOW,
-        cleanup_interval=_SLOW // 3,
-        # What it does at its limit is to let nobody in; ours comes first.
-        connection_limit=8 * MOST,
-        asyncore_use_poll=True,
-        max_request_body_size=MAX_BODY,
-        max_request_header_size=_MAX_HEADERS,
-        # Without proxies of ours, what such headers say is anybody's word.
-        clear_untrusted_proxy_headers=settings.web.proxies == 0,
-        ident=None,
     )
-    for each in sockets.values():
-        if isinstance(each, BaseWSGIServer):  # one of each address
-            each.channel_class = Connection
     # Told to end, as interrupted: what is being answered is finished.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     click.echo(f"{settings.origin} (stop with Ctrl-C)")

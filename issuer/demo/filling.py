@@ -203,6 +203,7 @@ def fill(
                 yield Progress(economy=economy, done=reached, of=count)
     for economy in wanted:
         _propose(office, economy, now)
+    office.store.analyze()
 
 
 def _count(session: Session, *, economy: str) -> int:

@@ -6,17 +6,15 @@
  * last a JSON object.
  */
 
-import { createHash, randomBytes, webcrypto } from "node:crypto";
+import { randomBytes, webcrypto } from "node:crypto";
 import { clientAuthenticationAnonymous, setGlobalConfig } from "@openid4vc/oauth2";
 import { Openid4vciClient, setGlobalConfig as setConfig } from "@openid4vc/openid4vci";
 import { SDJwtVcInstance } from "@sd-jwt/sd-jwt-vc";
+import { P256, base64url, hash, readTask, signES256, verifies } from "./common.mjs";
 
-const P256 = { name: "ECDSA", namedCurve: "P-256" };
-const ES256 = { name: "ECDSA", hash: "SHA-256" };
 const { subtle } = webcrypto;
 
-const given = JSON.parse(await readAll(process.stdin));
-goTo(given.now);
+const given = await readTask();
 // The test's server is on this machine, without a certificate.
 for (const set of [setGlobalConfig, setConfig]) set({ allowInsecureUrls: true });
 
@@ -27,7 +25,7 @@ const client = new Openid4vciClient({
     clientAuthentication: clientAuthenticationAnonymous(),
     fetch: (url, options) => fetch(url, options),
     generateRandom: (bytes) => randomBytes(bytes),
-    hash: (data, algorithm) => createHash(algorithm.replace("-", "")).update(data).digest(),
+    hash,
     signJwt: sign,
   },
 });
@@ -78,10 +76,10 @@ async function ready(answer, access) {
 /** Verify what came: signature, times, status; and that a presentation of it is bound to this wallet's key. */
 async function checked(credential) {
   const library = new SDJwtVcInstance({
-    hasher: (data, algorithm) => createHash(algorithm.replace("-", "")).update(data).digest(),
+    hasher: hash,
     hashAlg: "sha-256",
     kbSignAlg: "ES256",
-    kbSigner: async (data) => base64url(await subtle.sign(ES256, holderKey.privateKey, Buffer.from(data))),
+    kbSigner: (data) => signES256(holderKey.privateKey, data),
     kbVerifier: async (data, signature, { cnf }) => verifies(cnf.jwk, data, signature),
     statusListFetcher: async () => given.statusList,
     statusVerifier: async (data, signature) => verifies(given.statusKey, data, signature),
@@ -95,16 +93,10 @@ async function checked(credential) {
   return { claims: payload, binding: kb.payload };
 }
 
-async function verifies(jwk, data, signature) {
-  const key = await subtle.importKey("jwk", jwk, P256, false, ["verify"]);
-  return subtle.verify(ES256, key, Buffer.from(signature, "base64url"), Buffer.from(data));
-}
-
 async function sign(signer, { header, payload }) {
   const pair = [tokenKey, holderKey].find(({ jwk }) => jwk.x === signer.publicJwk.x);
   const input = [header, payload].map((part) => base64url(JSON.stringify(part))).join(".");
-  const signature = await subtle.sign(ES256, pair.privateKey, Buffer.from(input));
-  return { jwt: `${input}.${base64url(signature)}`, signerJwk: pair.jwk };
+  return { jwt: `${input}.${await signES256(pair.privateKey, input)}`, signerJwk: pair.jwk };
 }
 
 function signerOf({ jwk }) {
@@ -115,29 +107,4 @@ async function makeKey() {
   const { privateKey, publicKey } = await subtle.generateKey(P256, false, ["sign"]);
   const { crv, kty, x, y } = await subtle.exportKey("jwk", publicKey);
   return { privateKey, jwk: { kty, crv, x, y } };
-}
-
-function base64url(data) {
-  return Buffer.from(data).toString("base64url");
-}
-
-async function readAll(stream) {
-  let text = "";
-  for await (const part of stream) text += part;
-  return text;
-}
-
-/** Let the libraries believe that it is another time: the test's server has a clock of its own. */
-function goTo(seconds) {
-  const RealDate = Date;
-  const ahead = seconds * 1000 - RealDate.now();
-  globalThis.Date = class extends RealDate {
-    constructor(...parts) {
-      super(...(parts.length ? parts : [RealDate.now() + ahead]));
-    }
-
-    static now() {
-      return RealDate.now() + ahead;
-    }
-  };
 }

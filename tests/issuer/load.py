@@ -54,6 +54,8 @@ _ROLES: Final = (Role.ISSUING, Role.INTAKE, Role.PRECLEARANCE)
 _PASSPHRASE: Final = "for a trial only"  # noqa: S105
 _MOST: Final = 1_000_000
 """What one operator may issue in an hour: here nobody is in a hurry by mistake."""
+MOST_GROWTH: Final = 0.10
+"""Of a server's memory, once everything has been done some times."""
 _EVERY: Final = 0.5
 """Seconds between two looks at the server."""
 
@@ -285,7 +287,9 @@ def _prepared(home: Path, cards: int) -> tuple[list[str], Sequence[int]]:
     try:
         desk = office.system_desk(ECONOMY, now=now, reason="a trial")
         keys = [_program(desk, f"program-{number}") for number in range(CLIENTS)]
-        return keys, make_cards(office, ECONOMY, cards, now=now)
+        numbers = make_cards(office, ECONOMY, cards, now=now)
+        office.store.analyze()
+        return keys, numbers
     finally:
         office.store.close()
 
@@ -340,10 +344,11 @@ def _looks(
 ) -> Iterator[Look]:
     while any(thread.is_alive() for thread in threads):
         time.sleep(_EVERY)
-        yield _look(process, time.monotonic() - start)
+        yield look(process, time.monotonic() - start)
 
 
-def _look(process: int, at: float) -> Look:
+def look(process: int, at: float) -> Look:
+    """Look at a process of this machine."""
     folder = Path(f"/proc/{process}")
     lines = (folder / "status").read_text(encoding="utf-8").splitlines()
     status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)

@@ -11,12 +11,9 @@ from issuer.issue_log import IssueLog
 from issuer.store import Account, AccountKind, Credential, Issue, IssueState, Store
 from tests.components import needs
 from tests.databases import PostgreSQL
-from tests.issuer.load import ECONOMY, Load, standing
+from tests.issuer.load import ECONOMY, MOST_GROWTH, Load, standing
 from tests.issuer.office.settled import check_integrity, check_places
 from tests.soak import SOAK, rounds
-
-MOST_GROWTH = 0.10
-"""Of the memory, once everything has been done some times."""
 
 
 @pytest.fixture(

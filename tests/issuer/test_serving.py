@@ -18,7 +18,7 @@ from sqlalchemy import update
 from waitress.adjustments import Adjustments
 
 from issuer import cli
-from issuer.commands.connections import LONGEST, MOST, Connection
+from issuer.commands.connections import LONGEST, Connection
 from issuer.commands.serving import open_app
 from issuer.errors import Conflict, KeyFileError, SchemaError, SettingsError
 from issuer.installation import Installation
@@ -291,7 +291,7 @@ def test_l6_clients_that_send_a_byte_now_and_then_block_nobody(
     ) as server:
         try:
             assert _status("localhost", port) == 200
-            for _ in range(MOST + 100):
+            for _ in range(Connection.most + 100):
                 one = socket.create_connection(("127.0.0.1", port), timeout=10)
                 one.sendall(beginning)
                 slow.append(one)
@@ -302,10 +302,18 @@ def test_l6_clients_that_send_a_byte_now_and_then_block_nobody(
                 for one in slow:
                     with suppress(OSError):
                         one.sendall(b"x" if beginning else b"")
+            assert all(map(is_hung_up_on, slow[:50]))
         finally:
             for one in slow:
                 one.close()
             server.send_signal(signal.SIGTERM)
+
+
+def is_hung_up_on(one: socket.socket) -> bool:
+    try:
+        return one.recv(1) == b""
+    except ConnectionError:
+        return True
 
 
 @pytest.mark.enable_socket

@@ -98,7 +98,10 @@ def test_a_clearance_comes_with_a_refresh(
     card = served.cards.make("AUS", approved=(), pending=("JPN",))
     assert take(served, card, file) == 0
     assert main(["status", "--file", str(file)]) == 0
-    assert "JPN waiting" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "JPN waiting" in said
+    assert "\nNZL waiting " in said
+    assert " stay 3 months\n" in said
     served.cards.answer(card, "JPN", lifecycle.Preclearance.APPROVED)
     served.clock.passes(minutes=10)  # the access token is over, too
     assert main(["refresh", "--file", str(file)]) == 0
@@ -115,6 +118,8 @@ def test_a_card_that_comes_later_is_fetched_later(
     set_state(served, card, lifecycle.Card.ACTIVE)
     assert main(["refresh", "--file", str(file)]) == 0
     assert kept(file)["card"]
+    assert main(["status", "--file", str(file)]) == 0
+    assert "newer" not in capsys.readouterr().out
 
 
 def set_state(scene: Scene, card: int, state: lifecycle.Card) -> None:

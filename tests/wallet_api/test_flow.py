@@ -1,7 +1,7 @@
 """From an offer to a card on a phone, and what becomes of it: as a holder lives it."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,17 @@ from issuer.errors import Conflict, Forbidden, SignerUnavailable
 from issuer.holding import Shown
 from issuer.jws import PublicKey, is_signed_by, public_jwk
 from issuer.keys import KeyRecord, KeyUse, Signer
+from issuer.offers import MakeOffer, make_offer
 from issuer.office import NoSigners, SignerSource
-from issuer.store import Card, Offer, Passport, PassportLink, Phone, Restoration
+from issuer.store import (
+    AccountKind,
+    Card,
+    Offer,
+    Passport,
+    PassportLink,
+    Phone,
+    Restoration,
+)
 from tests.issuer.office.card_builder import APPROVED
 from tests.wallet_api.scene import URL, Scene, TestPhone, body_of, claims_of
 from wallet_api.here import NAME
@@ -116,14 +125,31 @@ def test_a_card_that_is_not_approved_yet_comes_later(scene: Scene) -> None:
     assert again.status_code == 202
     assert again.json == {"transaction_id": transaction, "interval": 5}
     _set_state(scene, card, lifecycle.Card.ACTIVE)
-    ready = phone.bound("POST", "deferred", {"transaction_id": transaction})
+    named = {"transaction_id": transaction, "notification": True}
+    ready = phone.bound("POST", "deferred", named)
     assert ready.status_code == 200
-    assert "notification_id" not in (ready.json or {})
+    phone.notification = body_of(ready)["notification_id"]
+    assert not phone.card()["credential"]["is_newest"]
+    assert phone.tell().status_code == 204
+    assert phone.card()["credential"]["is_newest"]
     used = phone.bound("POST", "deferred", {"transaction_id": transaction})
     assert used.json == {
         "error": "invalid_transaction_id",
         "error_description": "there is no such transaction",
     }
+
+
+def test_a_wallet_that_does_not_ask_for_it_gets_no_notification_later(
+    scene: Scene,
+) -> None:
+    """Some refuse an answer that has one, and would get no card."""
+    card = scene.cards.make("AUS")
+    _set_state(scene, card, lifecycle.Card.PENDING_HOME)
+    phone = scene.phone().accept(scene.offer(card))
+    transaction = body_of(phone.ask())["transaction_id"]
+    _set_state(scene, card, lifecycle.Card.ACTIVE)
+    ready = phone.bound("POST", "deferred", {"transaction_id": transaction})
+    assert list(body_of(ready)) == ["credentials"]
 
 
 def _set_state(scene: Scene, card: int, state: lifecycle.Card) -> None:
@@ -198,6 +224,71 @@ def test_a_suspended_card_is_not_offered_to_a_new_phone(scene: Scene) -> None:
         scene.offer(card)
 
 
+def test_a_phone_that_waits_is_seen_and_removed_by_the_one_that_has_the_card(
+    scene: Scene,
+) -> None:
+    """Somebody has taken the offer on its screen: the holder sees it and says no."""
+    card = scene.cards.make("AUS")
+    phone, thief = scene.phone().take(scene.offer(card)), scene.phone()
+    moved = body_of(phone.bound("POST", "holder/move", {}))
+    assert thief.redeem(thief.code_of(moved["offer"]), moved["tx_code"]).status_code
+    waiting, mine = body_of(phone.bound("GET", "holder/devices"))["devices"]
+    assert (waiting["this"], waiting["state"]) == (False, "waiting")
+    assert (mine["this"], mine["state"], mine["id"]) == (True, "valid", None)
+    assert remove(thief, waiting["id"]) == "credential.not_valid"
+    assert remove(phone, waiting["id"]) is None
+    assert thief.ask().status_code == 401
+    assert thief.renew().status_code == 400
+    assert phone.card()["credential"]["state"] == "valid"
+    assert len(body_of(phone.bound("GET", "holder/devices"))["devices"]) == 1
+    assert remove(phone, waiting["id"]) == "phone.unknown"
+
+
+def remove(phone: TestPhone, other: int) -> str | None:
+    answer = phone.bound("POST", "holder/remove", {"id": other})
+    return None if answer.status_code == 204 else str(body_of(answer)["code"])
+
+
+def test_w3_a_phone_removes_none_of_another_card(scene: Scene) -> None:
+    """Nor one that has its card, nor itself."""
+    other = scene.phone().accept(scene.offer(scene.cards.make("AUS")))
+    held = scene.cards.make("AUS")
+    old = scene.phone().take(scene.offer(held))
+    phone = scene.phone().take(scene.offer(held))
+    for number in range(1, 6):
+        assert remove(phone, number) == "phone.unknown"
+    assert remove(old, 1) == "credential.not_valid"
+    assert other.ask().status_code == 200
+    assert phone.card()["credential"]["state"] == "valid"
+
+
+def test_a_phone_is_not_removed_while_a_card_may_be_signed_for_it(scene: Scene) -> None:
+    """Removed then, it would have the card, and its holder none."""
+    card = scene.cards.make("AUS")
+    phone, other = scene.phone().take(scene.offer(card)), scene.phone()
+    moved = body_of(phone.bound("POST", "holder/move", {}))
+    other.redeem(other.code_of(moved["offer"]), moved["tx_code"])
+    office = scene.office.office
+    keys, office.signers = office.signers, Breaking(office.signers)
+    assert other.ask().status_code == 202
+    office.signers = keys
+    waiting = body_of(phone.bound("GET", "holder/devices"))["devices"][0]
+    assert remove(phone, waiting["id"]) == "card.issue_open"
+    assert other.ask().status_code == 200
+
+
+def test_a_phone_takes_its_own_offer_back_and_no_officers(scene: Scene) -> None:
+    card = scene.cards.make("AUS")
+    phone, other = scene.phone().take(scene.offer(card)), scene.phone()
+    moved = body_of(phone.bound("POST", "holder/move", {}))
+    code = other.code_of(moved["offer"])
+    assert phone.bound("POST", "holder/stay", {}).status_code == 204
+    assert other.redeem(code, moved["tx_code"]).status_code == 400
+    offer = scene.offer(card)
+    assert phone.bound("POST", "holder/stay", {}).status_code == 204
+    assert scene.phone().take(offer).credential
+
+
 def test_a_revoked_phone_gets_nothing_any_more(scene: Scene) -> None:
     card = scene.cards.make("AUS")
     phone = scene.phone().take(scene.offer(card))
@@ -220,6 +311,41 @@ def test_a_lost_phone_is_suspended_from_any_other(scene: Scene) -> None:
     assert phone.client.post("/AUS/lost", json=report).status_code == 204
 
 
+def test_after_the_holders_own_report_an_officer_gives_the_card_to_a_new_phone(
+    scene: Scene,
+) -> None:
+    """The holder suspended it; the officer who offers another answers for that."""
+    card = scene.cards.make("AUS")
+    lost = scene.phone().take(scene.offer(card))
+    assert lost.bound("POST", "holder/suspend", {}).status_code == 204
+    scene.do("card.report_lost", card=card, what="phone")
+    new = scene.phone().take(scene.offer(card))
+    assert new.card()["credential"]["state"] == "valid"
+    assert lost.card()["credential"]["state"] == "revoked"
+    (row,) = scene.do("card.show", card=card).suspensions
+    assert (row.lifted_by_name, row.lift_reason) == (
+        "Ann-Aus", "another was made: a test",
+    )  # fmt: skip
+
+
+def test_h2_who_suspended_a_phone_does_not_offer_the_card_to_another(
+    scene: Scene,
+) -> None:
+    """Nor does a program, though what was suspended has ended since."""
+    card = scene.cards.make("AUS")
+    scene.phone().take(scene.offer(card))
+    (credential,) = scene.cards.credentials(card)
+    scene.do("credential.suspend", credential=credential.id, why="seen twice")
+    scene.do("card.report_lost", card=card, what="phone")
+    with pytest.raises(Conflict, match=r"suspension\.second_person"):
+        scene.offer(card)
+    eve = scene.desk(who="eve")
+    program = replace(eve, actor=replace(eve.actor, kind=AccountKind.PROGRAM))
+    with pytest.raises(Conflict, match=r"suspension\.second_person"):
+        make_offer(program, MakeOffer(card=card))
+    assert scene.phone().take(scene.offer(card, who="eve")).credential
+
+
 def test_a_lost_code_is_tried_five_times(scene: Scene) -> None:
     card = scene.cards.make("AUS")
     offer = scene.offer(card)
@@ -236,7 +362,8 @@ def test_a_lost_code_is_tried_five_times(scene: Scene) -> None:
     assert phone.card()["credential"]["state"] == "valid"
 
 
-def test_what_was_written_down_stays_good_on_the_next_phone(scene: Scene) -> None:
+def test_w15_what_was_written_down_stays_good_on_the_next_phone(scene: Scene) -> None:
+    """Also where a thief has moved the card: the number is the one of before."""
     card = scene.cards.make("AUS")
     offer = scene.offer(card)
     old = scene.phone().take(offer)
@@ -245,8 +372,12 @@ def test_what_was_written_down_stays_good_on_the_next_phone(scene: Scene) -> Non
     new = scene.phone()
     new.redeem(new.code_of(moved["offer"]), moved["tx_code"])
     new.ask()
-    number = scene.cards.credentials(card)[-1].document_number
-    report = {"code": offer.lost_phone_code, "document_number": number}
+    first, second = (each.document_number for each in scene.cards.credentials(card))
+    assert first != second
+    report = {"code": offer.lost_phone_code, "document_number": first}
+    assert new.client.post("/AUS/lost", json=report).status_code == 204
+    assert new.card()["credential"]["state"] == "suspended"
+    report["document_number"] = second
     assert new.client.post("/AUS/lost", json=report).status_code == 204
 
 
@@ -425,6 +556,23 @@ def test_economies_stand_as_their_answers_are(scene: Scene) -> None:
     assert rows["USA"]["since"] is None
 
 
+def test_stays_keep_their_unit_and_each_fact_names_its_source(scene: Scene) -> None:
+    """Three months are not ninety days, and what is unknown has no source."""
+    card = scene.cards.make("KOR", approved=("AUS", "IDN"))
+    phone = scene.phone("KOR").take(scene.offer(card, economy="KOR"))
+    rows = {each["code"]: each for each in phone.card()["economies"]}
+    assert rows["AUS"]["stay"] == {"value": 3, "unit": "months"}
+    assert rows["IDN"]["stay"] == {"value": 60, "unit": "days"}
+    assert rows["IDN"]["passport_validity"] == {"value": 6, "unit": "months"}
+    assert rows["USA"]["stay"] is None
+    sources = rows["AUS"]["sources"]
+    verified = {"name": "AUS Home Affairs", "mark": "verified", "since": None,
+                "until": None}  # fmt: skip
+    assert sources["stay"] == verified
+    assert sources["passport"] is None
+    assert sources["form"]["mark"] == "assumed"
+
+
 def test_a_signer_that_is_away_makes_nobody_ask_twice(scene: Scene) -> None:
     """The card comes later, by the same request, and once."""
     card = scene.cards.make("AUS")
@@ -436,7 +584,8 @@ def test_a_signer_that_is_away_makes_nobody_ask_twice(scene: Scene) -> None:
     office.signers = keys
     transaction = body_of(waiting)["transaction_id"]
     scene.clock.passes(seconds=5)
-    ready = phone.bound("POST", "deferred", {"transaction_id": transaction})
+    named = {"transaction_id": transaction, "notification": True}
+    ready = phone.bound("POST", "deferred", named)
     assert ready.status_code == 200
     assert len(scene.cards.issues(card)) == 1
 

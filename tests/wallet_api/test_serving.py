@@ -7,14 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import urllib3
 
 from issuer.cli import main as issuer_main
+from issuer.commands.connections import PhoneConnection
 from issuer.errors import SettingsError
 from issuer.installation import Installation, Wallet
+from tests.issuer.test_serving import is_hung_up_on
 from wallet_api.cli import main
 from wallet_api.settings import Settings
 
@@ -73,6 +76,47 @@ def wait_for(url: str) -> urllib3.BaseHTTPResponse:
         if answer.status == 200:
             return answer
     raise AssertionError(url)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /time HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+        b"POST /AUS/nonce HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n\r\n",
+        b"",
+    ],
+)
+def test_l6_phones_are_answered_while_others_send_a_byte_now_and_then(
+    home: Path, beginning: bytes
+) -> None:
+    """More of them than the server has connections, all busy all the time."""
+    port = free_port()
+    settle(home, port)
+    command = [sys.executable, "-m", "wallet_api", "serve", "--home", str(home)]
+    slow: list[socket.socket] = []
+    with subprocess.Popen(  # noqa: S603
+        [*command, "--port", str(port)], stdout=subprocess.PIPE
+    ) as server:
+        try:
+            url = f"http://127.0.0.1:{port}/time"
+            wait_for(url)
+            for _ in range(PhoneConnection.most + 100):
+                one = socket.create_connection(("127.0.0.1", port), timeout=10)
+                one.sendall(beginning)
+                slow.append(one)
+                with suppress(OSError):
+                    slow[len(slow) // 2].sendall(b"x" if beginning else b"")
+            for _ in range(5):
+                answer = urllib3.request("GET", url, retries=False, timeout=10)
+                assert answer.status == 200
+                for one in slow:
+                    with suppress(OSError):
+                        one.sendall(b"x" if beginning else b"")
+            assert all(map(is_hung_up_on, slow[:50]))
+        finally:
+            for one in slow:
+                one.close()
+            os.kill(server.pid, signal.SIGTERM)
 
 
 def test_without_a_wallet_nothing_is_served(

@@ -602,6 +602,8 @@ def test_w9_only_an_attested_key_gets_a_card(small: Scene, tmp_path: Path) -> No
         nonce, header={"key_attestation": attest(phone, attester, nonce)}
     )
     assert phone.ask(proof).status_code == 200
+    # An attester can say it each time, and take its word back.
+    assert is_denied(phone.ask(), "invalid_proof")
 
 
 def test_w9_metadata_says_that_attestations_are_asked_for(
@@ -754,7 +756,8 @@ def test_unknown_members_are_ignored_by_the_standard_and_refused_by_us(
     body = {"credential_configuration_id": "AbtcCard", "more": 1,
             "proofs": {"jwt": [phone.proof(phone.nonce())]}}  # fmt: skip
     assert phone.bound("POST", "credential", body).status_code == 200
-    for path in ("holder/move", "holder/suspend", "holder/decline"):
+    for path in ("holder/move", "holder/stay", "holder/remove", "holder/suspend",
+                 "holder/decline"):  # fmt: skip
         assert phone.bound("POST", path, {"more": 1}).status_code == 400
     assert phone.client.post("/AUS/lost", json={"more": 1}).status_code == 400
 

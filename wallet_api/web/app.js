@@ -14,6 +14,7 @@ import { devices, move } from "./screens/devices.js";
 import { economies } from "./screens/economies.js";
 import { ended } from "./screens/ended.js";
 import { help } from "./screens/help.js";
+import { here } from "./screens/here.js";
 import { cards, home } from "./screens/home.js";
 import { lost, suspend } from "./screens/lost.js";
 import { button, notice } from "./screens/parts.js";
@@ -28,7 +29,7 @@ import { loadWords } from "./texts.js";
 import { chooseLanguage } from "./words.js";
 
 /** Screens of no card. */
-const FREE = { start, counter, cards, lost, help, settings };
+const FREE = { start, counter, here, cards, lost, help, settings };
 /** Screens of one card, by the step at which it has them; the first is where the card is taken up again. */
 const OF_CARD = {
   [STEP.OFFERED]: { code },
@@ -129,6 +130,21 @@ class App {
       el("p", el("strong", this.t(key))), this.t(`${key}.do`), detail && el("p.detail", detail));
     box.classList.add("problem");
     return box;
+  }
+
+  /**
+   * Keep what was done with a card, unless the holder wishes otherwise; nothing depends on its being kept.
+   *
+   * @param {object} card Which one.
+   * @param {"shown" | "offered" | "removed" | "suspended"} what Happened.
+   */
+  async note(card, what) {
+    try {
+      if ((await this.store.setting("activity")) === "off") return;
+      await this.store.addActivity({ card: card.id, at: this.clock.now(), what });
+    } catch (error) {
+      console.warn(error);
+    }
   }
 
   /** Ask the issuers what has changed, without a word where nobody answers. */
@@ -286,6 +302,11 @@ function explain(error) {
 }
 
 const REFUSALS = {
+  "lost.refused": "error.lost",
+  // Only what stands in the form for a lost phone was typed by somebody.
+  "request.invalid": "error.lost",
+  "counter.unknown": "error.gone",
+  "phone.unknown": "error.gone",
   invalid_grant: "error.code",
   invalid_dpop_proof: "error.clock",
   invalid_proof: "error.clock",
@@ -295,7 +316,9 @@ const REFUSALS = {
 function refused({ status, code: word }) {
   if (status === 429 || status === 503) return "error.busy";
   if (status === 404 || status === 410) return "error.gone";
-  return REFUSALS[word] ?? (status >= 500 ? "error.busy" : "error.other");
+  if (Object.hasOwn(REFUSALS, word)) return REFUSALS[word];
+  if (status === 409) return "error.state";
+  return status >= 500 ? "error.busy" : "error.other";
 }
 
 async function begin() {

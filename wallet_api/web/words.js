@@ -18,7 +18,11 @@ export const LANGUAGES = Object.freeze({
 /** English, with the day before the month: 4 May 2026. */
 const LOCALES = { en: "en-GB" };
 const DAY = 86_400_000;
-const AGES = [["day", DAY], ["hour", 3_600_000], ["minute", 60_000]];
+const UNITS = { days: "day", months: "month" };
+/** A month counts as 30 days, and a year as 365: an age is about. */
+const AGES = [["year", 365 * DAY], ["month", 30 * DAY], ["day", DAY], ["hour", 3_600_000], ["minute", 60_000]];
+/** Behind the year in Russian: it would end a sentence twice, and stand alone in a line. */
+const YEAR_SIGN = /\sг\./gu;
 const TRADITIONAL = /^zh-(?:Hant|TW|HK|MO)\b/i;
 
 /**
@@ -115,12 +119,15 @@ export class Words {
     return words.format(-Math.floor(passed / length) || 0, unit);
   }
 
-  /** @returns {string} Such as "90 days". */
-  days(count) {
-    return new Intl.NumberFormat(this.#locale, { style: "unit", unit: "day", unitDisplay: "long" }).format(count);
+  /**
+   * @param {{value: number, unit: "days" | "months"}} span As the scheme has it.
+   * @returns {string} Such as "90 days" or "3 months".
+   */
+  span({ value, unit }) {
+    return new Intl.NumberFormat(this.#locale, { style: "unit", unit: UNITS[unit], unitDisplay: "long" }).format(value);
   }
 
   #format(moment, options) {
-    return new Intl.DateTimeFormat(this.#locale, options).format(new Date(moment));
+    return new Intl.DateTimeFormat(this.#locale, options).format(new Date(moment)).replace(YEAR_SIGN, "");
   }
 }

@@ -38,7 +38,7 @@ from issuer.store import (
     WatchHit,
 )
 from issuer.store import Preclearance as PreclearanceRow
-from tests.databases import Prepared
+from tests.databases import Prepared, planned_rows
 from tests.issuer.back_office import HOSTED, BackOffice, fill_office, office_on
 from tests.issuer.office.flow import Flow, perform
 from tests.simulator import NOW
@@ -65,6 +65,7 @@ def count(back_office: BackOffice, table: type, *where: object) -> int:
 
 def test_as_many_travellers_as_asked_and_no_more_next_time(filled: BackOffice) -> None:
     assert count(filled, Person, Person.economy == "AUS") == 30
+    assert planned_rows(filled.store, "person") == 35
     assert list(fill(filled.office, WANTED, seed=1, now=NOW)) == []
     more = list(fill(filled.office, {"AUS": 32}, seed=1, now=NOW))
     assert more == [Progress(economy="AUS", done=32, of=32)]

@@ -32,6 +32,7 @@ from issuer.store import (
     Role,
     Store,
 )
+from tests.databases import planned_rows
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.flow import Flow, perform
 from tests.simulator import NOW
@@ -113,6 +114,7 @@ def test_a_sheet_becomes_drafts(desk: Desk, tmp_path: Path) -> None:
     view = save(desk, path)
     assert (view.state, view.rows, view.saved) == (ImportState.DONE, 3, 3)
     assert count(desk.office.store, Application, state="draft", economy="AUS") == 3
+    assert planned_rows(desk.office.store, "application") == 3
     tags = desk.read(lambda s: s.scalars(select(AuditRow.tag)).all())
     assert tags.count("application:entered") == 3
     assert tags[-1] == "import:done"

@@ -38,7 +38,7 @@ from issuer.store import (
     StrayIndex,
 )
 from tests.components import needs
-from tests.databases import PostgreSQL, Prepared
+from tests.databases import PostgreSQL, Prepared, planned_rows
 from tests.issuer.back_office import PASSPHRASE
 from tests.issuer.office.publishing import (
     HOSTED,
@@ -405,6 +405,8 @@ def test_a_backup_goes_into_an_empty_place_only(
         restore_backup(archive, here.folder, now=minutes(30))
     url = new_database()
     restore_backup(archive, tmp_path / "new", database=url, now=minutes(30))
+    with closing(Store.open(url)) as restored:
+        assert planned_rows(restored, "account") > 0
     with pytest.raises(BackupError):
         restore_backup(archive, tmp_path / "new", database=url, now=minutes(30))
 

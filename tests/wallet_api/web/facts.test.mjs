@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { addMonths, checkTrip, endsWithin, factsOf } from "../../../wallet_api/web/phone/facts.js";
+import { addMonths, checkTrip, endsWithin, factsOf, tripsOf } from "../../../wallet_api/web/phone/facts.js";
 
 const DAY = "2030-03-01";
-const JAPAN = { code: "JPN", state: "cleared", since: null, lane: true, stay_days: 90 };
+const JAPAN = { code: "JPN", state: "cleared", since: null, lane: true, stay: { value: 90, unit: "days" } };
 
 function trip(row = {}, known = {}) {
   const passport = { country: "AUS", number_end: "567" };
@@ -41,10 +41,62 @@ test("how long one may stay is said only where one may enter", () => {
   assert.equal(trip({ state: "withdrawn" }).stay, undefined);
 });
 
+test("the last day of a stay is the one that officers' devices say", () => {
+  const until = (stay, known = {}) => {
+    const passport = { country: "AUS", number_end: "567", ...known.passport };
+    const economies = [{ ...JAPAN, stay }];
+    const all = { state: "valid", since: null, expiresAt: Date.parse("2031-01-01"), ...known, passport, economies };
+    const { value } = checkTrip(all, "JPN", DAY).points.find(({ name }) => name === "stay");
+    return value.until && new Date(value.until).toISOString().slice(0, 10);
+  };
+  assert.equal(until({ value: 3, unit: "months" }), "2030-05-31");
+  assert.equal(until({ value: 90, unit: "days" }), "2030-05-29");
+  assert.equal(until({ value: 90, unit: "days" }, { expiresAt: Date.parse("2030-04-01") }), "2030-03-31");
+  assert.equal(until({ value: 90, unit: "days" }, { passport: { expires_at: "2030-03-10" } }), "2030-03-10");
+  assert.equal(until({ value: 90, unit: "days" }, { expiresAt: Date.parse("2030-02-01") }), undefined);
+});
+
+test("a stay of a unit that nobody knows is not said", () => {
+  assert.equal(trip({ stay: { value: 3, unit: "moons" } }).stay, undefined);
+  assert.equal(trip({ stay: null }).stay, undefined);
+});
+
+test("what is good to know beside an entry decides nothing", () => {
+  assert.equal(trip({ lane: false }).whole, "yes");
+});
+
+test("each point says where it comes from, or that nobody said it", () => {
+  const sources = { form: { name: "guides", since: null }, stay: { name: "APEC", since: "2021-03-01T00:00:00Z" } };
+  const found = checkTrip({ state: "valid", passport: {}, economies: [{ ...JAPAN, sources }] }, "JPN", DAY).points;
+  const of = (wanted) => found.find(({ name }) => name === wanted).source;
+  assert.deepEqual([of("form"), of("stay").name, of("passport"), of("clearance")], [sources.form, "APEC", null, null]);
+});
+
+test("what has ended by the day of arrival says nothing about it", () => {
+  const until = "2030-03-01T00:00:00Z";
+  const of = (name) => ({ sources: { [name]: { name: "APEC", since: null, until } } });
+  assert.equal(trip({ app_accepted: false, ...of("form") }).whole, "yes");
+  assert.equal(trip({ app_accepted: false, ...of("form") }).form, "unknown");
+  assert.equal(trip(of("stay")).stay, "unknown");
+  assert.equal(trip({ state: "not_needed", ...of("pair") }).whole, "unknown");
+  assert.equal(trip(of("pair")).clearance, "yes");
+  assert.equal(trip({ state: "not_needed", sources: { pair: { until: "2030-03-02T00:00:00Z" } } }).whole, "yes");
+});
+
+test("saved trips are compared anew, the next first, until they are over", () => {
+  const known = { state: "valid", passport: {}, expiresAt: Infinity, economies: [JAPAN, { ...JAPAN, code: "THA", state: "withdrawn" }] };
+  const trips = [{ code: "THA", day: "2030-03-02" }, { code: "JPN", day: "2030-03-01" }, { code: "JPN", day: "2030-02-28" }];
+  const found = tripsOf({ trips }, known, Date.parse("2030-03-01T23:59:00Z"));
+  assert.deepEqual(found.map(({ code, answer }) => [code, answer]), [["JPN", "yes"], ["THA", "no"]]);
+  assert.deepEqual(tripsOf({}, known, 0), []);
+});
+
 test("a passport has to last as long as the economy asks", () => {
   const passport = (expires_at) => ({ country: "AUS", number_end: "567", expires_at });
-  assert.equal(trip({ passport_months: 6 }, { passport: passport("2030-09-01") }).passport, "yes");
-  assert.equal(trip({ passport_months: 6 }, { passport: passport("2030-08-31") }).whole, "no");
+  const half = { passport_validity: { value: 6, unit: "months" } };
+  assert.equal(trip(half, { passport: passport("2030-09-01") }).passport, "yes");
+  assert.equal(trip(half, { passport: passport("2030-08-31") }).whole, "no");
+  assert.equal(trip({ passport_validity: { value: 10, unit: "days" } }, { passport: passport("2030-03-10") }).whole, "no");
   assert.equal(trip({}, { passport: passport("2030-08-31") }).passport, "unknown");
   assert.equal(trip({}, { passport: passport("2030-02-28") }).whole, "no");
 });

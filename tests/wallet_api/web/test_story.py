@@ -3,6 +3,7 @@
 The devices only have what was published.  Time is the test's own, for all of them.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from playwright.sync_api import (
     BrowserContext,
     Locator,
     Page,
+    Response,
     ViewportSize,
     expect,
 )
@@ -32,6 +34,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 import verifier
 from issuer import lifecycle
 from issuer.documents import scheme_document
+from issuer.errors import Conflict
 from issuer.offers import OfferMade
 from issuer.publication import open_publisher
 from issuer.store import Card, Preclearance
@@ -357,6 +360,9 @@ def accept(phone: Phone, offer: OfferMade) -> None:
     phone.told_heading("My card")
     phone.told("CITIZEN, JANE")
     phone.settled()
+    phone.told("Your card number is AU")
+    phone.press("I have read this")
+    expect(phone.page.get_by_text("Your card number is")).to_have_count(0)
     phone.ready_offline()
 
 
@@ -489,11 +495,14 @@ def test_a_card_that_is_approved_later_comes_by_itself(story: Story) -> None:
     phone.reopened()
     phone.told_heading("Your card is on its way")
     set_card(story, card, state=whole.state, expires_at=whole.expires_at)
+    phone.asked.clear()
     phone.press("Ask now")
     phone.told_heading("My card")
     phone.told(LAST_DAY)
     phone.update()
-    assert phone.asks() == {"holder/card"}, "it has the newest"
+    asked = [url.rpartition("/")[2] for url in phone.asked]
+    assert asked.count("notification") == 1
+    assert "credential" not in asked, "it has the newest"
 
 
 def set_card(story: Story, card: int, **changes: object) -> None:
@@ -543,7 +552,7 @@ def test_a_lost_phone_is_suspended_from_any_other(story: Story) -> None:
     other.page.get_by_label("Lost-phone code").fill(offer.lost_phone_code.lower())
     other.page.get_by_label("Card number").fill(credential.document_number)
     other.press("Suspend my card")
-    other.told("Your report was taken.")
+    other.told("Your card is suspended.")
     story.publish()
     story.sync()
     assert story.at_the_border(lost.shown()) == "status.suspended"
@@ -551,3 +560,358 @@ def test_a_lost_phone_is_suspended_from_any_other(story: Story) -> None:
     lost.back()
     lost.update()
     lost.told("Your card is suspended")
+
+
+def at_counter(story: Story, phone: Phone) -> str:
+    """Let a phone show its number, from the economy's own address."""
+    phone.open(phone.address.replace("/wallet/", "/AUS/"))
+    phone.follow("I am at a counter")
+    expect(phone.page.get_by_label("Whose counter is it?")).to_have_value("AUS")
+    phone.press("Show my number")
+    return number_on(phone)
+
+
+def number_on(phone: Phone) -> str:
+    phone.told_heading("Read this number to the officer")
+    shown = phone.page.locator(".number").text_content() or ""
+    assert re.fullmatch(r"\d{4} \d{4}", shown)
+    return shown
+
+
+def activate(story: Story, card: int, number: str) -> None:
+    story.scene.do("counter.activate", card=card, number=number)
+
+
+def test_a_card_is_given_at_a_counter(story: Story) -> None:
+    """A digit heard wrong finds no phone; a page that was closed shows its number."""
+    card = story.scene.cards.make("AUS", approved=("SGP",))
+    phone, other = story.phone(), story.phone()
+    number, others = at_counter(story, phone), at_counter(story, other)
+    assert number != others
+    wrong = f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
+    with pytest.raises(Conflict, match=r"counter\.number"):
+        activate(story, card, wrong)
+    phone.reopened()
+    assert number_on(phone) == number
+    activate(story, card, number)
+    phone.told_heading("Is this your card?")
+    for text in ("Australia", "CITIZEN, JANE", "AUS •••• 001", LAST_DAY):
+        phone.told(text)
+    other.told_heading("Read this number to the officer")
+    phone.press("Yes, accept the card")
+    phone.told_heading("My card")
+    phone.settled()
+    story.publish()
+    story.sync()
+    assert story.at_the_border(phone.shown()) == "entry.cleared"
+    other.press("Cancel")
+    other.told_heading("Get your card on this phone")
+
+
+def test_a_counter_that_is_out_of_reach_or_late_costs_nothing(story: Story) -> None:
+    """Without network it waits; after its time it shows another number."""
+    card = story.scene.cards.make("AUS")
+    phone = story.phone()
+    number = at_counter(story, phone)
+    phone.context.set_offline(offline=True)
+    phone.told("The service could not be reached")
+    phone.context.set_offline(offline=False)
+    expect(phone.page.locator(".problem")).to_have_count(0)
+    story.passes(minutes=11)
+    phone.told("This is no longer there")
+    with pytest.raises(Conflict, match=r"counter\.unknown"):
+        activate(story, card, number)
+    phone.press("Show a new number")
+    expect(phone.page.locator(".number")).not_to_have_text(number)
+    again = number_on(phone)
+    activate(story, card, again)
+    phone.told_heading("Is this your card?")
+    phone.press("No, not my card")
+    phone.told_heading("Get your card on this phone")
+    (row,) = story.scene.do("offer.list", card=card).offers
+    assert row.at_counter
+
+
+def test_a_holder_suspends_the_card_of_this_phone(story: Story) -> None:
+    """Only by the word; the code is then refused, and no phone brings it back."""
+    card = story.scene.cards.make("AUS", approved=("SGP",))
+    offer = story.scene.offer(card)
+    phone = story.phone()
+    phone.take(offer.wallet_link, offer.one_time_code)
+    phone.follow("Suspend my card")
+    word = phone.page.get_by_label("Type “suspend” to confirm")
+    word.fill("suspended")
+    phone.press("Suspend my card")
+    phone.told_heading("Suspend my card")
+    assert state_of(story, card) == "valid"
+    phone.context.set_offline(offline=True)
+    word.fill(" Suspend ")
+    phone.press("Suspend my card")
+    phone.told("The service could not be reached")
+    expect(word).to_have_value(" Suspend ")
+    phone.context.set_offline(offline=False)
+    phone.press("Suspend my card")
+    phone.told_heading("My card")
+    phone.told("Your card is suspended")
+    assert state_of(story, card) == "suspended"
+    story.publish()
+    story.sync()
+    assert story.at_the_border(phone.shown()) == "status.suspended"
+    phone.back()
+    phone.follow("My phones")
+    phone.told("This phonecard suspended")
+    move = phone.page.get_by_role("link", name="Move my card to another phone")
+    expect(move).to_have_count(0)
+    (credential,) = story.scene.cards.credentials(card)
+    story.scene.do("credential.restore", credential=credential.id, why="found",
+                   who="bob")  # fmt: skip
+    phone.back()
+    phone.update()
+    expect(phone.page.get_by_text("Your card is suspended")).to_have_count(0)
+
+
+def state_of(story: Story, card: int) -> str:
+    (credential,) = story.scene.cards.credentials(card)
+    return str(credential.state)
+
+
+def test_w3_a_stranger_who_took_the_offer_is_seen_and_removed(story: Story) -> None:
+    """Before it has the card; and an offer can be taken back."""
+    card = story.scene.cards.make("AUS")
+    offer = story.scene.offer(card)
+    phone, thief = story.phone(), story.phone()
+    phone.take(offer.wallet_link, offer.one_time_code)
+    link, digits = offered(phone)
+    thief.open(link)
+    thief.type_code(digits)
+    thief.told_heading("Is this your card?")
+    phone.follow("My phones")
+    phone.told("waits for the card")
+    phone.press("Remove the other phone")
+    expect(phone.page.get_by_text("waits for the card")).to_have_count(0)
+    thief.press("Yes, accept the card")
+    thief.told_heading("Is this your card?")
+    expect(thief.page.locator(".problem")).to_be_visible()
+    link, digits = offered(phone)
+    phone.press("Cancel the offer")
+    phone.told_heading("My phones")
+    phone.back()
+    phone.follow("Activity")
+    done = phone.page.locator(".rows strong")
+    made = "Offer for another phone made"
+    expect(done).to_have_text([made, "Other phone removed", made])
+    late = story.phone()
+    late.open(link)
+    late.told("This is no longer there")
+    phone.back()
+    phone.update()
+    assert phone.asks() == {"holder/card"}
+
+
+def offered(phone: Phone) -> tuple[str, str]:
+    """Let a phone offer its card, and read what it shows."""
+    phone.open()
+    phone.follow("My phones")
+    phone.follow("Move my card to another phone")
+    return made_by(phone)
+
+
+def made_by(phone: Phone) -> tuple[str, str]:
+    def is_made(response: Response) -> bool:
+        return response.url.endswith("/holder/move") and response.ok
+
+    with phone.page.expect_response(is_made) as answer:
+        phone.press("Show the offer")
+    made = answer.value.json()
+    return made["wallet_link"], made["tx_code"]
+
+
+def test_a_saved_trip_is_compared_again_and_reminds(story: Story) -> None:
+    """Saved and looked at without network; a withdrawal tells the holder at home."""
+    card = story.scene.cards.make("AUS", approved=("SGP", "IDN"))
+    offer = story.scene.offer(card)
+    phone = story.phone()
+    phone.take(offer.wallet_link, offer.one_time_code)
+    phone.ready_offline()
+    phone.context.set_offline(offline=True)
+    phone.follow("Check a trip")
+    check_trip(phone, "IDN", "2030-03-01")
+    phone.told("Your card has clearance for Indonesia.")
+    phone.told("60 days · until 29 April 2030")
+    phone.told("Source: guides")
+    phone.press("Save this trip")
+    check_trip(phone, "SGP", "2030-04-01")
+    phone.press("Save this trip")
+    phone.reopened()
+    phone.follow("Check a trip")
+    trips = phone.page.locator(".trip-line strong")
+    expect(trips).to_have_text(["Indonesia, 1 March 2030", "Singapore, 1 April 2030"])
+    phone.back()
+    phone.online()
+    withdraw(story, card, "SGP")
+    phone.update()
+    phone.told("Singapore, 1 April 2030Do not rely on your card for Singapore.")
+    phone.page.get_by_role("link", name="Check a trip").first.click()
+    remove = phone.page.get_by_role("button", name="Remove")
+    remove.nth(1).click()
+    expect(trips).to_have_text(["Indonesia, 1 March 2030"])
+    phone.back()
+    expect(phone.page.get_by_text("Do not rely")).to_have_count(0)
+
+
+def check_trip(phone: Phone, code: str, day: str) -> None:
+    phone.page.get_by_label("Where to").select_option(code)
+    phone.page.get_by_label("Day of arrival").fill(day)
+    phone.page.get_by_role("button", name="Check", exact=True).first.click()
+
+
+def withdraw(story: Story, card: int, destination: str) -> None:
+    lane = story.scene.store.read(
+        lambda session: session.scalars(
+            select(Preclearance.id).where(
+                Preclearance.card_id == card, Preclearance.destination == destination
+            )
+        ).one()
+    )
+    story.scene.do("incoming.decide", economy=destination, preclearance=lane,
+                   event="withdraw")  # fmt: skip
+
+
+def test_a_passport_that_is_too_short_for_a_saved_trip_reminds(story: Story) -> None:
+    card = story.scene.cards.make(
+        "AUS", approved=("IDN",), passport_ends=date(2031, 1, 1)
+    )
+    offer = story.scene.offer(card)
+    phone = story.phone()
+    phone.take(offer.wallet_link, offer.one_time_code)
+    phone.follow("Check a trip")
+    check_trip(phone, "IDN", "2030-08-01")
+    phone.press("Save this trip")
+    phone.back()
+    phone.told("Indonesia, 1 August 2030Your passport does not last long enough")
+
+
+def test_a_wrong_lost_phone_code_is_told(story: Story) -> None:
+    """Nothing is said to be suspended that is not."""
+    card = story.scene.cards.make("AUS")
+    offer = story.scene.offer(card)
+    phone, other = story.phone(), story.phone()
+    phone.take(offer.wallet_link, offer.one_time_code)
+    phone.follow("My phones")
+    phone.told_heading("My phones")
+    number = (phone.page.locator(".panel dd").text_content() or "").lower()
+    other.open(other.address.replace("/wallet/", "/AUS/"))
+    other.follow("My phone is lost or stolen")
+    code = other.page.get_by_label("Lost-phone code")
+    code.fill("0000-0000-0000")
+    other.page.get_by_label("Card number").fill(f"{number[:3]} {number[3:]}")
+    other.press("Suspend my card")
+    other.told("The card was not suspended")
+    assert state_of(story, card) == "valid"
+    code.fill(offer.lost_phone_code)
+    other.press("Suspend my card")
+    other.told("Your card is suspended.")
+    expect(other.page.locator(".problem")).to_have_count(0)
+    assert state_of(story, card) == "suspended"
+
+
+def test_the_new_phone_says_how_the_card_comes_to_it(story: Story) -> None:
+    phone = story.phone()
+    phone.open()
+    phone.follow("Move my card here")
+    phone.told("choose Move my card to another phone")
+    phone.told("Is that phone not at hand?")
+
+
+def test_w15_a_card_that_was_moved_away_is_reported_from_the_old_phone(
+    story: Story,
+) -> None:
+    """Its economy and number are known there; the code is on the holder's paper."""
+    card = story.scene.cards.make("AUS", approved=("SGP",))
+    offer = story.scene.offer(card)
+    phone, thief = story.phone(), story.phone()
+    phone.take(offer.wallet_link, offer.one_time_code)
+    link, digits = offered(phone)
+    thief.take(link, digits)
+    phone.open()
+    phone.told("If that was not you, tap Report.")
+    phone.follow("Report")
+    expect(phone.page.get_by_label("Issuing economy")).to_have_value("AUS")
+    phone.page.get_by_label("Lost-phone code").fill(offer.lost_phone_code)
+    phone.press("Suspend my card")
+    phone.told("Your card is suspended.")
+    thief.update()
+    thief.told("Your card is suspended")
+
+
+def test_the_old_phone_says_by_itself_that_the_card_has_moved(story: Story) -> None:
+    """And an offer that nobody took in time is not left on its screen."""
+    card = story.scene.cards.make("AUS")
+    offer = story.scene.offer(card)
+    old, new = story.phone(), story.phone()
+    old.take(offer.wallet_link, offer.one_time_code)
+    offered(old)
+    story.passes(minutes=16)
+    old.told("This is no longer there")
+    expect(old.page.locator("canvas")).to_have_count(0)
+    new.take(*made_by(old))
+    story.passes(seconds=6)
+    old.told_heading("Card moved")
+    expect(old.page.locator("canvas")).to_have_count(0)
+
+
+def test_the_server_may_stop_at_every_step(story: Story) -> None:
+    """Each says that nothing is lost, and the same button goes on."""
+    card = story.scene.cards.make("AUS")
+    offer = story.scene.offer(card)
+    phone = story.phone()
+    phone.open()
+    phone.ready_offline()
+    phone.page.get_by_label("Link of the offer").fill(offer.link)
+    without_a_server(story, phone, "Continue")
+    phone.told_heading("Type the one-time code")
+    phone.page.get_by_label("Code of 6 digits").fill(offer.one_time_code)
+    without_a_server(story, phone, "Continue")
+    phone.told_heading("Is this your card?")
+    story.stop()
+    phone.page.reload()
+    phone.told("The service could not be reached")
+    story.start()
+    phone.press("Try again")
+    phone.told("CITIZEN, JANE")
+    without_a_server(story, phone, "Yes, accept the card")
+    phone.told_heading("My card")
+    phone.told("CITIZEN, JANE")
+    assert len(story.scene.cards.issues(card)) == 1
+
+
+def without_a_server(story: Story, phone: Phone, button: str) -> None:
+    story.stop()
+    phone.press(button)
+    phone.told("The service could not be reached")
+    phone.told("Nothing is lost.")
+    story.start()
+    phone.press(button)
+
+
+def test_ways_back_lead_on(story: Story) -> None:
+    """A step that is over is not shown again, nor an offer opened twice."""
+    card = story.scene.cards.make("AUS")
+    offer = story.scene.offer(card)
+    phone = story.phone()
+    phone.open()
+    phone.open(offer.wallet_link)
+    phone.told_heading("Type the one-time code")
+    phone.type_code(offer.one_time_code)
+    phone.told_heading("Is this your card?")
+    code = phone.page.url.replace("/preview/", "/code/")
+    phone.page.evaluate("(url) => { location.href = url }", code)
+    phone.told_heading("Is this your card?")
+    assert "/preview/" in phone.page.url
+    phone.press("Yes, accept the card")
+    phone.told_heading("My card")
+    phone.settled()
+    phone.page.evaluate("(url) => { location.href = url }", code)
+    expect(phone.page).to_have_url(re.compile("#/home/"))
+    phone.told_heading("My card")
+    assert len(story.scene.cards.issues(card)) == 1

@@ -22,7 +22,7 @@ PHONE = {"width": 390, "height": 844}
 TABLET = {"width": 820, "height": 1180}
 SCREENS = ("home", "show", "economies", "trip", "passport", "devices", "move",
            "activity", "suspend")  # fmt: skip
-FREE = ("start", "counter", "lost", "settings", "help")
+FREE = ("start", "here", "counter", "lost", "settings", "help")
 SMALL = """[...document.querySelectorAll("a, button, input, select, summary")]
     .filter((each) => each.checkVisibility())
     .map((each) => [each.textContent, each.getBoundingClientRect()])
@@ -37,11 +37,12 @@ FACTS: dict[str, Any] = {
                    "is_newest": True},
     "economies": [
         {"code": code, "state": state, "since": "2030-01-02T00:00:00Z", "lane": True,
-         "stay_days": 90}
+         "stay": {"value": 3, "unit": "months"}}
         for code, state in (("JPN", "cleared"), ("THA", "not_cleared"),
                             ("PNG", "waiting"), ("TWN", "withdrawn"))
     ],
 }  # fmt: skip
+TRIP = {"code": "THA", "day": "2030-03-01"}
 
 
 @pytest.fixture(scope="module", name="browser")
@@ -94,8 +95,9 @@ def test_screens_are_accessible_and_fit(
         for name in FREE:
             site.open(f"#/{name}")
             check(site, name)
-        site.give_card(card, facts=FACTS)
+        site.give_card(card, facts=FACTS, trips=[TRIP], news=["JPN"])
         site.open()
+        expect(site.page.locator(".notice")).to_have_count(3)  # a trip, offline, news
         for name in SCREENS:
             site.follow(name)
             check(site, name)
@@ -366,3 +368,52 @@ def test_the_language_can_be_changed_and_stays(browser: Browser) -> None:
         assert site.page.evaluate("document.documentElement.lang") == "ja"
         site.page.reload()
         expect(site.page.locator("h1")).to_have_text("設定")
+
+
+@pytest.mark.parametrize(("screen", "send"), [("counter", "Show my number"),
+                                              ("lost", "Suspend my card")])  # fmt: skip
+def test_nobody_sends_the_first_economy_of_a_list_by_mistake(
+    browser: Browser, screen: str, send: str
+) -> None:
+    """It is chosen, or known from the address or the card."""
+    with opened(browser, now=NOW, viewport=PHONE) as site:
+        asked: list[str] = []
+        site.page.on("request", lambda request: asked.append(request.method))
+        site.open(f"#/{screen}")
+        economy = site.page.locator("#economy")
+        expect(economy).to_have_value("")
+        site.page.get_by_role("button", name=send).click()
+        expect(economy).to_be_focused()
+        assert "POST" not in asked
+        site.give_card(card, facts=FACTS)
+        site.open()
+        site.open(f"#/{screen}")
+        expect(economy).to_have_value("AUS")
+
+
+def test_an_answer_has_its_day_its_age_and_the_stay_in_its_own_unit(
+    browser: Browser,
+) -> None:
+    """A stay where one may stay, and no more."""
+    with opened(browser, now=NOW, viewport=PHONE) as site:
+        site.open()
+        site.give_card(card, facts=FACTS)
+        site.open()
+        site.follow("economies")
+        rows = site.page.locator(".economies li")
+        since = "since 2 January 2030 (13 days ago)"
+        expect(rows.filter(has_text="Japan")).to_contain_text(
+            f"{since} · ABTC lane · stay up to 3 months"
+        )
+        expect(rows.filter(has_text="Thailand")).not_to_contain_text("stay up to")
+
+
+def test_the_code_comes_before_what_is_only_good_to_know(browser: Browser) -> None:
+    """A holder at a border finds it on the first screen, whatever there is to tell."""
+    with opened(browser, now=NOW, viewport=PHONE) as site:
+        site.open()
+        site.give_card(card, facts=FACTS, trips=[TRIP], news=["JPN"], isNumberNew=True)
+        site.open()
+        expect(site.page.locator(".notice")).to_have_count(4)
+        button = site.page.get_by_role("link", name="Show code")
+        expect(button).to_be_in_viewport(ratio=1)

@@ -67,7 +67,8 @@ def test_economies_have_their_apec_names() -> None:
 def test_nobody_is_called_a_country(language: str, word: str) -> None:
     """Members of the scheme are economies."""
     for key, text in WORDS[language].items():
-        assert word not in text.lower().replace("страниц", ""), key
+        plain = text.lower().replace("страниц", "").replace("kewarganegaraan", "")
+        assert word not in plain, key
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -28,6 +28,13 @@ test("a day is the one on the card, in every zone and every calendar", () => {
   for (const language of Object.keys(LANGUAGES)) assert.match(words(language).date(NOW), /4.*2026|2026.*4/, language);
 });
 
+test("no date brings a full stop into a sentence that has its own", () => {
+  for (const language of Object.keys(LANGUAGES)) {
+    const said = words(language);
+    for (const text of [said.date(NOW), said.time(NOW)]) assert.doesNotMatch(text, /\.(?:\s|$)/, `${language}: ${text}`);
+  }
+});
+
 test("a time names its zone", () => {
   for (const language of Object.keys(LANGUAGES)) assert.match(words(language).time(NOW), /UTC|GMT|[A-Z]{2,4}|Гринвич/, language);
 });
@@ -35,6 +42,20 @@ test("a time names its zone", () => {
 test("ages are rounded down", () => {
   const { age } = { age: (passed) => words("en").age(NOW - passed, NOW) };
   assert.deepEqual([0, 59_000, 119 * 60_000, 86_400_000 * 3].map(age), ["now", "now", "1 hour ago", "3 days ago"]);
+});
+
+test("a stay is said in its own unit, in the form that each language has for the number", () => {
+  const months = { en: "3 months", "zh-Hant": "3 個月", "zh-Hans": "3个月", ja: "3 か月", ko: "3개월", id: "3 bulan", ms: "3 bulan",
+    th: "3 เดือน", vi: "3 tháng", es: "3 meses", ru: "3 месяца" };
+  assert.deepEqual(Object.keys(months).sort(), Object.keys(LANGUAGES).sort());
+  for (const [language, text] of Object.entries(months)) {
+    const said = words(language).span({ value: 3, unit: "months" });
+    assert.equal(said.replace(/\s/g, " "), text, language);
+    assert.notEqual(said, words(language).span({ value: 3, unit: "days" }), language);
+  }
+  const russian = [1, 2, 5, 21].map((value) => words("ru").span({ value, unit: "days" }).replace(/\s/g, " "));
+  assert.deepEqual(russian, ["1 день", "2 дня", "5 дней", "21 день"]);
+  assert.equal(words("en").span({ value: 1, unit: "months" }), "1 month");
 });
 
 test("places are filled, with nothing of a name read as a pattern", () => {

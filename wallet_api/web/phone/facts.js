@@ -25,12 +25,14 @@ function fromClaims({ family_name, given_name, passport, exp, iat, economies }) 
     holder: { family_name, given_name },
     passport: { country: passport.country, number_end: passport.number.slice(-3) },
     expiresAt: exp * 1000,
-    economies: economies.map((code) => ({ code, state: "cleared", since: null, lane: null, stay_days: null })),
+    economies: economies.map((code) => ({ code, state: "cleared", since: null, lane: null, stay: null })),
     state: "valid",
     since: null,
     asOf: iat * 1000,
   };
 }
+
+const DAY = 86_400_000;
 
 /** What each state says about a trip; any other word says nothing. */
 const ANSWERS = new Map([
@@ -44,8 +46,8 @@ const ANSWERS = new Map([
  * @param {object} known Of `factsOf`.
  * @param {string} code Of the economy.
  * @param {string} day Of arrival, `YYYY-MM-DD`.
- * @returns {{answer: "yes" | "no" | "unknown", points: {name: string, answer: "yes" | "no" | "unknown", value: object}[]}}
- *   The whole is "yes" only where every point that decides is.
+ * @returns {{answer: "yes" | "no" | "unknown", points: {name: string, answer: "yes" | "no" | "unknown", value: object,
+ *   source: {name: string, since: string | null} | null}[]}} The whole is "yes" only where every point that decides is.
  */
 export function checkTrip(known, code, day) {
   const row = known.economies.find((each) => each.code === code);
@@ -56,14 +58,30 @@ export function checkTrip(known, code, day) {
     { name: "card", answer: arrival < known.expiresAt ? "yes" : "no", value: { ends: known.expiresAt } },
     { name: "form", ...stated(row?.app_accepted) },
     { name: "pair", answer: row ? (row.state === "not_available" ? "no" : "yes") : "unknown", value: {} },
-    { name: "passport", ...passportOn(arrival, known.passport, row?.passport_months) },
-  ];
-  return { answer: worst(points), points: [...points, ...besides(row)] };
+    { name: "passport", ...passportOn(arrival, known.passport, row?.passport_validity) },
+    ...besides(known, row, arrival),
+  ].map((each) => onTheDay(each, row, arrival));
+  return { answer: worst(points), points };
 }
+
+/** A state that follows from a rule, and from no answer of the economy, is as lasting as the rule. */
+const RULED = new Set(["not_needed", "not_available"]);
+
+/** Add who says so; what has ended by the day of arrival says nothing about it. */
+function onTheDay(point, row, arrival) {
+  const sources = row?.sources ?? {};
+  const source = sources[point.name] ?? null;
+  const rule = point.name === "clearance" && RULED.has(row?.state) ? sources.pair : source;
+  const isOver = arrival >= Date.parse(rule?.until ?? "");
+  return isOver ? { ...point, answer: "unknown", value: {}, source } : { ...point, source };
+}
+
+/** What is good to know, and decides nothing. */
+const BESIDE = new Set(["lane", "stay"]);
 
 function worst(points) {
   // What the issuer does not say of a passport or a form does not make a clearance less of one: the point itself says so.
-  const deciding = points.filter(({ name, answer }) => answer !== "unknown" || name === "clearance");
+  const deciding = points.filter(({ name, answer }) => !BESIDE.has(name) && (answer !== "unknown" || name === "clearance"));
   if (deciding.some(({ answer }) => answer === "no")) return "no";
   return deciding.some(({ answer }) => answer === "unknown") ? "unknown" : "yes";
 }
@@ -73,7 +91,7 @@ function worst(points) {
  * @returns {boolean} Whether its longest stay says anything to this holder.
  */
 export function mayStay(row) {
-  return ANSWERS.get(row?.state) === "yes" && Number.isInteger(row.stay_days);
+  return ANSWERS.get(row?.state) === "yes" && isSpan(row.stay);
 }
 
 function stated(value) {
@@ -81,17 +99,35 @@ function stated(value) {
   return { answer: "unknown", value: {} };
 }
 
-function passportOn(arrival, passport, months) {
-  const lasts = Date.parse(passport.expires_at ?? "");
-  if (!Number.isFinite(lasts)) return { answer: "unknown", value: {} };
-  if (lasts < addMonths(arrival, months ?? 0)) return { answer: "no", value: { until: lasts } };
-  return { answer: Number.isInteger(months) ? "yes" : "unknown", value: { until: lasts } };
+/** Days and calendar months are told apart: three months are not ninety days. */
+function isSpan(span) {
+  return Number.isInteger(span?.value) && (span.unit === "days" || span.unit === "months");
 }
 
-function besides(row) {
+function after(moment, { value, unit }) {
+  return unit === "months" ? addMonths(moment, value) : moment + value * DAY;
+}
+
+function passportOn(arrival, passport, needed) {
+  const lasts = Date.parse(passport.expires_at ?? "");
+  if (!Number.isFinite(lasts)) return { answer: "unknown", value: {} };
+  const isKnown = isSpan(needed);
+  if (lasts < (isKnown ? after(arrival, needed) : arrival)) return { answer: "no", value: { until: lasts } };
+  return { answer: isKnown ? "yes" : "unknown", value: { until: lasts } };
+}
+
+function besides(known, row, arrival) {
   const lane = { name: "lane", ...stated(row?.lane) };
   if (!mayStay(row)) return [lane];
-  return [lane, { name: "stay", answer: "yes", value: { days: row.stay_days } }];
+  // As officers' devices count it: the last day before the stay is over, and none on which card or passport has ended.
+  const ends = [after(arrival, row.stay) - DAY, lastDayOf(known.expiresAt), Date.parse(known.passport.expires_at ?? "")];
+  const last = Math.min(...ends.filter(Number.isFinite));
+  return [lane, { name: "stay", answer: "yes", value: { stay: row.stay, ...(last >= arrival && { until: last }) } }];
+}
+
+/** Midnight UTC at the beginning of the last day of something that ends at a moment. */
+function lastDayOf(end) {
+  return Math.floor((end - 1) / DAY) * DAY;
 }
 
 /**
@@ -116,4 +152,19 @@ export function addMonths(moment, months) {
  */
 export function endsWithin(expiresAt, now) {
   return [0, 3, 6].find((months) => expiresAt <= addMonths(now, months)) ?? null;
+}
+
+/**
+ * @param {object} card With `trips`, as `Wallet.saveTrip` keeps them.
+ * @param {object} known Of `factsOf`.
+ * @param {number} now This moment.
+ * @returns {{code: string, day: string, answer: string, points: object[]}[]} Saved trips that are not over, the next first,
+ *   each compared with what is known now.
+ */
+export function tripsOf(card, known, now) {
+  const today = new Date(now).toISOString().slice(0, 10);
+  return (card.trips ?? [])
+    .filter(({ day }) => day >= today)
+    .sort((one, other) => (one.day < other.day ? -1 : 1))
+    .map(({ code, day }) => ({ code, day, ...checkTrip(known, code, day) }));
 }

@@ -156,7 +156,8 @@ export class Issuer {
    * @returns {Promise<object>} As `credential`.
    */
   async deferred(transaction) {
-    return received(await this.post("deferred", { transaction_id: transaction }));
+    // Our issuers name the notification to those who ask for it: other wallets may not take one here.
+    return received(await this.post("deferred", { transaction_id: transaction, notification: true }));
   }
 
   /**

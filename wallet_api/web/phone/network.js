@@ -19,7 +19,7 @@ export class Unreachable extends Error {
 export class Refused extends Error {
   /**
    * @param {number} status Of HTTP.
-   * @param {string} code The error in its answer, as the standards name it; empty where it names none.
+   * @param {string} code The error in its answer, as the standards or the holder's own API name it; empty where it has none.
    * @param {number} retryAfter Seconds after which to try again; 0 where it does not say.
    */
   constructor(status, code, retryAfter) {
@@ -29,6 +29,14 @@ export class Refused extends Error {
     this.code = code;
     this.retryAfter = retryAfter;
   }
+}
+
+/**
+ * @param {unknown} error Anything that was thrown.
+ * @returns {boolean} Whether the same question may be answered later.
+ */
+export function mayPass(error) {
+  return error instanceof Unreachable || (error instanceof Refused && (error.status === 429 || error.status >= 500));
 }
 
 export class Network {
@@ -135,6 +143,7 @@ export async function bodyOf(response) {
 async function refusal(response) {
   const challenge = /error="([^"]*)"/.exec(response.headers.get("WWW-Authenticate") ?? "");
   const body = await response.json().catch(() => ({}));
-  const code = challenge?.[1] ?? body?.error ?? "";
+  // The standards name what went wrong `error`, the holder's own API `code`.
+  const code = challenge?.[1] ?? body?.error ?? body?.code ?? "";
   return new Refused(response.status, String(code?.code ?? code), Number(response.headers.get("Retry-After")) || 0);
 }

@@ -28,6 +28,8 @@ export const STEP = Object.freeze({
   /** Another phone has it, or the issuer ended it: the code is not shown any more. */
   ENDED: "ended",
 });
+/** Saved trips of a card; the oldest give way. */
+const MOST_TRIPS = 20;
 /** What the issuer may say of the credential on this phone. */
 const OVER = new Set(["superseded", "revoked"]);
 
@@ -133,7 +135,7 @@ export class Wallet {
     }
     await this.#check(card, answer.credential);
     const held = await this.#edit(card, {
-      step: STEP.HELD, text: answer.credential, transaction: undefined, updatedAt: this.#clock.now(),
+      step: STEP.HELD, text: answer.credential, transaction: undefined, updatedAt: this.#clock.now(), isNumberNew: true,
     });
     await thank(issuer, answer);
     return held;
@@ -183,14 +185,50 @@ export class Wallet {
     return this.#edit(card, { news: [] });
   }
 
+  /** The holder has noted the number of the card. */
+  noteNumber(card) {
+    return this.#edit(card, { isNumberNew: false });
+  }
+
   /** @returns {Promise<object>} An offer for another phone: `offer` and `wallet_link`, its links, and `tx_code`. */
   async move(card) {
     return bodyOf(await this.#issuer(card).post("holder/move", {}));
   }
 
-  /** @returns {Promise<object[]>} The phones that have or had the card. */
+  /** End what this phone has offered: the card stays here. */
+  async stay(card) {
+    await this.#issuer(card).post("holder/stay", {});
+  }
+
+  /** @returns {Promise<object[]>} The phones that have or had the card, or wait for it. */
   async devices(card) {
     return (await bodyOf(await this.#issuer(card).get("holder/devices"))).devices;
+  }
+
+  /**
+   * Sign another phone out that took an offer and waits for the card.
+   *
+   * @param {object} card At step `held`.
+   * @param {number} id Of one of `devices`.
+   */
+  async remove(card, id) {
+    await this.#issuer(card).post("holder/remove", { id });
+  }
+
+  /**
+   * Keep a trip, to be compared with the card again whenever that changes.  It is kept on this phone only.
+   *
+   * @param {object} card At step `held`.
+   * @param {{code: string, day: string}} trip Economy, and day of arrival as `YYYY-MM-DD`.
+   * @returns {Promise<object>} The card with it.
+   */
+  saveTrip(card, { code, day }) {
+    return this.#editTrips(card, (trips) => [...trips.filter(isOther({ code, day })), { code, day }].slice(-MOST_TRIPS));
+  }
+
+  /** @returns {Promise<object>} The card without a trip. */
+  dropTrip(card, trip) {
+    return this.#editTrips(card, (trips) => trips.filter(isOther(trip)));
   }
 
   /** Suspend the card of this phone; only the issuer lifts it again. */
@@ -250,6 +288,11 @@ export class Wallet {
     return (await this.#store.editCard(card.id, (kept) => ({ ...kept, ...changes }))) ?? { ...card, ...changes };
   }
 
+  async #editTrips(card, edit) {
+    const edited = await this.#store.editCard(card.id, (kept) => ({ ...kept, trips: edit(kept.trips ?? []) }));
+    return edited ?? card;
+  }
+
   #issuer(card) {
     return new Issuer({
       network: this.#network, clock: this.#clock, issuer: card.issuer, tokenKey: card.tokenKey, tokens: card.tokens,
@@ -263,6 +306,10 @@ export class Wallet {
 
 function asJson(body) {
   return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+function isOther({ code, day }) {
+  return (trip) => trip.code !== code || trip.day !== day;
 }
 
 function isFrom(card, address) {

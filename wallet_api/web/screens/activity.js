@@ -19,8 +19,9 @@ export async function activity(app, card) {
     back: { to: app.to("home", card), label: t("home.back") },
     body: [
       el("p.lead", t("activity.lead")),
+      el("p.hint", t("activity.shared")),
       events.length > 0
-        ? el("ul.rows", ...events.map(({ at }) => el("li", el("strong", t("activity.shown")), el("span.known", app.words.time(at)))))
+        ? el("ul.rows", ...events.map(({ at, what }) => el("li", el("strong", t(`activity.${what}`)), el("span.known", app.words.time(at)))))
         : el("p.empty", t(isOn ? "activity.none" : "activity.is_off")),
       actions(
         button(t(isOn ? "activity.off" : "activity.on"), again(() => app.store.putSetting("activity", isOn ? "off" : "on")), "plain"),

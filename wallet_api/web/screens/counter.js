@@ -1,8 +1,8 @@
 /** Taking a card at a counter: an officer types a number that only this phone shows. */
 
 import { el } from "../dom.js";
-import { Refused, Unreachable } from "../phone/network.js";
-import { actions, button, choice, form, notice, submit } from "./parts.js";
+import { mayPass } from "../phone/network.js";
+import { actions, button, economyChoice, form, notice, submit } from "./parts.js";
 
 /** Milliseconds between questions. */
 const EVERY = 3_000;
@@ -10,11 +10,11 @@ const EVERY = 3_000;
 /** @returns {Promise<object>} The screen before: whose counter it is. */
 export async function counter(app) {
   const t = app.t.bind(app);
-  const options = app.words.economies().map((each) => [each, app.words.economy(each)]);
-  const economy = choice(t("counter.economy"), "economy", options, await app.store.setting("at"));
-  const begin = (source) => app.run(source, async () => {
-    app.goOn(await app.wallet.beginAtCounter(economy.input.value), { instead: false });
-  });
+  const economy = await economyChoice(app, t("counter.economy"));
+  const begin = (source) => {
+    if (!economy.input.value) return economy.input.focus();
+    return app.run(source, async () => app.goOn(await app.wallet.beginAtCounter(economy.input.value), { instead: false }));
+  };
   return {
     title: "counter.title",
     back: { to: "#/start", label: t("back") },
@@ -28,6 +28,12 @@ export function counterNumber(app, card) {
   const { number } = card.counter;
   const grouped = `${number.slice(0, 4)} ${number.slice(4)}`;
   const said = el("div.said");
+  const again = button(t("counter.again"), ({ currentTarget }) => app.run(currentTarget, async () => {
+    const next = await app.wallet.beginAtCounter(card.economy);
+    await app.wallet.forget(card);
+    app.goOn(next);
+  }));
+  again.hidden = true;
   const stop = button(t("cancel"), ({ currentTarget }) => app.run(currentTarget, async () => {
     await app.wallet.forget(card);
     app.go("start", null, { instead: true });
@@ -43,8 +49,8 @@ export function counterNumber(app, card) {
     } catch (error) {
       if (isLeft) return;
       said.replaceChildren(app.problem(error));
-      if (error instanceof Refused && error.status !== 429) return;
-      if (!(error instanceof Refused || error instanceof Unreachable)) return;
+      again.hidden = mayPass(error);
+      if (!again.hidden) return;
     }
     timer = setTimeout(ask, EVERY);
   };
@@ -53,7 +59,7 @@ export function counterNumber(app, card) {
     body: [
       el("p.lead", t("counter.read.lead")),
       el("p.number", { "aria-label": [...number].join(" ") }, grouped),
-      notice("info", t("counter.wait")), said, actions(stop),
+      notice("info", t("counter.wait")), said, actions(again, stop),
     ],
     enter: () => void ask(),
     leave: () => {

@@ -30,12 +30,12 @@ export function economies(app, card) {
 
 function row(app, each) {
   const t = app.t.bind(app);
-  const { code, state, since, lane, stay_days: stay } = each;
+  const { code, state, since, lane, stay } = each;
   const name = app.words.economy(code);
   const known = [
-    since && t("economies.since", { date: app.words.date(since) }),
+    since && t("economies.since_age", { date: app.words.date(since), age: app.words.age(since, app.clock.now()) }),
     lane !== null && t(lane ? "economies.lane" : "economies.no_lane"),
-    mayStay(each) && t("economies.stay", { days: app.words.days(stay) }),
+    mayStay(each) && t("economies.stay", { stay: app.words.span(stay) }),
   ].filter(Boolean);
   return el("li",
     el("div.economy", el("strong", name), el(`span.state.state-${STATE_SIGNS[state] ?? "unknown"}`,

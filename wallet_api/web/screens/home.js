@@ -2,8 +2,9 @@
 
 import { el, plain } from "../dom.js";
 import { endsWithin, factsOf } from "../phone/facts.js";
-import { STEP } from "../phone/wallet.js";
+import { STEP, claimsOf } from "../phone/wallet.js";
 import { actions, button, door, facts, maskedPassport, notice, personName, sign } from "./parts.js";
+import { reminders } from "./trip.js";
 
 const DOORS = ["economies", "trip", "passport", "devices", "activity"];
 const FREE_DOORS = ["settings", "help"];
@@ -18,14 +19,15 @@ export async function home(app, card) {
     back: several && { to: "#/cards", label: t("cards.title") },
     look: "home",
     body: [
-      ...notices(app, card, known),
+      ...stops(app, known),
       face(app, card, known),
       actions(door(app.to("show", card), t("home.show"), known.state === "valid" ? "main" : "plain")),
+      ...notices(app, card, known),
       el("nav", { "aria-label": t("home.more") }, el("ul.doors",
         ...DOORS.map((name) => rowTo(app.to(name, card), t(`${name}.title`))),
         ...FREE_DOORS.map((name) => rowTo(`#/${name}`, t(`${name}.title`))))),
       updated(app, known),
-      actions(door("#/start", t("home.add")), door(app.to("suspend", card), t("suspend.link"), "danger")),
+      actions(door("#/start", t("home.add")), known.state === "valid" && door(app.to("suspend", card), t("suspend.link"), "danger")),
     ],
   };
 }
@@ -57,18 +59,39 @@ function face(app, card, { holder, passport, expiresAt }) {
     facts([t("card.passport"), maskedPassport(passport)], [t("card.expires"), app.words.lastDay(expiresAt)]));
 }
 
-function notices(app, card, known) {
+/** What makes the code of no use stands above it. */
+function stops(app, known) {
   const t = app.t.bind(app);
-  const now = app.clock.now();
   const found = [];
   if (known.state === "suspended") found.push(notice("stop", el("p", el("strong", t("home.suspended"))), t("home.suspended.do")));
+  if (endsWithin(known.expiresAt, app.clock.now()) === 0) {
+    found.push(notice("stop", el("p", el("strong", t("home.expired", { date: app.words.lastDay(known.expiresAt) }))), t("home.expired.do")));
+  }
+  return found;
+}
+
+/** What is good to know stands below the code, which is what a holder at a border comes for. */
+function notices(app, card, known) {
+  const t = app.t.bind(app);
+  const found = [];
   if (card.signedOut) found.push(notice("warn", el("p", el("strong", t("home.signed_out"))), t("home.signed_out.do")));
-  const within = endsWithin(known.expiresAt, now);
-  if (within === 0) found.push(notice("stop", el("p", el("strong", t("home.expired", { date: app.words.lastDay(known.expiresAt) }))), t("home.expired.do")));
-  else if (within) found.push(notice("warn", t("home.expires", { date: app.words.lastDay(known.expiresAt) })));
+  if (endsWithin(known.expiresAt, app.clock.now())) found.push(notice("warn", t("home.expires", { date: app.words.lastDay(known.expiresAt) })));
+  found.push(...reminders(app, card, known));
   if (app.isOffline) found.push(notice("info", t("home.offline", { date: app.words.date(known.asOf) })));
   if (card.news?.length) found.push(news(app, card, known));
+  if (card.isNumberNew) found.push(number(app, card));
   return found;
+}
+
+/** Without its number nobody suspends a card whose phone is lost, and then it is too late to look. */
+function number(app, card) {
+  const t = app.t.bind(app);
+  const noted = button(t("home.news.read"), ({ currentTarget }) => app.run(currentTarget, async () => {
+    await app.wallet.noteNumber(card);
+    await app.render();
+  }), "plain");
+  const title = t("home.note", { number: plain(claimsOf(card.text).document_number) });
+  return notice("info", el("p", el("strong", title)), t("devices.note"), noted);
 }
 
 function news(app, card, { economies }) {

@@ -82,6 +82,19 @@ export function choice(label, id, options, chosen) {
   return { row: el("div.field", el("label", { for: id }, label), input), input };
 }
 
+/**
+ * @param {object} app With words, cards and settings.
+ * @param {string} label What is asked.
+ * @returns {Promise<{row: HTMLElement, input: HTMLSelectElement}>} The choice of an economy: that of the address which brought
+ *   the holder here, or of the card on this phone; else none, so that nobody sends the first in the list by mistake.
+ */
+export async function economyChoice(app, label) {
+  const [card] = await app.wallet.cards();
+  const known = (await app.store.setting("at")) ?? card?.economy ?? "";
+  const named = app.words.economies().map((code) => [code, app.words.economy(code)]);
+  return choice(label, "economy", known ? named : [["", app.t("economies.choose")], ...named], known);
+}
+
 /** @returns {HTMLElement} A form that is never sent by the browser itself. */
 export function form(onsubmit, ...children) {
   return el("form", {

@@ -1,6 +1,6 @@
 /** Whose card it is, before the holder says yes. */
 
-import { el, plain } from "../dom.js";
+import { el } from "../dom.js";
 import { actions, button, facts, maskedPassport, notice, personName } from "./parts.js";
 import { rememberCard } from "./start.js";
 
@@ -31,7 +31,7 @@ export async function preview(app, card) {
     body: [
       el("p.lead", t("preview.lead")),
       el("section.panel", facts(
-        [t("card.issuer"), plain(whose.issuer_name)],
+        [t("card.issuer"), app.words.economy(card.economy)],
         [t("card.name"), personName(whose.holder)],
         [t("card.passport"), whose.passport && maskedPassport(whose.passport)],
         [t("card.expires"), whose.expires_at && app.words.lastDay(whose.expires_at)],

@@ -105,7 +105,7 @@ class Live {
     this.#timer = setInterval(() => this.#look(), LOOK);
     this.#look();
     this.#stayAwake();
-    this.#note();
+    this.#app.note(this.#card, "shown");
   }
 
   #hide = () => {
@@ -176,12 +176,6 @@ class Live {
     } catch {
       // Out of power, or not allowed: the screen goes dark when the phone says so.
     }
-  }
-
-  async #note() {
-    const { store, clock } = this.#app;
-    if ((await store.setting("activity")) === "off") return;
-    await store.addActivity({ card: this.#card.id, at: clock.now(), what: "shown" }).catch((error) => console.warn(error));
   }
 }
 

@@ -42,7 +42,7 @@ export async function start(app, error) {
       el("ol.steps", ...[1, 2, 3].map((step) => el("li", t(`start.step${step}`)))),
       form(open, link.row, actions(next)),
       el("section.aside", el("h2", t("start.other")),
-        actions(door("#/counter", t("start.counter")), door("#/lost", t("start.lost"))),
+        actions(door("#/here", t("here.title")), door("#/counter", t("start.counter")), door("#/lost", t("start.lost"))),
         languageChoice(app)),
       canInstall() && notice("info", t("start.install")),
     ],

@@ -1,7 +1,7 @@
 /** A card that the issuer will have later. */
 
 import { el } from "../dom.js";
-import { Refused, Unreachable } from "../phone/network.js";
+import { mayPass } from "../phone/network.js";
 import { actions, button, notice } from "./parts.js";
 
 const LEAST = 5_000;
@@ -20,8 +20,7 @@ export function waiting(app, card) {
     } catch (error) {
       if (current.isLeft) return;
       said.replaceChildren(app.problem(error));
-      const mayPass = error instanceof Unreachable || (error instanceof Refused && (error.status === 429 || error.status >= 500));
-      if (!mayPass) return;
+      if (!mayPass(error)) return;
     }
     if (current.isLeft) return;
     if (current.card.step !== card.step) {

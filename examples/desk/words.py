@@ -1,0 +1,128 @@
+"""What a desk is told: less than an officer is.
+
+An airline learns whether the card gives an entry basis at one destination, for the
+passport that it holds; never why not, nothing of other destinations, and no word on
+whether to carry the traveller, which is the destination's to say.  A hotel learns
+whether the card is genuine and current, and whose it is.  Where nothing can be known,
+neither yes nor no is said.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final, assert_never
+
+import verifier
+from examples.desk.questions import Purpose, Question
+
+_USUAL: Final = "This is not a refusal: check documents as usual."
+_AGAIN: Final = "You can ask again."
+_END: Final = 3
+"""Characters of a passport's number that are enough to compare by."""
+
+
+class Look(StrEnum):
+    """How an answer looks; the words are always beside it."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the desk's screen shows."""
+
+    look: Look
+    line: str
+    notes: tuple[str, ...]
+    answered_at: datetime
+    reason: str
+    """For the desk's log, without a name; not for its screen."""
+
+
+def words_for(decision: verifier.Decision, question: Question, at: datetime) -> Outcome:
+    """Say what a decision means at a desk."""
+    is_airline = question.purpose is Purpose.AIRLINE
+    match decision:
+        case verifier.Accepted():
+            tell = _airline if is_airline else _hotel
+            return tell(decision, question, at)
+        case verifier.Rejected(reason):
+            line = (
+                _no_basis(question)
+                if is_airline
+                else "Do not rely on this card: ask for another document."
+            )
+            return _outcome(Look.NO, line, (), at, reason)
+        case verifier.Undecided(reason):
+            return no_answer(reason, at)
+        case _:
+            assert_never(decision)
+
+
+def declined(error: str, at: datetime) -> Outcome:
+    """Say that the phone has shown no card."""
+    line = "No card was shown."
+    return _outcome(Look.UNKNOWN, line, (_USUAL, _AGAIN), at, f"wallet.{error}")
+
+
+def no_answer(reason: str, at: datetime) -> Outcome:
+    """Say that nothing is known."""
+    line = "No answer: use the normal document check."
+    return _outcome(Look.UNKNOWN, line, (_USUAL, _AGAIN), at, reason)
+
+
+def _airline(decision: verifier.Accepted, question: Question, at: datetime) -> Outcome:
+    entry, place = decision.entitlement.entry, question.destination.name
+    match entry.answer:
+        case verifier.EntryAnswer.CANNOT_TELL:
+            return no_answer(entry.reason, at)
+        case verifier.EntryAnswer.NOT_BY_THIS_CARD:
+            return _outcome(Look.NO, _no_basis(question), (), at, entry.reason)
+        case verifier.EntryAnswer.VISA_FREE:
+            line = f"ABTC gives an entry basis for {place} for this passport."
+            until = entry.stay_until
+            stay = (
+                ()
+                if until is None
+                else (f"On arrival today: a stay until {_day(until)}.",)
+            )
+            notes = (*stay, *_whose(decision))
+            return _outcome(Look.YES, line, notes, at, entry.reason)
+        case _:
+            assert_never(entry.answer)
+
+
+def _hotel(decision: verifier.Accepted, _: Question, at: datetime) -> Outcome:
+    line = "This is a genuine ABTC, shown by the phone that holds it."
+    return _outcome(Look.YES, line, _whose(decision), at, "card.accepted")
+
+
+def _whose(decision: verifier.Accepted) -> tuple[str, ...]:
+    card = decision.card
+    name = f"{card.family_name}, {card.given_name}".removesuffix(", ")
+    compare = "Compare the traveller with the photograph in the passport."
+    if verifier.MustSee.PASSPORT in decision.must_see:
+        end = f"{card.passport_country}, number ending {card.passport_number[-_END:]}"
+        compare = f"Compare the passport ({end}), and its photograph."
+    # The moment at which it ends is the midnight after its last day.
+    last_day = card.expires_at - timedelta(seconds=1)
+    return f"Card of {name}; its last day is {_day(last_day)}.", compare
+
+
+def _no_basis(question: Question) -> str:
+    place = question.destination.name
+    return f"ABTC does not give an entry basis for {place}: check visa as usual."
+
+
+def _outcome(
+    look: Look, line: str, notes: tuple[str, ...], at: datetime, reason: str
+) -> Outcome:
+    return Outcome(
+        look=look, line=line, notes=notes, answered_at=at, reason=str(reason)
+    )
+
+
+def _day(moment: date) -> str:
+    return f"{moment:%-d %B %Y}"
