@@ -38,7 +38,9 @@ LONG = frozenset(
         "issuer/web/test_case_browser",
         "issuer/web/test_guards",
         "issuer/web/test_story",
+        "test_install",
         "verifier/test_store_faults",
+        "wallet_api/test_load",
         "wallet_api/web/test_story",
         "wallet_api/web/test_wallet_browser",
     )
