@@ -443,13 +443,15 @@ class Request:
         try:
             order = self.plan(session)
         except IssuerError as error:
-            raise _PlanFailed(self, error) from error
+            raise _Refused({self: error}) from error
         return Asked(key=self.key, digest=self.digest, order=order, desk=self.desk)
 
 
-class _PlanFailed(Exception):  # noqa: N818  # no outcome: it is caught here
-    def __init__(self, request: Request, error: IssuerError) -> None:
-        self.request, self.error = request, error
+class _Refused(Exception):  # noqa: N818  # no outcome: it is caught here
+    """Some may not be: what they have written, drawn or lifted is undone for it."""
+
+    def __init__(self, outcomes: Mapping[Request, IssuerError]) -> None:
+        self.outcomes = outcomes
 
 
 _Outcomes = dict[Request, Issued | Exception]
@@ -472,8 +474,8 @@ def _issue_some(requests: Sequence[Request]) -> _Outcomes:
             max((each.desk for each in requests), key=lambda desk: desk.now)
         )
         intents = hand.desk.write(lambda session: _planned(session, hand, requests))
-    except _PlanFailed as failure:  # and nothing was changed: the others begin again
-        return {failure.request: failure.error}
+    except _Refused as refused:  # and nothing was changed: the others begin again
+        return dict(refused.outcomes)
     except Exception as error:  # noqa: BLE001  # each is told
         return _each_told(requests, error, _issue_some)
     outcomes: _Outcomes = {}
@@ -481,7 +483,7 @@ def _issue_some(requests: Sequence[Request]) -> _Outcomes:
     for each in requests:
         match intents[each.key]:
             case Declined() as declined:
-                outcomes[each] = Conflict(declined.code, declined.detail)
+                outcomes[each] = _as_conflict(declined)
             case Intent(text=None) as intent:
                 waiting[each] = intent
             case Intent(text=text) as intent:
@@ -495,9 +497,16 @@ def _planned(
     check_log(session, hand.last_line)
     digests = {each.key: each.digest for each in requests}
     known = known_intents(session, hand.desk.economy, digests)
-    new = [each.asked(session) for each in requests if each.key not in known]
-    made = intend(session, hand.desk, hand.key, new) if new else []
-    return known | {each.key: one for each, one in zip(new, made, strict=True)}
+    new = [each for each in requests if each.key not in known]
+    asked = [each.asked(session) for each in new]
+    made = intend(session, hand.desk, hand.key, asked) if new else []
+    pairs = [*zip(new, made, strict=True)]
+    declined = {
+        each: _as_conflict(one) for each, one in pairs if isinstance(one, Declined)
+    }
+    if declined:
+        raise _Refused(declined)
+    return known | {each.key: one for each, one in pairs}
 
 
 def _completed(hand: "_Hand", intents: Mapping[Request, Intent]) -> _Outcomes:
@@ -848,6 +857,10 @@ def _declined(intent: Intent, code: str, detail: str) -> Declined:
     return Declined(card_id=intent.card_id, code=code, detail=detail)
 
 
+def _as_conflict(declined: Declined) -> Conflict:
+    return Conflict(declined.code, declined.detail)
+
+
 def _as_error(declined: Declined) -> Exception:
     if declined.is_lint:
         return LintError(declined.code, declined.detail)
@@ -856,5 +869,5 @@ def _as_error(declined: Declined) -> Exception:
             return ClockError(declined.detail)
         case "sign.failed":
             return SigningError(declined.detail)
-        case code:
-            return Conflict(code, declined.detail)
+        case _:
+            return _as_conflict(declined)

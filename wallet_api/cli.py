@@ -66,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"abtc-wallet: {message}", err=True)
+    # Whoever made the link, or answered, may have chosen words of it.
+    shown = "".join(each if each.isprintable() else "?" for each in message)
+    click.echo(f"abtc-wallet: {shown}", err=True)
 
 
 @click.group(name="abtc-wallet")

@@ -7,21 +7,24 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from functools import partial
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from issuer import audit
+from issuer.basis import bases
 from issuer.errors import Conflict, Forbidden
 from issuer.installation import Limits
 from issuer.intents import Order
 from issuer.office import Desk
 from issuer.signing import Issued, issue
-from issuer.store import AuditRow, Card, Receipt
+from issuer.store import AuditRow, Card, Passport, Receipt, StatusList
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import CardBuilder
 from tests.issuer.office.test_signing import app_order
+from tests.simulator import NOW
 
 Plan = Callable[[Session], Order]
 EVE_AND_ANN = ("eve", "eve", "ann", "eve", "eve", "ann")
@@ -151,6 +154,43 @@ def test_one_that_is_refused_stops_no_other_and_leaves_nothing(
     assert isinstance(done["good"], Issued)
     assert isinstance(done["unknown"], Conflict)
     assert done["unknown"].code == "card.unknown"
+
+
+def test_one_that_is_declined_draws_no_index_and_leaves_nothing(
+    office: BackOffice, cards: CardBuilder
+) -> None:
+    """A phone may ask for such a card as often as it likes."""
+    good, touched = cards.make_many(2)
+    too_long = cards.make()
+
+    def shorten(session: Session) -> None:
+        passport = bases(session, "KOR", [too_long])[too_long].passport
+        assert passport is not None
+        session.get_one(Passport, passport.id).expires_on = date(2031, 1, 1)
+
+    office.store.write(shorten, now=NOW)
+
+    def changes_and_is_declined(session: Session) -> Order:
+        session.get_one(Card, touched).first_issued_on = None
+        return app_order(10**6, "phone")
+
+    desk = office.desk("KOR")
+    done = at_once(
+        office,
+        cards,
+        {
+            "too long": (desk, planned(too_long)),
+            "unknown": (desk, changes_and_is_declined),
+            "good": (desk, planned(good)),
+        },
+    )
+    assert isinstance(done["too long"], Conflict)
+    assert done["too long"].code == "profile.exp"
+    assert isinstance(done["unknown"], Conflict)
+    assert cards.card(touched).first_issued_on is not None
+    assert isinstance(done["good"], Issued)
+    used = office.store.read(lambda s: s.scalars(select(StatusList.used)).one())
+    assert used == 2  # the good one's, and that of the card that all waited for
 
 
 def test_i1_one_that_the_database_refuses_stops_no_other(
