@@ -19,7 +19,6 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -164,8 +163,7 @@ def issue(
         IllegalTransition, NotFound: ``plan`` raises them.
         Invalid: The request key is too long.
         ClockError: The clock was set back, or the key was published too recently.
-        LintError: The verifier would not accept the card; nothing was signed, and its
-            index is void.
+        LintError: The verifier would not accept the card; nothing was signed.
         SigningError: The signer does not answer, or wrongly.  Nothing was released, and
             the same request completes it later.
         StoreDown: The database does not answer, a list is full, or the issue log cannot
@@ -501,12 +499,21 @@ def _planned(
     asked = [each.asked(session) for each in new]
     made = intend(session, hand.desk, hand.key, asked) if new else []
     pairs = [*zip(new, made, strict=True)]
-    declined = {
-        each: _as_conflict(one) for each, one in pairs if isinstance(one, Declined)
-    }
-    if declined:
-        raise _Refused(declined)
+    refused = {each: why for each, one in pairs if (why := _refusal(one)) is not None}
+    if refused:
+        raise _Refused(refused)
     return known | {each.key: one for each, one in pairs}
+
+
+def _refusal(made: Intent | Declined) -> IssuerError | None:
+    if isinstance(made, Declined):
+        return _as_conflict(made)
+    try:
+        # Signing asks it again; but a card that fails must not use up an index.
+        _laboratory.lint(made.prepared, now=made.prepared.issued_at)
+    except LintError as error:
+        return error
+    return None
 
 
 def _completed(hand: "_Hand", intents: Mapping[Request, Intent]) -> _Outcomes:
@@ -543,7 +550,7 @@ def _each_told(
     if len(requests) == 1:
         return {requests[0]: error}
     if again is None or isinstance(error, (StoreDown, SigningError)):
-        return {each: copy(error) for each in requests}
+        return dict.fromkeys(requests, error)
     outcomes: _Outcomes = {}
     for each in requests:
         outcomes |= again([each])

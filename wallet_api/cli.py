@@ -246,7 +246,7 @@ def present(path: Path, link: str, roots: tuple[Path, ...], yes: bool) -> None:
     ids = which(request.query, card)
     click.echo(f"{request.who} asks for: {', '.join(asked_for(request.query))}")
     if not ids:
-        decline(request, network)
+        # Nothing is sent: how soon a no comes would tell what is on the card.
         raise RequestError("this card does not answer what the desk asks")
     click.echo(f"It would get the whole card, which hides nothing: {', '.join(card)}")
     if not (yes or click.confirm("Share it?", err=True)):

@@ -7,20 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from issuer import audit
 from issuer.basis import bases
-from issuer.errors import Conflict, Forbidden
+from issuer.errors import Conflict, Forbidden, LintError
 from issuer.installation import Limits
 from issuer.intents import Order
+from issuer.issuance import Laboratory, Prepared
 from issuer.office import Desk
 from issuer.signing import Issued, issue
-from issuer.store import AuditRow, Card, Passport, Receipt, StatusList
+from issuer.store import AuditRow, Card, Passport, Person, Receipt, StatusList
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import CardBuilder
 from tests.issuer.office.test_signing import app_order
@@ -208,6 +210,33 @@ def test_i1_one_that_the_database_refuses_stops_no_other(
     assert isinstance(done["who approved it"], Forbidden)
     assert isinstance(done["another"], Issued)
     assert not cards.issues(other)
+
+
+def test_one_that_the_verifier_would_not_accept_uses_no_index(
+    office: BackOffice, cards: CardBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, odd = cards.make_many(2)
+    judge = Laboratory.lint
+
+    def rename(session: Session) -> None:
+        person = session.get_one(Person, session.get_one(Card, odd).person_id)
+        person.machine_given_name = "ODD"
+
+    office.store.write(rename, now=NOW)
+
+    def judged(self: Laboratory, prepared: Prepared, *, now: datetime) -> str:
+        if b'"ODD"' in prepared.payload:
+            raise LintError("names.invalid", "says the verifier")
+        return judge(self, prepared, now=now)
+
+    monkeypatch.setattr(Laboratory, "lint", judged)
+    desk = office.desk("KOR")
+    done = at_once(
+        office, cards, {"odd": (desk, planned(odd)), "good": (desk, planned(good))}
+    )
+    assert isinstance(done["odd"], LintError)
+    assert isinstance(done["good"], Issued)
+    assert not cards.issues(odd)
 
 
 def test_the_same_request_twice_at_once_gets_one_card(
