@@ -17,7 +17,13 @@ from typing import Any, Final, Self
 import verifier
 from issuer.dated import require_aware
 from issuer.documents import key_row
-from issuer.errors import ClockError, LintError, ProfileError, SigningError
+from issuer.errors import (
+    ClockError,
+    LintError,
+    ProfileError,
+    SignerUnavailable,
+    SigningError,
+)
 from issuer.jws import (
     BORDER,
     SIGNATURE_BYTES,
@@ -390,8 +396,8 @@ def sign_many(
 
     Returns:
         For each card, in the same order, its credential or why there is none.  Once
-        three signatures in a row were not good, the signer is not asked again, and the
-        rest is refused.
+        three signatures in a row were not good, or the signer has not answered in time,
+        it is not asked again, and the rest is refused.
 
     Raises:
         ValueError: A moment is naive, or ``now`` is not from 1970 to 2100-01-01;
@@ -451,7 +457,12 @@ class _Desk:
         if self.failures_in_a_row >= _MAX_FAILURES:
             raise SigningError(f"key {self.key.key_id} has failed and was not asked")
         self.failures_in_a_row += 1
-        signature = sign_and_check(self.signer, prepared.signing_input.encode("ascii"))
+        data = prepared.signing_input.encode("ascii")
+        try:
+            signature = sign_and_check(self.signer, data)
+        except SignerUnavailable:  # it was waited for, and others wait for this
+            self.failures_in_a_row = _MAX_FAILURES
+            raise
         self.failures_in_a_row = 0
         return signature
 

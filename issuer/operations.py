@@ -143,6 +143,8 @@ class Operation:
         desk.require(*self.roles)
         if self.by_person:
             desk.require_person()
+        if _NOT_TEXT.search(desk.reason):
+            raise Invalid((("reason", "not_text", "holds what is no character"),))
         return self.run(desk, self.parse(given))
 
     def parse(self, given: Mapping[str, Any] | Request) -> Request:

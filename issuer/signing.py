@@ -19,7 +19,6 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -164,8 +163,7 @@ def issue(
         IllegalTransition, NotFound: ``plan`` raises them.
         Invalid: The request key is too long.
         ClockError: The clock was set back, or the key was published too recently.
-        LintError: The verifier would not accept the card; nothing was signed, and its
-            index is void.
+        LintError: The verifier would not accept the card; nothing was signed.
         SigningError: The signer does not answer, or wrongly.  Nothing was released, and
             the same request completes it later.
         StoreDown: The database does not answer, a list is full, or the issue log cannot
@@ -443,13 +441,15 @@ class Request:
         try:
             order = self.plan(session)
         except IssuerError as error:
-            raise _PlanFailed(self, error) from error
+            raise _Refused({self: error}) from error
         return Asked(key=self.key, digest=self.digest, order=order, desk=self.desk)
 
 
-class _PlanFailed(Exception):  # noqa: N818  # no outcome: it is caught here
-    def __init__(self, request: Request, error: IssuerError) -> None:
-        self.request, self.error = request, error
+class _Refused(Exception):  # noqa: N818  # no outcome: it is caught here
+    """Some may not be: what they have written, drawn or lifted is undone for it."""
+
+    def __init__(self, outcomes: Mapping[Request, IssuerError]) -> None:
+        self.outcomes = outcomes
 
 
 _Outcomes = dict[Request, Issued | Exception]
@@ -472,8 +472,8 @@ def _issue_some(requests: Sequence[Request]) -> _Outcomes:
             max((each.desk for each in requests), key=lambda desk: desk.now)
         )
         intents = hand.desk.write(lambda session: _planned(session, hand, requests))
-    except _PlanFailed as failure:  # and nothing was changed: the others begin again
-        return {failure.request: failure.error}
+    except _Refused as refused:  # and nothing was changed: the others begin again
+        return dict(refused.outcomes)
     except Exception as error:  # noqa: BLE001  # each is told
         return _each_told(requests, error, _issue_some)
     outcomes: _Outcomes = {}
@@ -481,7 +481,7 @@ def _issue_some(requests: Sequence[Request]) -> _Outcomes:
     for each in requests:
         match intents[each.key]:
             case Declined() as declined:
-                outcomes[each] = Conflict(declined.code, declined.detail)
+                outcomes[each] = _as_conflict(declined)
             case Intent(text=None) as intent:
                 waiting[each] = intent
             case Intent(text=text) as intent:
@@ -495,9 +495,25 @@ def _planned(
     check_log(session, hand.last_line)
     digests = {each.key: each.digest for each in requests}
     known = known_intents(session, hand.desk.economy, digests)
-    new = [each.asked(session) for each in requests if each.key not in known]
-    made = intend(session, hand.desk, hand.key, new) if new else []
-    return known | {each.key: one for each, one in zip(new, made, strict=True)}
+    new = [each for each in requests if each.key not in known]
+    asked = [each.asked(session) for each in new]
+    made = intend(session, hand.desk, hand.key, asked) if new else []
+    pairs = [*zip(new, made, strict=True)]
+    refused = {each: why for each, one in pairs if (why := _refusal(one)) is not None}
+    if refused:
+        raise _Refused(refused)
+    return known | {each.key: one for each, one in pairs}
+
+
+def _refusal(made: Intent | Declined) -> IssuerError | None:
+    if isinstance(made, Declined):
+        return _as_conflict(made)
+    try:
+        # Signing asks it again; but a card that fails must not use up an index.
+        _laboratory.lint(made.prepared, now=made.prepared.issued_at)
+    except LintError as error:
+        return error
+    return None
 
 
 def _completed(hand: "_Hand", intents: Mapping[Request, Intent]) -> _Outcomes:
@@ -534,7 +550,7 @@ def _each_told(
     if len(requests) == 1:
         return {requests[0]: error}
     if again is None or isinstance(error, (StoreDown, SigningError)):
-        return {each: copy(error) for each in requests}
+        return dict.fromkeys(requests, error)
     outcomes: _Outcomes = {}
     for each in requests:
         outcomes |= again([each])
@@ -848,6 +864,10 @@ def _declined(intent: Intent, code: str, detail: str) -> Declined:
     return Declined(card_id=intent.card_id, code=code, detail=detail)
 
 
+def _as_conflict(declined: Declined) -> Conflict:
+    return Conflict(declined.code, declined.detail)
+
+
 def _as_error(declined: Declined) -> Exception:
     if declined.is_lint:
         return LintError(declined.code, declined.detail)
@@ -856,5 +876,5 @@ def _as_error(declined: Declined) -> Exception:
             return ClockError(declined.detail)
         case "sign.failed":
             return SigningError(declined.detail)
-        case code:
-            return Conflict(code, declined.detail)
+        case _:
+            return _as_conflict(declined)

@@ -162,7 +162,8 @@ def _number(member: bytes | None) -> int | None:
 def _purposes(member: bytes | None) -> frozenset[int]:
     if member is None:
         return frozenset()
-    return frozenset(each.parse(int) for each in _set_of(_values(member)[0]))
+    (purposes,) = _values(member)
+    return frozenset(each.parse(int) for each in _set_of(purposes))
 
 
 def _app(member: bytes | None) -> tuple[tuple[str, ...], frozenset[bytes]]:

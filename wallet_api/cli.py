@@ -66,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"abtc-wallet: {message}", err=True)
+    # Whoever made the link, or answered, may have chosen words of it.
+    shown = "".join(each if each.isprintable() else "?" for each in message)
+    click.echo(f"abtc-wallet: {shown}", err=True)
 
 
 @click.group(name="abtc-wallet")
@@ -244,7 +246,7 @@ def present(path: Path, link: str, roots: tuple[Path, ...], yes: bool) -> None:
     ids = which(request.query, card)
     click.echo(f"{request.who} asks for: {', '.join(asked_for(request.query))}")
     if not ids:
-        decline(request, network)
+        # Nothing is sent: how soon a no comes would tell what is on the card.
         raise RequestError("this card does not answer what the desk asks")
     click.echo(f"It would get the whole card, which hides nothing: {', '.join(card)}")
     if not (yes or click.confirm("Share it?", err=True)):

@@ -8,7 +8,6 @@ Source: OpenID4VP 1.0.
 """
 
 import base64
-import binascii
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -30,6 +29,7 @@ from cryptography.x509.verification import (
 )
 
 from issuer.jws import PublicKey, b64u, is_p256, is_signed_by
+from wallet_api.certificates import UNREADABLE
 from wallet_api.dcql import is_query
 from wallet_api.holder_net import FORM, Network
 from wallet_api.proof import BadProof, read_parts
@@ -152,9 +152,7 @@ def _check_signed(
     chain = _chain(header["x5c"])
     if claims.get("client_id") != _PREFIX + _fingerprint(chain[0]):
         raise RequestError("who asks is not whose certificate it is")
-    key = chain[0].public_key()
-    if not (isinstance(key, PublicKey) and is_p256(key)):
-        raise RequestError("the certificate's key is none on P-256")
+    key = _key(chain[0])
     if not is_signed_by(key, signed, signature):
         raise RequestError("the request is not signed by whom it says")
     _check_chain(chain, roots, now)
@@ -167,8 +165,18 @@ def _chain(given: object) -> list[x509.Certificate]:
     try:
         der = [base64.b64decode(each, validate=True) for each in given]
         return [x509.load_der_x509_certificate(each) for each in der]
-    except (TypeError, ValueError, binascii.Error) as error:
+    except UNREADABLE as error:
         raise RequestError("a certificate cannot be read") from error
+
+
+def _key(certificate: x509.Certificate) -> PublicKey:
+    try:
+        key = certificate.public_key()
+    except UNREADABLE as error:
+        raise RequestError("the certificate's key cannot be read") from error
+    if not (isinstance(key, PublicKey) and is_p256(key)):
+        raise RequestError("the certificate's key is none on P-256")
+    return key
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import verifier
-from issuer.errors import ClockError, LintError, SigningError
+from issuer.errors import ClockError, LintError, SignerUnavailable, SigningError
 from issuer.issuance import (
     Credential,
     Laboratory,
@@ -95,6 +95,8 @@ class FailingSigner:
                 return SIGNER.sign(data + b".")
             case "dead":
                 raise SigningError("the module does not answer")
+            case "hangs":
+                raise SignerUnavailable("the module does not answer in time")
             case _:
                 return SIGNER.sign(data)
 
@@ -271,6 +273,14 @@ def test_h4_a_dead_signer_is_not_asked_for_every_card() -> None:
     last = results[-2]
     assert isinstance(last, Refusal)
     assert last.detail == "key AUS-card has failed and was not asked"
+
+
+def test_h4_a_signer_that_hangs_is_waited_for_once() -> None:
+    """Whoever asked for another card of the batch does not wait for it again."""
+    signer = FailingSigner(repeat("hangs"))
+    results = signed_all([GOOD[0]] * 5, signer=signer)
+    assert all(isinstance(each, Refusal) for each in results)
+    assert len(signer.asked) == 1
 
 
 def test_h4_failures_that_are_not_in_a_row_stop_nothing() -> None:

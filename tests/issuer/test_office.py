@@ -68,6 +68,14 @@ def test_c5_wrong_and_unknown_fields_are_named(
     assert [path for path, _, _ in refused.value.problems] == [field]
 
 
+@pytest.mark.parametrize("reason", ["a\0b", "\ud800"])
+def test_c5_a_reason_that_no_database_can_keep_is_refused(
+    back_office: BackOffice, reason: str
+) -> None:
+    with pytest.raises(Invalid, match="reason"):
+        OPEN.perform(back_office.desk("AUS", reason=reason), {"number": 1})
+
+
 def test_the_same_request_gets_the_same_answer(back_office: BackOffice) -> None:
     desk = back_office.desk("AUS", request_key="k1")
     assert OPEN.perform(desk, {"number": 1}) == OPEN.perform(desk, {"number": 1})

@@ -113,8 +113,7 @@ def test_a_card_of_another_kind_is_not_shared(
     given = ["present", "--file", str(wallet), "--root", str(root), link, "--yes"]
     assert main(given) == 1
     assert "does not answer" in capsys.readouterr().err
-    assert asked.outcome is not None
-    assert asked.outcome.reason == "wallet.access_denied"
+    assert asked.outcome is None, "a no without asking would tell what is on the card"
 
 
 def test_a_request_may_come_without_a_link(scene: DeskScene) -> None:
@@ -362,6 +361,35 @@ def test_j3_a_certificate_of_another_kind_of_key_is_refused(scene: DeskScene) ->
         read(text, scene)
 
 
+@pytest.mark.parametrize(
+    ("good", "odd"),
+    [
+        ("a003020102", "a003020105"),  # a version that there is none of
+        ("06082a8648ce3d030107", "06082a8648ce3d030177"),  # a curve
+        ("06072a8648ce3d0201", "06072a8648ce3d0277"),  # a kind of key
+    ],
+)
+def test_an_odd_certificate_is_refused(scene: DeskScene, good: str, odd: str) -> None:
+    ours = scene.desk.identity
+    der = ours.chain[0].public_bytes(Encoding.DER)
+    assert bytes.fromhex(good) in der
+    der = der.replace(bytes.fromhex(good), bytes.fromhex(odd), 1)
+    text = jws(
+        {
+            "alg": "ES256",
+            "typ": "oauth-authz-req+jwt",
+            "x5c": [base64.b64encode(der).decode()],
+        },
+        {
+            **claims_for(ours, scene),
+            "client_id": f"x509_hash:{b64u(sha256(der).digest())}",
+        },
+        ours.key,
+    )
+    with pytest.raises(RequestError, match="cannot be read"):
+        read(text, scene)
+
+
 def test_an_unsigned_request_is_refused(scene: DeskScene) -> None:
     claims = claims_for(scene.desk.identity, scene)
     claims["client_id"] = f"redirect_uri:{scene.desk.url}/response"
@@ -390,6 +418,26 @@ def test_a_holder_is_sent_on_but_nothing_is_opened(
         assert "Shared. Go on at https://desk.example/on\n" in capsys.readouterr().out
         assert main(given) == 0
         assert capsys.readouterr().out.endswith("Shared.\n")
+
+
+def test_no_words_of_a_stranger_move_the_terminal(
+    wallet: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither of a link, nor of whoever answers at its address."""
+
+    def refuses(_: Any, start: Any) -> list[bytes]:
+        start("400 Bad Request", [("Content-Type", "application/json")])
+        return [compact_json({"error": "\x1b[2Jall is well"})]
+
+    given = ["present", "--file", str(wallet), "--root", str(root), "--yes"]
+    with served(refuses) as url:
+        for address, words in (
+            (url, "the desk refused: ?[2Jall is well (400)"),
+            ("http://\x1bc/", "http://?c is not asked"),
+        ):
+            parameters = {"client_id": "x", "request_uri": address}
+            assert main([*given, f"openid4vp://?{urlencode(parameters)}"]) == 1
+            assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,26 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
 from functools import partial
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from issuer import audit
-from issuer.errors import Conflict, Forbidden
+from issuer.basis import bases
+from issuer.errors import Conflict, Forbidden, LintError
 from issuer.installation import Limits
 from issuer.intents import Order
+from issuer.issuance import Laboratory, Prepared
 from issuer.office import Desk
 from issuer.signing import Issued, issue
-from issuer.store import AuditRow, Card, Receipt
+from issuer.store import AuditRow, Card, Passport, Person, Receipt, StatusList
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import CardBuilder
 from tests.issuer.office.test_signing import app_order
+from tests.simulator import NOW
 
 Plan = Callable[[Session], Order]
 EVE_AND_ANN = ("eve", "eve", "ann", "eve", "eve", "ann")
@@ -153,6 +158,43 @@ def test_one_that_is_refused_stops_no_other_and_leaves_nothing(
     assert done["unknown"].code == "card.unknown"
 
 
+def test_one_that_is_declined_draws_no_index_and_leaves_nothing(
+    office: BackOffice, cards: CardBuilder
+) -> None:
+    """A phone may ask for such a card as often as it likes."""
+    good, touched = cards.make_many(2)
+    too_long = cards.make()
+
+    def shorten(session: Session) -> None:
+        passport = bases(session, "KOR", [too_long])[too_long].passport
+        assert passport is not None
+        session.get_one(Passport, passport.id).expires_on = date(2031, 1, 1)
+
+    office.store.write(shorten, now=NOW)
+
+    def changes_and_is_declined(session: Session) -> Order:
+        session.get_one(Card, touched).first_issued_on = None
+        return app_order(10**6, "phone")
+
+    desk = office.desk("KOR")
+    done = at_once(
+        office,
+        cards,
+        {
+            "too long": (desk, planned(too_long)),
+            "unknown": (desk, changes_and_is_declined),
+            "good": (desk, planned(good)),
+        },
+    )
+    assert isinstance(done["too long"], Conflict)
+    assert done["too long"].code == "profile.exp"
+    assert isinstance(done["unknown"], Conflict)
+    assert cards.card(touched).first_issued_on is not None
+    assert isinstance(done["good"], Issued)
+    used = office.store.read(lambda s: s.scalars(select(StatusList.used)).one())
+    assert used == 2  # the good one's, and that of the card that all waited for
+
+
 def test_i1_one_that_the_database_refuses_stops_no_other(
     office: BackOffice, cards: CardBuilder
 ) -> None:
@@ -168,6 +210,33 @@ def test_i1_one_that_the_database_refuses_stops_no_other(
     assert isinstance(done["who approved it"], Forbidden)
     assert isinstance(done["another"], Issued)
     assert not cards.issues(other)
+
+
+def test_one_that_the_verifier_would_not_accept_uses_no_index(
+    office: BackOffice, cards: CardBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, odd = cards.make_many(2)
+    judge = Laboratory.lint
+
+    def rename(session: Session) -> None:
+        person = session.get_one(Person, session.get_one(Card, odd).person_id)
+        person.machine_given_name = "ODD"
+
+    office.store.write(rename, now=NOW)
+
+    def judged(self: Laboratory, prepared: Prepared, *, now: datetime) -> str:
+        if b'"ODD"' in prepared.payload:
+            raise LintError("names.invalid", "says the verifier")
+        return judge(self, prepared, now=now)
+
+    monkeypatch.setattr(Laboratory, "lint", judged)
+    desk = office.desk("KOR")
+    done = at_once(
+        office, cards, {"odd": (desk, planned(odd)), "good": (desk, planned(good))}
+    )
+    assert isinstance(done["odd"], LintError)
+    assert isinstance(done["good"], Issued)
+    assert not cards.issues(odd)
 
 
 def test_the_same_request_twice_at_once_gets_one_card(

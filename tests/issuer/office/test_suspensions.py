@@ -1,6 +1,7 @@
 """What one person has stopped, no one person brings back by making another."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from issuer.errors import Forbidden, SigningError
 from issuer.signing import recover
-from issuer.store import AccountKind, Credential, Suspension
+from issuer.store import AccountKind, Credential, Passport, Suspension
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import CardBuilder, phone
 from tests.issuer.office.test_cards import do, refusal, states
@@ -106,6 +107,28 @@ def test_h2_ending_what_is_suspended_and_making_another_takes_two(
     # It is settled: her colleague's next reason to make one is a new one.
     name, fields = anew(form)
     do(ann, name, card=card, **fields)
+
+
+def test_h2_another_that_could_not_be_made_leaves_the_suspension(
+    office: BackOffice, cards: CardBuilder, card: int
+) -> None:
+    stopped = stop(office, cards, card, "app")
+    ann, eve = office.desk("KOR"), office.desk("KOR", who="eve")
+    do(ann, "credential.revoke", credential=stopped, **WHY)
+    wanted = {"card": card, "holder_key": phone("another")}
+    ends_on = change_end(office, date(2031, 1, 1))  # before the card does
+    assert refusal(eve, "card.issue_app", **wanted) == "profile.exp"
+    change_end(office, ends_on)
+    assert refusal(ann, "card.issue_app", **wanted) == "suspension.second_person"
+
+
+def change_end(office: BackOffice, ends_on: date) -> date:
+    def by_hand(session: Session) -> date:
+        row = session.scalars(select(Passport)).one()
+        before, row.expires_on = row.expires_on, ends_on
+        return before
+
+    return office.store.write(by_hand, now=NOW)
 
 
 def test_h2_a_suspended_card_that_is_lost_is_continued_by_another_person(
