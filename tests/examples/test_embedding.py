@@ -214,6 +214,9 @@ def test_s_an_old_list_of_ones_own_is_amber(border: Border) -> None:
     border.publish()
     text = border.handheld(border.code())
     assert _verdicts(text) == [f"{embedding.AMBER}  entry.overlay_stale"]
+    for days in (0, 2):
+        day = border.now.date() + timedelta(days=days)
+        assert border.airline(border.code(), on=day).startswith(NO_ANSWER)
     assert "lane yes, entry cannot_tell\n" in text
 
 
@@ -468,6 +471,13 @@ def test_wrong_options_are_one_line(
         )
 
 
+def test_o_a_line_without_end_fills_no_memory() -> None:
+    """A broken imager's line comes in pieces that are no codes."""
+    pieces = [*embedding.lines_of(io.StringIO("A" * 100_000))]
+    assert max(map(len, pieces)) < 20_000
+    assert sum(map(len, pieces)) == 100_000
+
+
 def test_the_guide_has_the_figures_of_the_policy() -> None:
     """A vendor who believes docs/embedding.md builds what the defaults do."""
     text = (ROOT / "docs/embedding.md").read_text()
@@ -519,6 +529,7 @@ def test_o_a_program_reads_bytes_and_the_clock(
         capture_output=True,
         check=True,
         cwd=ROOT,
+        env={"PYTHONIOENCODING": "utf-8:strict"},
         timeout=60,
     )
     text = done.stdout.decode()
