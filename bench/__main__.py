@@ -5,6 +5,7 @@ import time
 from functools import partial
 
 from bench import (
+    embedding,
     issuing,
     load,
     office,
@@ -23,6 +24,7 @@ _SECTIONS = {
     "size": size.run,
     "scan": scan.run,
     "updates": updates.run,
+    "embedding": embedding.run,
     "issuing": issuing.run,
     "signing": signing.run,
     "office": office.run,

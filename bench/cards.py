@@ -103,12 +103,16 @@ WORST: Final = Holder(
 """The longest names that the profile takes, cleared everywhere."""
 
 
+def status_index(holder: Holder) -> int:
+    """Return the place of a holder's card in its issuer's first list."""
+    return int(_seven_digits(holder, "index")) % LIST_ENTRIES
+
+
 def claims(holder: Holder, *, at: datetime, form: str = "app") -> dict[str, Any]:
     """Return the payload of a card, in canonical order."""
     day = int(at.timestamp()) // 86_400
     document, passport = (_seven_digits(holder, use) for use in ("card", "passport"))
-    index = int(_seven_digits(holder, "index")) % LIST_ENTRIES
-    status = {"idx": index, "uri": f"{ISSUER_URL}/status/1"}
+    status = {"idx": status_index(holder), "uri": f"{ISSUER_URL}/status/1"}
     confirmation = {"cnf": {"jwk": public_jwk(holder_key(holder.number))}}
     return {
         "iss": ISSUER_URL,
@@ -128,10 +132,20 @@ def claims(holder: Holder, *, at: datetime, form: str = "app") -> dict[str, Any]
     }
 
 
-def card_text(holder: Holder, *, at: datetime, form: str = "app") -> str:
-    """Return a signed card as presentation text, without a proof."""
+def card_text(
+    holder: Holder,
+    *,
+    at: datetime,
+    form: str = "app",
+    key: PrivateKey | None = None,
+) -> str:
+    """Return a signed card as presentation text, without a proof.
+
+    Signed with `card_key`, unless another is given.
+    """
     header = {"alg": "ES256", "kid": CARD_KEY_ID, "typ": "dc+sd-jwt"}
-    return f"{_jws(header, claims(holder, at=at, form=form), card_key())}~"
+    payload = claims(holder, at=at, form=form)
+    return f"{_jws(header, payload, key or card_key())}~"
 
 
 def proof_claims(card: str, *, at: datetime) -> dict[str, Any]:

@@ -234,6 +234,11 @@ def _token(each: CardList, owner: str, name: str, now: datetime) -> bytes:
     return overlay_token(overlay, uri=uri, ttl=ttl, signer=signer, **common)
 
 
+def card_key(economy: str) -> PrivateKey:
+    """Return the key with which an economy signs cards."""
+    return fixed_key(_number(economy) + 1)
+
+
 @cache
 def _papers(economy: str) -> dict[str, bytes]:
     """Return an economy's documents besides its lists; the same every day."""
