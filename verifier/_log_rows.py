@@ -91,7 +91,7 @@ def fields_of(decision: Decision) -> Fields:
         **_codes_of(decision),
         "economy": evidence.economy,
         "key": evidence.key_id,
-        "trust": evidence.trust_version,
+        "trust": min(evidence.trust_version, _json.EXACT_INTEGER),
         "trust_at": _seconds(evidence.trust_issued_at),
         "status_at": _seconds(evidence.status_issued_at),
         "overlay_at": _seconds(evidence.overlay_issued_at),
