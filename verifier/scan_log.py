@@ -264,10 +264,11 @@ class ScanLog:
         Not checked: that what is written is what was decided. Who has the key could
         have written all of it anew; only a head kept elsewhere shows that.
         """
-        with self._reading():
-            heads = tuple(filter(None, (head, self._exported_head())))
-            check = _Check(heads, start=self._dropped())
-            for found in self._all():
+        mark = self._exported_head()  # before the rows, of which it must be one
+        with self._reading() as snapshot:
+            heads = tuple(filter(None, (head, mark)))
+            check = _Check(heads, start=snapshot.dropped())
+            for found in snapshot.lines():
                 check.take(found)
             return check.report()
 
@@ -283,8 +284,8 @@ class ScanLog:
             ScanLogError: There is no log, or another process keeps writing.
         """
         days: dict[str, Counter[str]] = {}
-        with self._reading():
-            for found in self._all():
+        with self._reading() as snapshot:
+            for found in snapshot.lines():
                 if found.row:
                     days.setdefault(day_of(found.row), Counter()).update(
                         _counted(found.row)
@@ -299,7 +300,7 @@ class ScanLog:
         Each line is a row, whose SHA-256 is ``previous`` of the next; the last line
         names the log, its head, and how many rows there are. Nothing is sealed: carry
         it by a safe way. After a power cut in between, rows may be handed out twice,
-        with the same numbers; never not at all.
+        with the same numbers; never not at all. So they may by two exports at once.
 
         Args:
             path: A file that does not exist yet. It is there whole or not at all.
@@ -309,11 +310,11 @@ class ScanLog:
                 exists or cannot be written.
         """
         path = Path(path)
-        with self._reading():
+        with self._reading() as snapshot:
             try:
                 if path.exists():
                     raise ScanLogError(f"{path} exists")
-                return self._hand_out(path)
+                return self._hand_out(path, snapshot)
             except OSError as error:
                 raise ScanLogError(f"{path}: {error.strerror}") from error
 
@@ -503,34 +504,12 @@ class ScanLog:
 
     # Reading.
 
-    def _all(self) -> Iterator[_Found]:
-        oldest = _number(self._dropped().get("segment"))
-        for number in self._numbers():
-            if number >= oldest:  # a power cut may have kept one that was dropped
-                yield from self._lines(number)
-
-    def _dropped(self) -> Fields:
-        """Return what the newest row about dropping tells: its segment's second row."""
-        rows = (self._row_of(number, 1) for number in reversed(self._numbers()))
-        found = (row.fields for row in rows if row and row.kind is Kind.DROPPED)
-        return next(found, {})
-
     def _row_of(self, number: int, place: int) -> Row | None:
         try:
             with self._opened(number) as (file, sealer, _):
                 return _row_at(file, sealer, place)
         except (OSError, ValueError):
             return None
-
-    def _lines(self, number: int) -> Iterator[_Found]:
-        try:
-            with self._opened(number) as (file, sealer, _):
-                yield from _lines_of(number, sealer, file.read())
-        except OSError as error:
-            detail = error.strerror or str(error)
-            yield _Found(number=number, row=None, detail=detail)
-        except ValueError as error:
-            yield _Found(number=number, row=None, detail=str(error))
 
     @contextlib.contextmanager
     def _opened(self, number: int) -> Iterator[tuple[BinaryIO, Sealer, int]]:
@@ -549,17 +528,28 @@ class ScanLog:
         return self._folder / _name_of(number)
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
+    def _reading(self) -> Iterator["_Snapshot"]:
+        """Open all there is at one moment; reading it then keeps no writer waiting."""
+        with contextlib.ExitStack() as files:
             try:
                 if not self._numbers():
                     raise ScanLogError(f"{self._folder} holds no scan log")
-                stack.enter_context(self._locked(_PATIENCE))
+                with self._locked(_PATIENCE):
+                    pieces = [self._piece(each, files) for each in self._numbers()]
             except BlockingIOError as error:
                 raise ScanLogError("another process is at this log") from error
             except OSError as error:
                 raise ScanLogError(f"{self._folder}: {error.strerror}") from error
-            yield
+            yield _Snapshot(pieces)
+
+    def _piece(self, number: int, files: contextlib.ExitStack) -> "_Piece":
+        try:
+            file, sealer, size = files.enter_context(self._opened(number))
+        except OSError as error:
+            return _Piece(number=number, detail=error.strerror or str(error))
+        except ValueError as error:
+            return _Piece(number=number, detail=str(error))
+        return _Piece(number=number, file=file, sealer=sealer, size=size)
 
     @contextlib.contextmanager
     def _locked(self, patience: timedelta) -> Iterator[None]:
@@ -596,13 +586,13 @@ class ScanLog:
             return None
         return last.seq - (mark.seq if mark else 0)
 
-    def _hand_out(self, path: Path) -> ScanLogExport:
+    def _hand_out(self, path: Path, snapshot: "_Snapshot") -> ScanLogExport:
         mark = self._exported()
         handle, name = tempfile.mkstemp(prefix=_NEW, dir=path.parent)
         beside = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                report, last = self._write_rows(file, mark)
+                report, last = _write_rows(file, snapshot, mark)
                 file.flush()
                 os.fsync(handle)
             if last:
@@ -613,42 +603,6 @@ class ScanLog:
             beside.unlink(missing_ok=True)
         return report
 
-    def _write_rows(
-        self, file: BinaryIO, mark: Row | None
-    ) -> tuple[ScanLogExport, Row | None]:
-        """Write what comes after the mark; everything, if the log has it no more."""
-        first: Row | None = None
-        last: Row | None = None
-        rows, log, sent = 0, "", mark.seq if mark else 0
-        for found in self._all():
-            row = found.row
-            log = _id_in(row) or log
-            if row and mark and row.digest == mark.digest:
-                file.seek(0)
-                file.truncate()
-                first, last, rows = None, None, 0
-            elif row:
-                file.write(row.text + b"\n")
-                first, last, rows = first or row, row, rows + 1
-        if first is None or last is None:
-            head = LogHead(mark.seq, mark.digest) if mark else None
-            return ScanLogExport(rows=0, first=None, head=head, lost=0), None
-        before = sent if sent < first.seq else 0
-        report = ScanLogExport(
-            rows=rows,
-            first=first.seq,
-            head=LogHead(last.seq, last.digest),
-            lost=max(last.seq - before - rows, 0),
-        )
-        about = {
-            "log": log,
-            "head": str(report.head),
-            "rows": rows,
-            "lost": report.lost,
-        }
-        file.write(f"{_json.canonical(about)}\n".encode())
-        return report, last
-
     def _remember(self, last: Row, path: Path) -> None:
         sealer = Sealer.fresh(self._key)
         mark = sealer.header + sealer.seal(last, 0)
@@ -657,6 +611,89 @@ class ScanLog:
         except OSError:
             path.unlink(missing_ok=True)  # or nobody would know that it was exported
             raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """One segment, opened; if it could not be, ``detail`` says why."""
+
+    number: int
+    file: BinaryIO | None = None
+    sealer: Sealer | None = None
+    size: int = 0
+    detail: str = ""
+
+    def lines(self) -> Iterator[_Found]:
+        """Read every line that was there when it was opened."""
+        if self.file is None or self.sealer is None:
+            yield _Found(number=self.number, row=None, detail=self.detail)
+            return
+        self.file.seek(HEADER)
+        data = self.file.read(self.size - HEADER)
+        yield from _lines_of(self.number, self.sealer, data)
+
+    def second(self) -> Row | None:
+        """Return the second row, if it can be read."""
+        if self.file is None or self.sealer is None:
+            return None
+        return _row_at(self.file, self.sealer, 1)
+
+
+class _Snapshot:
+    """What a log held at one moment, whatever is written or dropped since."""
+
+    def __init__(self, pieces: list[_Piece]) -> None:
+        self._pieces = pieces
+
+    def lines(self) -> Iterator[_Found]:
+        """Read every line of what counts, in order."""
+        oldest = _number(self.dropped().get("segment"))
+        for piece in self._pieces:
+            if piece.number >= oldest:  # a power cut may have kept what was dropped
+                yield from piece.lines()
+
+    def dropped(self) -> Fields:
+        """Return what the newest row about dropping tells: its segment's second row."""
+        rows = (piece.second() for piece in reversed(self._pieces))
+        found = (row.fields for row in rows if row and row.kind is Kind.DROPPED)
+        return next(found, {})
+
+
+def _write_rows(
+    file: BinaryIO, snapshot: "_Snapshot", mark: Row | None
+) -> tuple[ScanLogExport, Row | None]:
+    """Write what comes after the mark; everything, if the log has it no more."""
+    first: Row | None = None
+    last: Row | None = None
+    rows, log, sent = 0, "", mark.seq if mark else 0
+    for found in snapshot.lines():
+        row = found.row
+        log = _id_in(row) or log
+        if row and mark and row.digest == mark.digest:
+            file.seek(0)
+            file.truncate()
+            first, last, rows = None, None, 0
+        elif row:
+            file.write(row.text + b"\n")
+            first, last, rows = first or row, row, rows + 1
+    if first is None or last is None:
+        head = LogHead(mark.seq, mark.digest) if mark else None
+        return ScanLogExport(rows=0, first=None, head=head, lost=0), None
+    before = sent if sent < first.seq else 0
+    report = ScanLogExport(
+        rows=rows,
+        first=first.seq,
+        head=LogHead(last.seq, last.digest),
+        lost=max(last.seq - before - rows, 0),
+    )
+    about = {
+        "log": log,
+        "head": str(report.head),
+        "rows": rows,
+        "lost": report.lost,
+    }
+    file.write(f"{_json.canonical(about)}\n".encode())
+    return report, last
 
 
 class _Check:

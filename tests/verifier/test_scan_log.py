@@ -139,7 +139,7 @@ def test_o7_a_lost_device_shows_nothing(folder: Path) -> None:
     data = segments(folder)[0].read_bytes()
     assert len(data) == HEADER + 5 * LINE
     assert len({data[HEADER + i * LINE :][:LINE] for i in range(5)}) == 5
-    for word in (b"accepted", b"proof", b"AUS"):
+    for word in (b"accepted", b"undecided", b"proof.stale"):
         assert word not in data
     other = ScanLog(folder, key=bytes(32)).verify()
     assert (other.rows, str(other.bad)[:30]) == (0, "row 1 in scan-00000001.log: no")
@@ -607,6 +607,17 @@ def test_o6_a_process_that_hangs(folder: Path) -> None:
             log.verify()
     log.record(GOOD)
     assert (scans(folder), log.status().problem) == (3, None)
+
+
+def test_o6_readers_keep_no_scan_waiting(folder: Path) -> None:
+    """What is read is the log at one moment, though rows come and whole files go."""
+    log = fill(folder, 25, max_bytes=SMALL)
+    with log._reading() as snapshot:
+        after = fill(folder, 200, max_bytes=SMALL)
+        assert after.status().waiting == 0
+        assert not (folder / "scan-00000001.log").exists()
+        rows = [found.row.seq for found in snapshot.lines() if found.row]
+    assert rows == list(range(1, 29))
 
 
 def test_exports_go_on_where_the_last_ended(folder: Path, tmp_path: Path) -> None:
