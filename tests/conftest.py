@@ -133,6 +133,17 @@ def store(prepared: Prepared) -> Store:
     return prepared.store
 
 
+@pytest.fixture(
+    params=["SQLite", pytest.param("PostgreSQL", marks=needs("PostgreSQL"))]
+)
+def empty(request: pytest.FixtureRequest) -> str | None:
+    """The URL of an empty database; None for the usual file."""
+    if request.param == "SQLite":
+        return None
+    server: PostgreSQL = request.getfixturevalue("postgresql_server")
+    return server.empty()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long: at the end two processes share what is short."""
     items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONG)

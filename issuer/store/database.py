@@ -292,6 +292,9 @@ def _engine(url: str, pool_size: int) -> Engine:
         "pool_size": pool_size,
         "max_overflow": pool_size,
         "pool_timeout": 5,
+        # The last one used is used next: each keeps some pages in memory, and those
+        # that are needed at rush hours only shall not fill up as well.
+        "pool_use_lifo": True,
     }
     match parsed.drivername:
         case "sqlite":

@@ -134,12 +134,13 @@ def standing(folder: Path, *, database: str | None, cards: int) -> Iterator["Pla
     home = folder / "home"
     more = ["--database", database] if database else []
     economies = [f"--economy={code}" for code in (ECONOMY, *_NEIGHBOURS)]
-    _run("init", home, *economies, "--test", "--keys", *more)
+    run_command("issuer", "init", home, *economies, "--test", "--keys", *more)
     settings = home / FILE
     settings.write_text(f"{settings.read_text()}\n[limits]\nissue = {_MOST}\n")
-    _run("demo-data", home, f"--cards={_TRAVELLERS}")
+    run_command("issuer", "demo-data", home, f"--cards={_TRAVELLERS}")
     keys, numbers = _prepared(home, cards)
-    with _served(home) as (process, port):
+    port = free_port()
+    with served("issuer", home, port) as process:
         yield Place(home=home, process=process, port=port, keys=keys, cards=numbers)
 
 
@@ -263,16 +264,37 @@ def _path(operation: str) -> str:
 # The installation
 
 
-def _run(command: str, home: Path, *more: str) -> None:
+def run_command(module: str, command: str, home: Path, *more: str) -> None:
+    """Run a command of the product on an installation, to its end."""
     subprocess.run(  # noqa: S603
-        [*_COMMAND, command, "--home", str(home), *more],
+        [sys.executable, "-m", module, command, "--home", str(home), *more],
         check=True,
         env=_environment(),
         stdout=subprocess.DEVNULL,
     )
 
 
-_COMMAND: Final = (sys.executable, "-m", "issuer")
+def free_port() -> int:
+    """Return a port that nobody has at this moment."""
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextmanager
+def served(module: str, home: Path, port: int, *more: str) -> Iterator[int]:
+    """Run a server of the product until left; yields its process."""
+    command = [sys.executable, "-m", module, "serve", "--home", str(home),
+               "--port", str(port), *more]  # fmt: skip
+    with subprocess.Popen(  # noqa: S603
+        command, env=_environment(), stdout=subprocess.DEVNULL
+    ) as process:
+        try:
+            _wait_for(process, port)
+            yield process.pid
+        finally:
+            process.terminate()
 
 
 def _environment() -> dict[str, str]:
@@ -306,23 +328,6 @@ def _program(desk: Desk, login: str) -> str:
         do("role.give", account=account["account"], role=role)
     made = do("api_key.make", account=account["account"], label="trial")
     return str(made["secret"])
-
-
-@contextmanager
-def _served(home: Path) -> Iterator[tuple[int, int]]:
-    """Run the server; yields its process and port."""
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    command = [*_COMMAND, "serve", "--home", str(home), "--port", str(port)]
-    with subprocess.Popen(  # noqa: S603
-        command, env=_environment(), stdout=subprocess.DEVNULL
-    ) as process:
-        try:
-            _wait_for(process, port)
-            yield process.pid, port
-        finally:
-            process.terminate()
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", port: int) -> None:

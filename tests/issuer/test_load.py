@@ -9,22 +9,9 @@ from issuer import audit
 from issuer.installation import Installation
 from issuer.issue_log import IssueLog
 from issuer.store import Account, AccountKind, Credential, Issue, IssueState, Store
-from tests.components import needs
-from tests.databases import PostgreSQL
 from tests.issuer.load import ECONOMY, MOST_GROWTH, Load, standing
 from tests.issuer.office.settled import check_integrity, check_places
 from tests.soak import SOAK, rounds
-
-
-@pytest.fixture(
-    params=["SQLite", pytest.param("PostgreSQL", marks=needs("PostgreSQL"))]
-)
-def empty(request: pytest.FixtureRequest) -> str | None:
-    """The URL of an empty database; None for the usual file."""
-    if request.param == "SQLite":
-        return None
-    server: PostgreSQL = request.getfixturevalue("postgresql_server")
-    return server.empty()
 
 
 @pytest.mark.enable_socket

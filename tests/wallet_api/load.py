@@ -9,8 +9,6 @@ three requests, each with the proofs that OpenID4VCI and DPoP ask for.
 
 import json
 import secrets
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -22,27 +20,24 @@ from functools import partial
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from socket import create_connection, socket
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from issuer.config import environment_with
 from issuer.installation import FILE
 from issuer.jws import PrivateKey, b64u, moment_on_wire, new_private_key
 from issuer.offers import Codes, add_offer, key_of, new_digits, one_time_mark
 from issuer.office import Actor, Desk, Office
 from issuer.store import Account, AccountKind, Role
-from tests.issuer.load import Look, look
+from tests.issuer.load import Look, free_port, look, run_command, served
 from tests.issuer.many_cards import make_cards
 from wallet_api.holder_client import PRE_AUTHORIZED
 from wallet_api.holder_net import FORM, jwt
 from wallet_api.metadata import CONFIGURATION
 
 ECONOMY: Final = "AUS"
-_PASSPHRASE: Final = "for a trial only"  # noqa: S105
 _SETTINGS: Final = """
 [wallet]
 url = "http://127.0.0.1:{port}"
@@ -115,25 +110,17 @@ def standing(
     """
     home = folder / "home"
     more = ["--database", database] if database else []
-    _run("issuer", "init", home, f"--economy={ECONOMY}", "--economy=NZL", "--test",
-         "--keys", *more)  # fmt: skip
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    run_command("issuer", "init", home, f"--economy={ECONOMY}", "--economy=NZL",
+                "--test", "--keys", *more)  # fmt: skip
+    port = free_port()
     settings = home / FILE
     settings.write_text(settings.read_text() + _SETTINGS.format(port=port))
-    _run("issuer", "demo-data", home, "--cards=10")
-    command = ["-m", "wallet_api", "serve", "--home", str(home), "--port", str(port),
-               "--workers", str(workers)]  # fmt: skip
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, *command], env=_environment(), stdout=subprocess.DEVNULL
-    ) as process:
-        try:
-            _wait_for(process, port)
-            with _offering(home, cards) as offers:
-                yield Place(home=home, process=process.pid, port=port, offers=offers)
-        finally:
-            process.terminate()
+    run_command("issuer", "demo-data", home, "--cards=10")
+    with (
+        served("wallet_api", home, port, "--workers", str(workers)) as process,
+        _offering(home, cards) as offers,
+    ):
+        yield Place(home=home, process=process, port=port, offers=offers)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -301,19 +288,6 @@ def _wire_now() -> int:
 # The installation
 
 
-def _run(module: str, command: str, home: Path, *more: str) -> None:
-    subprocess.run(  # noqa: S603
-        [sys.executable, "-m", module, command, "--home", str(home), *more],
-        check=True,
-        env=_environment(),
-        stdout=subprocess.DEVNULL,
-    )
-
-
-def _environment() -> dict[str, str]:
-    return environment_with(ABTC_KEY_PASSPHRASE=_PASSPHRASE)
-
-
 @contextmanager
 def _offering(home: Path, count: int) -> Iterator[Offers]:
     """Approve cards, to be offered by somebody who has decided nothing."""
@@ -357,14 +331,3 @@ def _offer(desk: Desk, cards: Sequence[int], session: Session) -> list[Ticket]:
         offer.one_time_mark = one_time_mark(key, offer.code_hash, digits)
         made.append(Ticket(code=codes.code, one_time_code=digits))
     return made
-
-
-def _wait_for(process: "subprocess.Popen[bytes]", port: int) -> None:
-    while process.poll() is None:
-        try:
-            create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the server has ended")

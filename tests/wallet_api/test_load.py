@@ -8,30 +8,17 @@ from sqlalchemy import select
 from issuer.installation import Installation
 from issuer.store import Credential, Issue, IssueState, Store
 from tests.components import needs
-from tests.databases import PostgreSQL
 from tests.issuer.load import MOST_GROWTH
 from tests.issuer.office.settled import check_integrity, check_places
 from tests.soak import SOAK, rounds
 from tests.wallet_api.load import ECONOMY, Load, standing
 
-KINDS = ["SQLite", "PostgreSQL"] if SOAK else ["PostgreSQL"]
+POSTGRESQL = pytest.param("PostgreSQL", marks=needs("PostgreSQL"))
+KINDS = ["SQLite", POSTGRESQL] if SOAK else [POSTGRESQL]
 """For some seconds one is enough: what phones do is tested on both elsewhere."""
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(each, marks=needs("PostgreSQL") if each == "PostgreSQL" else ())
-        for each in KINDS
-    ]
-)
-def empty(request: pytest.FixtureRequest) -> str | None:
-    """The URL of an empty database; None for the usual file."""
-    if request.param == "SQLite":
-        return None
-    server: PostgreSQL = request.getfixturevalue("postgresql_server")
-    return server.empty()
-
-
+@pytest.mark.parametrize("empty", KINDS, indirect=True)
 @pytest.mark.enable_socket
 @pytest.mark.timeout(rounds(300, 3_600))
 def test_l14_phones_take_their_cards(tmp_path: Path, empty: str | None) -> None:

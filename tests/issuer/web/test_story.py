@@ -112,7 +112,6 @@ def story(chromium: Browser, front: Front, tmp_path: Path) -> Iterator[Story]:
     folder.mkdir()
     look = {"viewport": {"width": 1280, "height": 900}}
     with opened(chromium, front, time=front.clock, **look) as place:
-        place.page.set_default_timeout(5_000)
         yield Story(place=place, device=verifier.TrustStore(folder))
         assert place.refused == []
 

@@ -206,7 +206,6 @@ class Story:
         """Give somebody a phone that never had a card."""
         context = self.browser.new_context(viewport=PHONE, locale="en")
         context.clock.install(time=self.scene.clock())
-        context.set_default_timeout(10_000)
         complaints: list[str] = []
         asked: list[str] = []
         context.on("request", lambda request: asked.append(request.url))
