@@ -301,6 +301,19 @@ def test_i4_rows_that_are_removed_or_moved(folder: Path) -> None:
     assert blamed(first, lines) == 11
 
 
+def test_i4_a_file_of_an_older_copy(folder: Path, tmp_path: Path) -> None:
+    """Numbers fit, and every row is of this device: the chain does not hold."""
+    fill(folder, 5, max_bytes=SMALL)
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    fill(folder, 15, max_bytes=SMALL)
+    fill(copy, 15, STALE, max_bytes=SMALL)
+    shutil.copy(segments(copy)[1], segments(folder)[1])
+    bad = log_of(folder).verify().bad
+    assert bad is not None
+    assert (bad.seq, bad.segment) == (11, "scan-00000002.log")
+    assert "exchanged" in bad.detail
+
+
 def lines_of(path: Path) -> list[bytes]:
     data = path.read_bytes()[HEADER:]
     return [data[i : i + LINE] for i in range(0, len(data), LINE)]
