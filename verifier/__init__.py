@@ -44,6 +44,7 @@ from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
 from .errors import (
     PackingError,
     PolicyError,
+    ScanLogError,
     StoreError,
     SyncError,
     TrustError,
@@ -61,12 +62,21 @@ from .passport import (
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
 from .replay import ReplayGuard
+from .scan_log import (
+    BadRow,
+    LogHead,
+    ScanLog,
+    ScanLogExport,
+    ScanLogReport,
+    ScanLogStatus,
+)
 from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Problem, Trust
 
 __all__ = [
     "Accepted",
     "Ageing",
+    "BadRow",
     "Card",
     "Decision",
     "Entitlement",
@@ -80,6 +90,7 @@ __all__ = [
     "Lane",
     "LaneAnswer",
     "LaneReason",
+    "LogHead",
     "MrzError",
     "MustSee",
     "PackingError",
@@ -92,6 +103,11 @@ __all__ = [
     "RejectReason",
     "Rejected",
     "ReplayGuard",
+    "ScanLog",
+    "ScanLogError",
+    "ScanLogExport",
+    "ScanLogReport",
+    "ScanLogStatus",
     "StoreError",
     "StoreInfo",
     "SyncError",

@@ -2,7 +2,8 @@
 
 Exit status of ``check``: 0 accepted, 1 rejected (or an input that is no card at all),
 2 undecided (or a store that cannot be used); with several inputs, 0 only if all are
-accepted, else 1 if any is rejected, else 2. Of the other commands: 0 if everything went
+accepted, else 1 if any is rejected, else 2; a log that cannot be written changes
+nothing but for one line on standard error. Of the other commands: 0 if everything went
 well, 1 if not. 64 for wrong usage, 130 if interrupted.
 """
 
@@ -10,8 +11,9 @@ import argparse
 import base64
 import json
 import os
+import secrets
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -23,9 +25,10 @@ from ._floor import Floor
 from ._packing import is_any_version, pack, unpack
 from .card import is_economy_code
 from .decision import Decision
-from .errors import PolicyError, TrustError
+from .errors import PolicyError, ScanLogError, TrustError
 from .passport import Passport
 from .policy import Policy
+from .scan_log import LogHead, ScanLog
 from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Trust
 
@@ -95,12 +98,16 @@ def _parser() -> argparse.ArgumentParser:
             _add_check_options(command)
         if name == "sync":
             _add_sync_options(command)
+    _add_log_commands(commands)
     return parser
 
 
 _JSON = "print one JSON object for each answer, for programs"
 _STORE = "folder of the trust data on this device"
 _FLOOR = "a mark that came with the installation: floor-a of an up-to-date store"
+_LOG = "folder of the log of scans; it names no traveller"
+_LOG_KEY = "file with the key of the log, as `log key` makes it"
+_HEAD = "the last row as it was noted elsewhere, such as from an export"
 _QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
 _TEXT_INPUT = "presentation text, or - for standard input, one text a line"
 
@@ -109,6 +116,8 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--economy", required=True, metavar="AAA", help="whose border this is"
     )
+    command.add_argument("--log", metavar="DIR", type=Path, help=_LOG)
+    command.add_argument("--log-key", metavar="FILE", type=Path, help=_LOG_KEY)
     passport = command.add_mutually_exclusive_group()
     passport.add_argument(
         "--passport",
@@ -119,6 +128,37 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
     passport.add_argument(
         "--mrz", type=_mrz, metavar="FILE", help="its machine-readable lines"
     )
+
+
+def _add_log_commands(
+    commands: "argparse._SubParsersAction[_Parser]",
+) -> None:
+    what = "read, check and export the log of scans of this device"
+    command = commands.add_parser("log", help=what, description=f"{what}.")
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, run, what in (
+        ("key", _log_key, "make the key of a log"),
+        ("show", _log_show, "count outcomes and reasons by day"),
+        ("verify", _log_verify, "say whether the log is as it was written"),
+        ("export", _log_export, "write what was not exported yet as JSON Lines"),
+    ):
+        action = actions.add_parser(name, help=what, description=f"{what}.")
+        action.set_defaults(run=run)
+        action.add_argument("--json", action="store_true", help=_JSON)
+        if name == "key":
+            action.add_argument("out", metavar="FILE", type=Path, help="a new file")
+            continue
+        for option, metavar, text in (
+            ("--log", "DIR", _LOG),
+            ("--log-key", "FILE", _LOG_KEY),
+        ):
+            action.add_argument(
+                option, metavar=metavar, type=Path, required=True, help=text
+            )
+        if name == "verify":
+            action.add_argument("--head", type=_head, metavar="NUMBER:HASH", help=_HEAD)
+        if name == "export":
+            action.add_argument("--out", type=Path, metavar="FILE", required=True)
 
 
 def _add_sync_options(command: argparse.ArgumentParser) -> None:
@@ -170,6 +210,13 @@ def _economy(code: str) -> str:
     return code
 
 
+def _head(text: str) -> LogHead:
+    try:
+        return LogHead.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _floor(name: str) -> Floor:
     try:
         return Floor.from_bytes(_read_file(Path(name)))
@@ -204,15 +251,32 @@ def _run(options: argparse.Namespace) -> int:
     except PolicyError as error:
         _print_error(str(error), as_json=options.json)
         return USAGE
+    except ScanLogError as error:
+        _print_error(str(error), as_json=options.json)
+        return BAD_INPUT
     except TrustError as error:
         _print_error(str(error), as_json=options.json)
         return UNDECIDED if options.command == "check" else BAD_INPUT
 
 
 def _check(options: argparse.Namespace) -> int:
+    if (options.log is None) != (options.log_key is None):
+        _print_error("--log and --log-key go together", as_json=options.json)
+        return USAGE
+    log = _log_beside(options)
     policy = Policy(economy=options.economy)
     store = TrustStore(options.store, floor=options.floor)
     store.load()  # a store that cannot be used is told before any input is read
+    try:
+        found = _check_all(options, store, policy, log)
+    finally:
+        _finish(log)
+    return next((each for each in (BAD_INPUT, UNDECIDED) if each in found), OK)
+
+
+def _check_all(
+    options: argparse.Namespace, store: TrustStore, policy: Policy, log: ScanLog | None
+) -> set[int]:
     found: set[int] = set()
     for text in _texts(options.input, pictures=True):
         # Loaded again for each: it costs nothing unless an update has come in.
@@ -221,8 +285,103 @@ def _check(options: argparse.Namespace) -> int:
             print(json.dumps(_report.as_object(decision)), flush=True)
         else:
             print("\n".join(_report.as_lines(decision)), flush=True)
+        if log:
+            log.record(decision)  # the officer has the answer
         found.add(_STATUS[_report.outcome_of(decision)])
-    return next((each for each in (BAD_INPUT, UNDECIDED) if each in found), OK)
+    return found
+
+
+def _log_beside(options: argparse.Namespace) -> ScanLog | None:
+    """Open the log that ``check`` keeps; whatever is wrong with it stops no scan."""
+    if options.log is None:
+        return None
+    try:
+        return _log(options)
+    except _InputError as error:
+        _print_error(f"no scan is logged: {error}", as_json=False)
+        return None
+
+
+def _finish(log: ScanLog | None) -> None:
+    if log is None:
+        return
+    log.flush()
+    status = log.status()
+    lost = status.waiting + status.missed
+    if status.problem or lost:
+        why = f"{lost} scans are not in the log: {status.problem}"
+        _print_error(why, as_json=False)
+
+
+def _log(options: argparse.Namespace) -> ScanLog:
+    try:
+        key = bytes.fromhex(_read_file(options.log_key).decode())
+        return ScanLog(options.log, key=key)
+    except ValueError as error:  # it must not be quoted
+        raise _InputError(f"{options.log_key} is no key of a log") from error
+
+
+def _log_key(options: argparse.Namespace) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(options.out, flags, 0o600), "w") as file:
+            file.write(f"{secrets.token_hex(32)}\n")
+    except OSError as error:
+        raise _InputError(f"{options.out}: {error.strerror}") from error
+    _print_found(options, {"key": str(options.out)}, [f"{options.out} written"])
+    return OK
+
+
+def _log_show(options: argparse.Namespace) -> int:
+    log = _log(options)
+    days, status = log.counts(), log.status()
+    lines = [
+        f"{day}  {count:>7}  {_printable(code)}"
+        for day, codes in days.items()
+        for code, count in codes.items()
+    ]
+    unsent = "unknown" if status.unsent is None else status.unsent
+    _print_found(
+        options,
+        {"days": days, "unsent": status.unsent},
+        [*lines, f"rows not exported yet: {unsent}"],
+    )
+    return OK
+
+
+def _log_verify(options: argparse.Namespace) -> int:
+    found = _log(options).verify(head=options.head)
+    head, bad = (str(each) if each else None for each in (found.head, found.bad))
+    counts = {
+        "rows": found.rows,
+        "first": found.first,
+        "unfinished": found.unfinished,
+        "missed": found.missed,
+        "clock_back": found.clock_back,
+    }
+    lines = [
+        f"{found.rows} rows from number {found.first}, head {head}",
+        f"  {found.unfinished} unfinished ends, {found.missed} scans missed,"
+        f" {found.clock_back} times the clock went back",
+        f"BAD  {bad}" if bad else "  the chain holds",
+    ]
+    _print_found(options, {**counts, "head": head, "bad": bad}, lines)
+    return BAD_INPUT if bad else OK
+
+
+def _log_export(options: argparse.Namespace) -> int:
+    found = _log(options).export(options.out)
+    head = str(found.head) if found.head else None
+    told = {"rows": found.rows, "first": found.first, "lost": found.lost, "head": head}
+    line = f"{found.rows} rows, head {head}, {found.lost} lost before"
+    _print_found(options, told, [line if found.rows else f"nothing new, head {head}"])
+    return OK
+
+
+def _print_found(
+    options: argparse.Namespace, found: Mapping[str, object], lines: Sequence[str]
+) -> None:
+    print(json.dumps(found) if options.json else "\n".join(lines), flush=True)
 
 
 def _decide(

@@ -4,6 +4,7 @@
   + PackingError   the text is not a presentation, or has no packed form;
                    also a ValueError
   + PolicyError    the policy contradicts itself
+  + ScanLogError   the log of scans cannot be read or exported; writing raises nothing
   + TrustError     the trust documents cannot be used
     - StoreError   the device's store cannot be used
     - SyncError    new trust data was refused; what was there before stays in use
@@ -24,6 +25,10 @@ class PackingError(VerifierError, ValueError):
 
 class PolicyError(VerifierError):
     """The policy contradicts itself."""
+
+
+class ScanLogError(VerifierError):
+    """The log of scans cannot be read or exported; the message says why."""
 
 
 class TrustError(VerifierError):
