@@ -9,11 +9,17 @@ from issuer import audit
 from issuer.installation import Installation
 from issuer.issue_log import IssueLog
 from issuer.store import Account, AccountKind, Credential, Issue, IssueState, Store
+from tests.components import needs
 from tests.issuer.load import ECONOMY, MOST_GROWTH, Load, standing
 from tests.issuer.office.settled import check_integrity, check_places
 from tests.soak import SOAK, rounds
 
+POSTGRESQL = pytest.param("PostgreSQL", marks=needs("PostgreSQL"))
+KINDS = ["SQLite", POSTGRESQL] if SOAK else [POSTGRESQL]
+"""For some seconds one is enough: that all is kept is tested on both elsewhere."""
 
+
+@pytest.mark.parametrize("empty", KINDS, indirect=True)
 @pytest.mark.enable_socket
 @pytest.mark.timeout(rounds(300, 3_600))
 def test_l14_twenty_programs_issue_cards(tmp_path: Path, empty: str | None) -> None:

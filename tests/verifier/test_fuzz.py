@@ -296,7 +296,7 @@ def decide_code(code: str, **how: Any) -> verifier.Decision:
 # Layer 1: raw text
 
 
-@examples(120)
+@examples(60)
 @given(
     st.one_of(
         any_text,
@@ -327,14 +327,14 @@ def test_q1_huge_text(start: str, data: st.DataObject) -> None:
     assert attempt(lambda: verifier.pack(text), verifier.PackingError) is None
 
 
-@examples(250)
+@examples(125)
 @given(edited(codes))
 def test_q_edited_codes(code: str) -> None:
     """An edited code is another presentation or none, and never a second spelling."""
     decide_code(code)
 
 
-@examples(250)
+@examples(125)
 @given(edited(texts))
 def test_j_edited_presentation_texts(text: str) -> None:
     """The same for presentation text."""
@@ -344,7 +344,7 @@ def test_j_edited_presentation_texts(text: str) -> None:
 # Layer 2: well-formed, but the issuer has not signed it
 
 
-@examples(350)
+@examples(175)
 @given(codes, st.data())
 def test_q2_packed_maps(code: str, data: st.DataObject) -> None:
     """A map with other members or in other CBOR is refused, or is what was signed."""
@@ -375,7 +375,7 @@ def test_q_every_key_of_another_type(code: str) -> None:
         assert is_spare or reason(found) == "card.malformed"
 
 
-@examples(100)
+@examples(50)
 @given(codes, st.data())
 def test_q2_other_encodings(code: str, data: st.DataObject) -> None:
     """The same members in other CBOR are refused."""
@@ -383,7 +383,7 @@ def test_q2_other_encodings(code: str, data: st.DataObject) -> None:
     assert other == code or reason(decide_code(other)) == "card.malformed"
 
 
-@examples(350)
+@examples(175)
 @given(texts, st.data())
 def test_j_altered_tokens(text: str, data: st.DataObject) -> None:
     """A header or payload that was changed after signing is never accepted."""
@@ -447,7 +447,7 @@ def plain_json(value: object) -> bytes:
 challenges = st.sampled_from([None, None, None, CHALLENGE])
 
 
-@examples(450)
+@examples(225)
 @given(hostile_cards(), challenges)
 def test_k_signed_cards(
     signed: tuple[str, str, dict[Any, Any]], challenge: str | None
@@ -457,7 +457,7 @@ def test_k_signed_cards(
     decide_both(f"{card}~{proof}", challenge=challenge)
 
 
-@examples(450)
+@examples(225)
 @given(hostile_cards(), challenges, st.data())
 def test_q_signed_codes(
     signed: tuple[str, str, dict[Any, Any]],
@@ -474,7 +474,7 @@ def test_q_signed_codes(
         assert as_text == found
 
 
-@examples(250)
+@examples(125)
 @given(codes, challenges, st.data())
 def test_q_signed_again(code: str, challenge: str | None, data: st.DataObject) -> None:
     """Any map that unpacks at all, with good signatures put over what it says."""
@@ -527,7 +527,7 @@ def visits(draw: Any) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-@examples(120)
+@examples(60)
 @given(visits())
 def test_seen_cards_never_change_an_answer(
     scanned: list[tuple[str, dict[str, Any]]],
@@ -548,7 +548,7 @@ moments = st.datetimes(
 )
 
 
-@examples(150)
+@examples(75)
 @given(codes, moments, st.booleans())
 def test_t_any_moment(code: str, now: datetime, has_passport: bool) -> None:
     """At any moment in any zone there is an answer."""
@@ -584,7 +584,7 @@ lists = st.one_of(
 ).map(b64u)
 
 
-@examples(120)
+@examples(60)
 @given(st.data())
 def test_s_signed_status_lists(data: st.DataObject) -> None:
     """Whatever a status key signs, a card is good only by a list that says so."""
@@ -629,7 +629,7 @@ OF_AUS = [
 ]
 
 
-@examples(100)
+@examples(50)
 @given(
     st.sampled_from(OF_AUS),
     st.one_of(
@@ -687,7 +687,7 @@ def check_document(name: str, document: bytes) -> None:
         assert name == "scheme.json" or isinstance(found, verifier.Accepted)
 
 
-@examples(150)
+@examples(75)
 @given(st.data())
 def test_d_documents_of_one_economy(data: st.DataObject) -> None:
     """Whatever an economy publishes, there is a snapshot, and others are unaffected."""
@@ -709,7 +709,7 @@ def test_d_documents_of_one_economy(data: st.DataObject) -> None:
     }  # fmt: skip
 
 
-@examples(120)
+@examples(60)
 @given(st.data())
 def test_d_the_destinations_own_policy(data: st.DataObject) -> None:
     """Whatever the destination publishes, cards are judged, and entry is answered."""
@@ -724,7 +724,7 @@ def test_d_the_destinations_own_policy(data: st.DataObject) -> None:
     assert (found.entitlement.entry.stay_until is not None) == is_free
 
 
-@examples(200)
+@examples(100)
 @given(st.data())
 def test_d_any_scheme(data: st.DataObject) -> None:
     """Any scheme is refused as such, or a card is answered under it."""
@@ -740,7 +740,7 @@ def test_d_any_scheme(data: st.DataObject) -> None:
         assert reason(found) == "accepted" or isinstance(found, verifier.Undecided)
 
 
-@examples(60)
+@examples(30)
 @given(st.dictionaries(any_text, st.binary(max_size=9), min_size=1, max_size=3))
 def test_d8_any_names(documents: dict[str, bytes]) -> None:
     """A document of another name is no document, and harms nobody."""
@@ -751,7 +751,7 @@ def test_d8_any_names(documents: dict[str, bytes]) -> None:
 # Passports
 
 
-@examples(300)
+@examples(150)
 @given(
     st.one_of(
         any_text,
@@ -770,7 +770,7 @@ printed = st.text("ABDXZ019 ", max_size=12).map(str.strip)
 digits = st.text("0123456789<", min_size=6, max_size=6)
 
 
-@examples(200)
+@examples(100)
 @given(
     st.sampled_from(["build_td1", "build_td2", "build_td3"]),
     st.fixed_dictionaries(
