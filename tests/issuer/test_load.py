@@ -1,6 +1,7 @@
 """Twenty programs at a real server, for seconds here and for half an hour in a soak."""
 
 from pathlib import Path
+from statistics import median
 
 import pytest
 from sqlalchemy import select
@@ -30,11 +31,12 @@ def test_l14_twenty_programs_issue_cards(tmp_path: Path, empty: str | None) -> N
     assert {each.kind for each in load.calls} >= {"issue", "card.show", "queue.counts"}
     if SOAK:
         assert load.growth <= MOST_GROWTH
-        first, second = (
-            load.warm[: len(load.warm) // 2],
-            load.warm[len(load.warm) // 2 :],
+        half = len(load.warm) // 2
+        before, after = load.warm[:half], load.warm[half:]
+        # Rush hours open more for a moment; what is never closed stays.
+        assert median(each.handles for each in after) <= max(
+            each.handles for each in before
         )
-        assert max(each.handles for each in second) <= max(e.handles for e in first)
     check_kept(load, Installation.load(place.home))
 
 
