@@ -25,6 +25,8 @@ from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy import Dialect, event, make_url, text
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from issuer.store import Store
 from tests.components import path_of
@@ -171,6 +173,8 @@ class _KeptEngine:
         self._url = self._engine.url
         self._is_used = False
         event.listen(self._engine, "do_connect", self._connect)
+        event.listen(self._engine, "connect", self._mark)
+        event.listen(self._engine, "checkout", self._check)
 
     @contextmanager
     def at(self, url: str) -> Iterator[Store]:
@@ -192,6 +196,15 @@ class _KeptEngine:
         positional, keywords = dialect.create_connect_args(self._url)
         given[:] = positional
         named.update(keywords)
+
+    def _mark(self, _: object, record: ConnectionPoolEntry) -> None:
+        record.info["url"] = self._url
+
+    def _check(self, _: object, record: ConnectionPoolEntry, __: object) -> None:
+        # A server's thread may outlive its test by a request, and leave a connection to
+        # a database that is gone.
+        if record.info["url"] != self._url:
+            raise DisconnectionError
 
 
 @dataclass(slots=True, kw_only=True)
