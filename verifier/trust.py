@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple, Self
@@ -128,6 +128,8 @@ class Trust:
     """The latest ``issued_at`` of any snapshot that this device has accepted."""
     problems: tuple[Problem, ...] = ()
     """Documents that were refused."""
+    is_for_training: bool = False
+    """Whether test cards count here, and no others do."""
     _scheme: Scheme = field(repr=False)
     _issuers: Mapping[str, Issuer] = field(repr=False)
     _rules: Mapping[str, DestinationRules] = field(repr=False)
@@ -196,6 +198,26 @@ class Trust:
             _lists=MappingProxyType(read.lists),
             _unusable=frozenset(read.unusable),
         )
+
+    def for_training(self) -> Self:
+        """Return this snapshot as officers train with it: test cards count.
+
+        Cards of economies that are marked for tests are decided about like any other,
+        and all others are ``card.test``: what trains can admit nobody, and what admits
+        can train nobody. Whoever shows such a decision must say on the screen that
+        nothing of it is real.
+
+        Returns:
+            A snapshot of its own, that remembers no cards; the same one if it is for
+            training already.
+        """
+        if self.is_for_training:
+            return self
+        swapped = {
+            url: replace(issuer, is_test=not issuer.is_test)
+            for url, issuer in self._issuers.items()
+        }
+        return replace(self, is_for_training=True, _issuers=MappingProxyType(swapped))
 
     def card_key(self, url: str, key_id: str) -> tuple[Issuer, TrustedKey]:
         """Return the issuer of that URL and its card key of that id.

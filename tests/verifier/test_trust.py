@@ -164,6 +164,19 @@ def test_i2_test_issuers_are_never_green() -> None:
     assert outcome("AUS", trust) == "trust.unknown_issuer"
 
 
+def test_i2_what_trains_admits_nobody_and_what_admits_trains_nobody() -> None:
+    content = document("AUS/issuer.json") | {"test": True}
+    trust = trust_with("AUS/issuer.json", content)
+    training = trust.for_training()
+    assert (trust.is_for_training, training.is_for_training) == (False, True)
+    assert outcome("AUS", training) == "accepted"
+    assert outcome("NZL", training) == "card.test"
+    assert training.for_training() is training
+    # What was seen in training is not remembered where it counts.
+    assert outcome("AUS", trust) == "card.test"
+    assert outcome("NZL", trust) == "accepted"
+
+
 @pytest.mark.parametrize(
     "name",
     [
