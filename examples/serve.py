@@ -1,0 +1,244 @@
+"""Back office, wallet and officer's console of a demonstration, side by side.
+
+    python -m examples.serve [FOLDER]
+
+All 21 economies, marked as for tests: invented travellers, cards that no device takes
+but one on which officers train, no passwords, and nobody but this machine can ask.
+What it keeps is below the folder; interrupted at any step, the same command goes on.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import select
+
+import verifier
+from issuer.audit import Head, heads
+from issuer.commands.opening import open_office
+from issuer.documents import scheme_document
+from issuer.errors import IssuerError
+from issuer.installation import FILE
+from issuer.office import Actor, Desk, Office
+from issuer.operations import all_operations
+from issuer.publication import open_publisher
+from issuer.publish.repository import Repository
+from issuer.store import Account, AccountKind, HostedEconomy, Role
+
+TRAVELLERS: Final = 840
+BORDER: Final = "SGP"
+ZONE: Final = "Asia/Singapore"
+OFFICE, WALLET, CONSOLE = 8321, 8322, 8323
+EVERY: Final = timedelta(minutes=1)
+"""Between two publications; what an officer decides is at the border after it."""
+_PASSPHRASE: Final = "demonstration"
+_STILL_GOOD: Final = timedelta(hours=6)
+"""For so long an economy that has nothing new to say need not sign anything."""
+_STOP: Final = timedelta(seconds=10)
+"""For a server to finish what it does."""
+_WALLET_SETTINGS: Final = f'\n[wallet]\nurl = "http://127.0.0.1:{WALLET}"\n'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make what is missing, and serve until interrupted."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    folder = Path(given[0] if given else "build/office")
+    os.environ["ABTC_KEY_PASSPHRASE"] = _PASSPHRASE
+    os.environ["ABTC_PUBLISH_PASSPHRASE"] = _PASSPHRASE
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        return _serve(Demonstration(folder))
+    except KeyboardInterrupt:
+        return 0
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+
+
+@dataclass
+class Demonstration:
+    """An installation, what it publishes, and a device at one of its borders."""
+
+    folder: Path
+    _published: Mapping[str, Head] = field(default_factory=dict)
+    """Where the audit logs stood then: whatever changes is in one of them."""
+
+    @cached_property
+    def office(self) -> Office:
+        """The installation, opened with its keys."""
+        return open_office(self.folder)
+
+    @property
+    def device(self) -> Path:
+        """Folder of an officer's device."""
+        return self.folder / "device"
+
+    @property
+    def root(self) -> Path:
+        """First root metadata, as a device comes with it."""
+        return self.device / "root.json"
+
+    def prepare(self) -> None:
+        """Make what is missing of the installation, its people and its travellers."""
+        settings = self.folder / FILE
+        if not settings.exists():
+            _abtc("issuer", "init", "--home", self.folder, "--all", "--test", "--keys")
+        if "[wallet]" not in settings.read_text():
+            with settings.open("a") as file:
+                file.write(_WALLET_SETTINGS)
+        count = str(TRAVELLERS)
+        _abtc(
+            "issuer", "demo-data", "--home", self.folder, "--cards", count, quiet=False
+        )
+
+    def found_publication(self) -> None:
+        """Give every economy its role in what is published, and the device its root."""
+        places, office = self.office.installation.publish, self.office
+        public = office.installation.path(places.out)
+        publisher, now = open_publisher(office), _now()
+        if not public.exists():
+            scheme = scheme_document(office.packaged_scheme, issued_at=now)
+            publisher.init(scheme, now=now)
+        known = Repository.load(public).economies
+        for code in self.hosted:
+            if code not in known:
+                publisher.add_economy(code, now=_now())
+        self.device.mkdir(exist_ok=True)
+        (first,) = public.rglob("1.root.json")
+        self.root.write_bytes(first.read_bytes())
+        key = self.device / "log.key"
+        if not key.exists():
+            key.write_text(secrets.token_hex(32))
+            key.chmod(0o600)
+
+    @cached_property
+    def hosted(self) -> tuple[str, ...]:
+        """All economies that are hosted here."""
+        return self.office.store.read(
+            lambda session: tuple(
+                session.scalars(select(HostedEconomy.code).order_by(HostedEconomy.code))
+            )
+        )
+
+    def publish(self) -> None:
+        """Publish what economies say anew, and bring the device up to date."""
+        if self.office.store.read(heads) != self._published:
+            for code in self.hosted:
+                if self._has_news(code):
+                    self._do(code, "lists.publish")
+            self._published = self.office.store.read(heads)
+        public = self.office.installation.path(self.office.installation.publish.out)
+        verifier.TrustStore(self.device / "store").sync(
+            public, root=self.root.read_bytes(), now=_now(), economy=BORDER
+        )
+
+    def _has_news(self, code: str) -> bool:
+        last = self._do(code, "publication.status").last_at
+        if last is None or _now() - last > _STILL_GOOD:
+            return True
+        found = self._do(code, "lists.preview")
+        return bool(found.new_keys) or any(
+            each.changed or each.before is None for each in found.lists
+        )
+
+    def _do(self, code: str, name: str) -> Any:
+        return all_operations()[name].perform(self._desk(code), {})
+
+    def _desk(self, code: str) -> Desk:
+        login = f"demo-officer-{code.lower()}"
+        account = self.office.store.read(
+            lambda session: session.scalars(
+                select(Account.id).where(Account.login == login)
+            ).one()
+        )
+        actor = Actor(
+            account_id=account,
+            economy=code,
+            login=login,
+            roles=frozenset(Role) - {Role.ADMIN},
+            kind=AccountKind.PERSON,
+        )
+        return Desk(office=self.office, actor=actor, now=_now(), reason="demonstration")
+
+
+def _serve(demonstration: Demonstration) -> int:
+    demonstration.prepare()
+    demonstration.found_publication()
+    print("publishing what 21 economies say ...", flush=True)
+    demonstration.publish()
+    ended = threading.Event()
+    with _running(demonstration.folder) as servers:
+        _say_where()
+        for server in servers:
+            threading.Thread(
+                target=lambda each=server: (each.wait(), ended.set()), daemon=True
+            ).start()
+        while not ended.wait(EVERY.total_seconds()):
+            try:
+                demonstration.publish()
+            except (IssuerError, verifier.TrustError) as error:
+                print(f"not published, tried again soon: {error}", file=sys.stderr)
+        return max(abs(each.poll() or 0) for each in servers)
+
+
+@contextmanager
+def _running(here: Demonstration) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Run the three servers until left; one that ends ends the others."""
+    home = str(here.folder)
+    servers = [
+        _start("issuer", "serve", "--home", home, "--demonstration"),
+        _start("wallet_api", "serve", "--home", home),
+        _start(
+            "verifier.cli", "console", "--training",
+            "--store", str(here.device / "store"), "--economy", BORDER, "--zone", ZONE,
+            "--log", str(here.device / "log"), "--log-key", str(here.device / "log.key"),
+            "--port", str(CONSOLE), "--key", KEY,
+        ),
+    ]  # fmt: skip
+    try:
+        yield servers
+    finally:
+        for each in servers:
+            each.terminate()
+        for each in servers:
+            with suppress(subprocess.TimeoutExpired):
+                each.wait(_STOP.total_seconds())
+            each.kill()
+
+
+def _start(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    # A session of its own: interrupting the terminal ends them one after another, here.
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+
+
+def _abtc(*arguments: str | Path, quiet: bool = True) -> None:
+    command = [sys.executable, "-m", *map(str, arguments)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL if quiet else None)
+
+
+def _say_where() -> None:
+    print(
+        f"apply  http://localhost:{OFFICE}/demonstration\n"
+        f"show   http://127.0.0.1:{WALLET}/wallet/\n"
+        f"scan   http://127.0.0.1:{CONSOLE}/start?key={KEY}\n"
+        "Stop with Ctrl-C.",
+        flush=True,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
