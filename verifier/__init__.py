@@ -27,6 +27,7 @@ system for the time.
 This is not an ABTC code.
 """
 
+from ._acts import OfficerAct, OfficerDecision, OverrideReason
 from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
@@ -64,6 +65,7 @@ from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedRea
 from .replay import ReplayGuard
 from .scan_log import (
     BadRow,
+    LoggedScan,
     LogHead,
     ScanLog,
     ScanLogExport,
@@ -91,8 +93,12 @@ __all__ = [
     "LaneAnswer",
     "LaneReason",
     "LogHead",
+    "LoggedScan",
     "MrzError",
     "MustSee",
+    "OfficerAct",
+    "OfficerDecision",
+    "OverrideReason",
     "PackingError",
     "Passport",
     "PassportComparison",
