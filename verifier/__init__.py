@@ -51,6 +51,7 @@ from .errors import (
     VerifierError,
 )
 from .guidance import Guidance, guidance
+from .looks import Check, CheckState, CheckStep, Look, checks_of, look_of
 from .passport import (
     FieldMatch,
     MrzError,
@@ -78,6 +79,9 @@ __all__ = [
     "Ageing",
     "BadRow",
     "Card",
+    "Check",
+    "CheckState",
+    "CheckStep",
     "Decision",
     "Entitlement",
     "Entry",
@@ -91,6 +95,7 @@ __all__ = [
     "LaneAnswer",
     "LaneReason",
     "LogHead",
+    "Look",
     "MrzError",
     "MustSee",
     "PackingError",
@@ -118,8 +123,10 @@ __all__ = [
     "Undecided",
     "UndecidedReason",
     "VerifierError",
+    "checks_of",
     "compare",
     "guidance",
+    "look_of",
     "pack",
     "transliterate",
     "unpack",
