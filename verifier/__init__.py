@@ -41,6 +41,7 @@ from .decision import (
     Undecided,
 )
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
+from .entry_basis import BasisAnswer, EntryBasis, basis_answer, entry_basis
 from .errors import (
     PackingError,
     PolicyError,
@@ -78,6 +79,7 @@ __all__ = [
     "Accepted",
     "Ageing",
     "BadRow",
+    "BasisAnswer",
     "Card",
     "Check",
     "CheckState",
@@ -86,6 +88,7 @@ __all__ = [
     "Entitlement",
     "Entry",
     "EntryAnswer",
+    "EntryBasis",
     "EntryReason",
     "Evidence",
     "FieldMatch",
@@ -123,8 +126,10 @@ __all__ = [
     "Undecided",
     "UndecidedReason",
     "VerifierError",
+    "basis_answer",
     "checks_of",
     "compare",
+    "entry_basis",
     "guidance",
     "look_of",
     "pack",

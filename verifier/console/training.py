@@ -17,7 +17,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from verifier import (
+from .. import (
     Decision,
     EntryReason,
     LaneReason,
