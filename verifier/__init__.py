@@ -42,6 +42,7 @@ from .decision import (
     Undecided,
 )
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
+from .entry_basis import BasisAnswer, EntryBasis, basis_answer, entry_basis
 from .errors import (
     PackingError,
     PolicyError,
@@ -80,6 +81,7 @@ __all__ = [
     "Accepted",
     "Ageing",
     "BadRow",
+    "BasisAnswer",
     "Card",
     "Check",
     "CheckState",
@@ -88,6 +90,7 @@ __all__ = [
     "Entitlement",
     "Entry",
     "EntryAnswer",
+    "EntryBasis",
     "EntryReason",
     "Evidence",
     "FieldMatch",
@@ -129,8 +132,10 @@ __all__ = [
     "Undecided",
     "UndecidedReason",
     "VerifierError",
+    "basis_answer",
     "checks_of",
     "compare",
+    "entry_basis",
     "guidance",
     "look_of",
     "pack",
