@@ -50,7 +50,7 @@ from .errors import (
     TrustError,
     VerifierError,
 )
-from .guidance import Guidance, guidance
+from .guidance import Guidance, guidance, guidance_languages
 from .passport import (
     FieldMatch,
     MrzError,
@@ -120,6 +120,7 @@ __all__ = [
     "VerifierError",
     "compare",
     "guidance",
+    "guidance_languages",
     "pack",
     "transliterate",
     "unpack",
