@@ -14,10 +14,11 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn, TextIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from . import _report
 from ._algorithm import verify
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "sync":
             _add_sync_options(command)
     _add_log_commands(commands)
+    _add_console_command(commands)
     return parser
 
 
@@ -108,6 +110,7 @@ _FLOOR = "a mark that came with the installation: floor-a of an up-to-date store
 _LOG = "folder of the log of scans; it names no traveller"
 _LOG_KEY = "file with the key of the log, as `log key` makes it"
 _HEAD = "the last row as it was noted elsewhere, such as from an export"
+_NOTES = "also hand out what officers wrote down"
 _QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
 _TEXT_INPUT = "presentation text, or - for standard input, one text a line"
 
@@ -159,6 +162,90 @@ def _add_log_commands(
             action.add_argument("--head", type=_head, metavar="NUMBER:HASH", help=_HEAD)
         if name == "export":
             action.add_argument("--out", type=Path, metavar="FILE", required=True)
+            action.add_argument("--notes", action="store_true", help=_NOTES)
+
+
+def _add_console_command(
+    commands: "argparse._SubParsersAction[_Parser]",
+) -> None:
+    what = "serve the officer's console to a browser on this device"
+    command = commands.add_parser("console", help=what, description=f"{what}.")
+    command.set_defaults(run=_console, json=False)
+    command.add_argument(
+        "--store", required=True, metavar="DIR", type=Path, help=_STORE
+    )
+    command.add_argument(
+        "--economy",
+        required=True,
+        metavar="AAA",
+        type=_economy,
+        help="whose border this is",
+    )
+    command.add_argument(
+        "--zone",
+        type=_zone,
+        metavar="AREA/CITY",
+        help="of the border; else the time zone of this device",
+    )
+    command.add_argument(
+        "--floor", type=_floor, metavar="FILE", default=Floor(), help=_FLOOR
+    )
+    command.add_argument(
+        "--kiosk", action="store_true", help="no staff: green clears after 5 seconds"
+    )
+    command.add_argument(
+        "--port", type=_port, metavar="N", default=8324, help="0 is any that is free"
+    )
+    command.add_argument(
+        "--idle",
+        type=_minutes,
+        metavar="MINUTES",
+        default=timedelta(minutes=15),
+        help="after which the screen locks; 15 unless told",
+    )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is no time zone that this device knows"
+        ) from error
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError("not from 0 to 65535")
+    return int(text)
+
+
+def _minutes(text: str) -> timedelta:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_440:
+        raise argparse.ArgumentTypeError("not from 1 to 1440 minutes")
+    return timedelta(minutes=int(text))
+
+
+def _console(options: argparse.Namespace) -> int:
+    try:
+        from .console import serving  # noqa: PLC0415  # an extra that may be absent
+    except ImportError:
+        _print_error("the console needs abtc[console]", as_json=False)
+        return USAGE
+    settings = serving.Settings(
+        store=options.store,
+        economy=options.economy,
+        zone=options.zone,
+        floor=options.floor,
+        port=options.port,
+        idle=options.idle,
+        is_kiosk=options.kiosk,
+    )
+    try:
+        serving.run(settings, lambda address: print(address, flush=True))
+    except OSError as error:
+        raise _InputError(f"port {options.port}: {error.strerror}") from error
+    return OK
 
 
 def _add_sync_options(command: argparse.ArgumentParser) -> None:
@@ -370,7 +457,7 @@ def _log_verify(options: argparse.Namespace) -> int:
 
 
 def _log_export(options: argparse.Namespace) -> int:
-    found = _log(options).export(options.out)
+    found = _log(options).export(options.out, notes=options.notes)
     head = str(found.head) if found.head else None
     told = {"rows": found.rows, "first": found.first, "lost": found.lost, "head": head}
     line = f"{found.rows} rows, head {head}, {found.lost} lost before"

@@ -1,0 +1,103 @@
+"""A console with a store of the simulator's world, asked as its own page would."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+import verifier
+from tests.simulator import NOW, World
+from tests.verifier.tuf_repository import Repository
+from verifier.console.app import make_app
+from verifier.console.device import Clocks, Device
+from verifier.console.here import Console
+from verifier.console.session import Session
+
+PORT = 8324
+HOST = f"127.0.0.1:{PORT}"
+ORIGIN = f"http://{HOST}"
+
+
+class Desk:
+    """One console, its clock, and a browser that has been let in."""
+
+    def __init__(self, store: Path) -> None:
+        self.now, self.ticks = NOW, 1000.0
+        self.keys: list[str] = []
+        self.device = Device(
+            store=verifier.TrustStore(store),
+            policy=verifier.Policy(economy="SGP"),
+            clocks=Clocks(now=lambda: self.now, elapsed=lambda: self.ticks),
+        )
+        self.session = Session(
+            clocks=self.device.clocks,
+            idle=timedelta(minutes=15),
+            forget=self.device.forget_all,
+            tell=self.keys.append,
+        )
+        self.console = Console(
+            version="1", port=PORT, device=self.device, session=self.session
+        )
+        self.app = make_app(self.console)
+        self.browser = self.new_browser()
+
+    def new_browser(self) -> FlaskClient:
+        """A browser that has opened the address that was told last."""
+        browser = self.app.test_client()
+        found = browser.get(f"/start?key={self.keys[-1]}", base_url=ORIGIN)
+        assert found.status_code == 303
+        return browser
+
+    def wait(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.ticks += seconds
+
+    def get(self, path: str, *, by: FlaskClient | None = None) -> Any:
+        return (by or self.browser).get(f"/api/{path}", base_url=ORIGIN)
+
+    def post(
+        self, path: str, body: object = None, *, by: FlaskClient | None = None
+    ) -> Any:
+        return (by or self.browser).post(
+            f"/api/{path}",
+            json=body or {},
+            base_url=ORIGIN,
+            headers={"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"},
+        )
+
+    def begin(self) -> None:
+        shift = {"officer": "b-17", "lane": "3", "direction": "entry"}
+        assert self.post("shift", shift).status_code == 200
+
+    def check(self, code: str, **more: Any) -> Any:
+        found = self.post("check", {"code": code, "passport": None, **more})
+        assert found.status_code == 200, found.json
+        return found.json
+
+
+WORLD = World(economies=["AUS", "NZL", "SGP"])
+
+
+@pytest.fixture(scope="session")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of Singapore's device; not to be written to."""
+    folder = tmp_path_factory.mktemp("console")
+    repository = Repository(folder / "mirror", WORLD.documents())
+    repository.publish()
+    store = verifier.TrustStore(folder / "store")
+    store.sync(repository.folder, root=repository.first_root, now=NOW)
+    return folder / "store"
+
+
+@pytest.fixture
+def desk(synced: Path) -> Iterator[Desk]:
+    made = Desk(synced)
+    made.begin()
+    yield made
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
