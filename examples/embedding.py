@@ -5,8 +5,8 @@ import re
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Final, TextIO, assert_never
 from zoneinfo import ZoneInfo
 
@@ -197,45 +197,17 @@ def code_and_passport(
     return codes[0] if len(codes) == 1 else None, passport
 
 
-def on_arrival(device: Device, now: datetime) -> tuple[verifier.Policy, datetime]:
-    """Return what to decide by about the evening of the day of arrival, and it.
-
-    What is fresh enough now is so then. A list, trust data or a card that will have
-    ended by then has ended: no tolerance changes that.
-    """
-    evening = datetime.combine(device.given.on, time(23, 59), device.zone)
-    arrival, policy = max(now, evening), device.policy
-    # Within one zone Python reckons by the wall clock, also across summer time.
-    ahead = arrival.astimezone(UTC) - now.astimezone(UTC)
-    later = replace(
-        policy,
-        max_proof_age=policy.max_proof_age + ahead,
-        max_trust_age=policy.max_trust_age + ahead,
-        max_list_age=policy.max_list_age + ahead,
-    )
-    return later, arrival
-
-
-def trip_notes(decision: verifier.Decision) -> str:
+def trip_notes(found: verifier.EntryBasis) -> str:
     """Return what an airline reads beneath its sentence; never why not."""
-    data = f"From data of {_oldest(decision.evidence):%Y-%m-%d %H:%M} UTC.\n"
-    if not isinstance(decision, verifier.Accepted) or look_of(decision) != GREEN:
+    data = f"From data of {found.data_as_of:%Y-%m-%d %H:%M} UTC.\n"
+    if found.answer is not verifier.BasisAnswer.GIVES:
         return data
-    card, until = decision.card, decision.entitlement.entry.stay_until
-    last_day = card.expires_at - timedelta(seconds=1)
-    passport = f"{card.passport_country}, number ending {card.passport_number[-3:]}"
+    passport = f"{found.passport_country}, number ending {found.passport_number_end}"
     return (
-        f"Arriving that day: a stay until {until}. Card: {card.form}, accepted there, "
-        f"last day {last_day:%Y-%m-%d}, for the passport {passport}.\n"
-        f"Still to see: {', '.join(decision.must_see)}.\n{data}"
+        f"Arriving that day: a stay until {found.stay_until}. Card: {found.form}, "
+        f"accepted there, last day {found.card_last_day}, for the passport {passport}."
+        f"\nStill to see: {', '.join(found.must_see)}.\n{data}"
     )
-
-
-def reason_of(decision: verifier.Decision) -> verifier.Reason:
-    """Return the one code that says why."""
-    if isinstance(decision, verifier.Accepted):
-        return decision.entitlement.entry.reason
-    return decision.reason
 
 
 def signature(now: datetime) -> str:

@@ -27,6 +27,7 @@ system for the time.
 This is not an ABTC code.
 """
 
+from ._acts import OfficerAct, OfficerDecision, OverrideReason
 from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
@@ -41,6 +42,7 @@ from .decision import (
     Undecided,
 )
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
+from .entry_basis import BasisAnswer, EntryBasis, basis_answer, entry_basis
 from .errors import (
     PackingError,
     PolicyError,
@@ -50,7 +52,8 @@ from .errors import (
     TrustError,
     VerifierError,
 )
-from .guidance import Guidance, guidance
+from .guidance import Guidance, guidance, guidance_languages
+from .looks import Check, CheckState, CheckStep, Look, checks_of, look_of
 from .passport import (
     FieldMatch,
     MrzError,
@@ -64,6 +67,7 @@ from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedRea
 from .replay import ReplayGuard
 from .scan_log import (
     BadRow,
+    LoggedScan,
     LogHead,
     ScanLog,
     ScanLogExport,
@@ -77,11 +81,16 @@ __all__ = [
     "Accepted",
     "Ageing",
     "BadRow",
+    "BasisAnswer",
     "Card",
+    "Check",
+    "CheckState",
+    "CheckStep",
     "Decision",
     "Entitlement",
     "Entry",
     "EntryAnswer",
+    "EntryBasis",
     "EntryReason",
     "Evidence",
     "FieldMatch",
@@ -91,8 +100,13 @@ __all__ = [
     "LaneAnswer",
     "LaneReason",
     "LogHead",
+    "LoggedScan",
+    "Look",
     "MrzError",
     "MustSee",
+    "OfficerAct",
+    "OfficerDecision",
+    "OverrideReason",
     "PackingError",
     "Passport",
     "PassportComparison",
@@ -118,8 +132,13 @@ __all__ = [
     "Undecided",
     "UndecidedReason",
     "VerifierError",
+    "basis_answer",
+    "checks_of",
     "compare",
+    "entry_basis",
     "guidance",
+    "guidance_languages",
+    "look_of",
     "pack",
     "transliterate",
     "unpack",

@@ -9,15 +9,19 @@ well, 1 if not. 64 for wrong usage, 130 if interrupted.
 
 import argparse
 import base64
+import contextlib
+import getpass
 import json
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn, TextIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from . import _report
 from ._algorithm import verify
@@ -99,15 +103,18 @@ def _parser() -> argparse.ArgumentParser:
         if name == "sync":
             _add_sync_options(command)
     _add_log_commands(commands)
+    _add_console_command(commands)
     return parser
 
 
+_HOME = "folder of the console itself; beside the store unless told"
 _JSON = "print one JSON object for each answer, for programs"
 _STORE = "folder of the trust data on this device"
 _FLOOR = "a mark that came with the installation: floor-a of an up-to-date store"
 _LOG = "folder of the log of scans; it names no traveller"
 _LOG_KEY = "file with the key of the log, as `log key` makes it"
 _HEAD = "the last row as it was noted elsewhere, such as from an export"
+_NOTES = "also hand out what officers wrote down"
 _QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
 _TEXT_INPUT = "presentation text, or - for standard input, one text a line"
 
@@ -159,6 +166,174 @@ def _add_log_commands(
             action.add_argument("--head", type=_head, metavar="NUMBER:HASH", help=_HEAD)
         if name == "export":
             action.add_argument("--out", type=Path, metavar="FILE", required=True)
+            action.add_argument("--notes", action="store_true", help=_NOTES)
+
+
+def _add_console_command(
+    commands: "argparse._SubParsersAction[_Parser]",
+) -> None:
+    what = "serve the officer's console to a browser on this device"
+    command = commands.add_parser("console", help=what, description=f"{what}.")
+    command.set_defaults(run=_console, json=False)
+    command.add_argument(
+        "--store", required=True, metavar="DIR", type=Path, help=_STORE
+    )
+    command.add_argument(
+        "--economy",
+        required=True,
+        metavar="AAA",
+        type=_economy,
+        help="whose border this is",
+    )
+    command.add_argument(
+        "--zone",
+        type=_zone,
+        metavar="AREA/CITY",
+        help="of the border; else the time zone of this device",
+    )
+    command.add_argument(
+        "--floor", type=_floor, metavar="FILE", default=Floor(), help=_FLOOR
+    )
+    command.add_argument("--home", metavar="DIR", type=Path, help=_HOME)
+    command.add_argument(
+        "--from",
+        dest="source",
+        metavar="URL|DIR",
+        help="where updates come from; without it they come as files",
+    )
+    command.add_argument(
+        "--root",
+        metavar="ROOT.json",
+        type=Path,
+        help="the scheme's first root; without it nothing can be updated",
+    )
+    command.add_argument("--log", metavar="DIR", type=Path, help=_LOG)
+    command.add_argument("--log-key", metavar="FILE", type=Path, help=_LOG_KEY)
+    command.add_argument(
+        "--imager", metavar="DEVICE", help="serial port of a hardware imager"
+    )
+    command.add_argument(
+        "--open", action="store_true", help="open the address in the usual browser"
+    )
+    command.add_argument(
+        "--kiosk", action="store_true", help="no staff: green clears after 5 seconds"
+    )
+    command.add_argument(
+        "--port", type=_port, metavar="N", default=8324, help="0 is any that is free"
+    )
+    command.add_argument(
+        "--idle",
+        type=_minutes,
+        metavar="MINUTES",
+        default=timedelta(minutes=15),
+        help="after which the screen locks; 15 unless told",
+    )
+    what = "add an officer of the console, or give one another PIN"
+    officer = commands.add_parser("console-officer", help=what, description=f"{what}.")
+    officer.set_defaults(run=_console_officer, json=False)
+    officer.add_argument("officer", metavar="ID", help="such as a badge's number")
+    officer.add_argument("--home", required=True, metavar="DIR", type=Path, help=_HOME)
+    officer.add_argument(
+        "--remove", action="store_true", help="remove the officer instead"
+    )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is no time zone that this device knows"
+        ) from error
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError("not from 0 to 65535")
+    return int(text)
+
+
+def _minutes(text: str) -> timedelta:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_440:
+        raise argparse.ArgumentTypeError("not from 1 to 1440 minutes")
+    return timedelta(minutes=int(text))
+
+
+def _console(options: argparse.Namespace) -> int:
+    if (options.log is None) != (options.log_key is None):
+        _print_error("--log and --log-key go together", as_json=False)
+        return USAGE
+    if options.source and not options.root:
+        _print_error("--from needs --root", as_json=False)
+        return USAGE
+    try:
+        from .console import serving  # noqa: PLC0415  # an extra that may be absent
+    except ImportError:
+        _print_error("the console needs abtc[console]", as_json=False)
+        return USAGE
+    settings = serving.Settings(
+        store=options.store,
+        economy=options.economy,
+        zone=options.zone,
+        floor=options.floor,
+        home=options.home or options.store.with_name(f"{options.store.name}-console"),
+        source=options.source,
+        root=options.root,
+        log=options.log,
+        log_key=options.log_key,
+        imager=options.imager,
+        port=options.port,
+        idle=options.idle,
+        is_kiosk=options.kiosk,
+    )
+    told = _AddressTeller(opens=options.open)
+    try:
+        serving.run(settings, told)
+    except OSError as error:
+        raise _InputError(f"port {options.port}: {error.strerror}") from error
+    return OK
+
+
+class _AddressTeller:
+    """Prints each address that lets a browser in; the first one is opened if asked."""
+
+    def __init__(self, *, opens: bool) -> None:
+        self._opens = opens
+
+    def __call__(self, address: str) -> None:
+        with contextlib.suppress(OSError):  # whoever read it has gone: go on
+            print(address, flush=True)
+        if self._opens:
+            import webbrowser  # noqa: PLC0415  # only for this
+
+            self._opens = False
+            threading.Thread(target=webbrowser.open, args=(address,)).start()
+
+
+def _console_officer(options: argparse.Namespace) -> int:
+    from .console.officers import Officers, OfficersError  # noqa: PLC0415
+
+    officers = Officers(options.home, now=_clock)
+    try:
+        if options.remove:
+            officers.remove(options.officer)
+        else:
+            officers.add(options.officer, _ask_pin())
+    except (OfficersError, ValueError) as error:
+        raise _InputError(str(error)) from error
+    return OK
+
+
+def _ask_pin() -> str:
+    """Ask for a PIN twice, or take one line where nobody is there to ask."""
+    if sys.stdin is None:
+        raise _InputError("there is no standard input")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline(_MAX_LINE).rstrip("\r\n")
+    pin = getpass.getpass("PIN: ")
+    if pin != getpass.getpass("Once more: "):
+        raise _InputError("the two differ")
+    return pin
 
 
 def _add_sync_options(command: argparse.ArgumentParser) -> None:
@@ -370,7 +545,7 @@ def _log_verify(options: argparse.Namespace) -> int:
 
 
 def _log_export(options: argparse.Namespace) -> int:
-    found = _log(options).export(options.out)
+    found = _log(options).export(options.out, notes=options.notes)
     head = str(found.head) if found.head else None
     told = {"rows": found.rows, "first": found.first, "lost": found.lost, "head": head}
     line = f"{found.rows} rows, head {head}, {found.lost} lost before"

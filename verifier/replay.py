@@ -56,6 +56,15 @@ class ReplayGuard:
         """How many proofs are remembered; never more than the capacity."""
         return len(self._seen)
 
+    def first_seen(self, decision: Decision) -> datetime | None:
+        """Return when a decision's proof was accepted first; None if it was not.
+
+        Ask after `check`: of a proof that was new, the answer is its own moment. UTC.
+        """
+        key = _key(decision)
+        seen = self._seen.get(key) if key else None
+        return None if seen is None else _EPOCH + seen
+
     def check(self, decision: Decision) -> Decision:
         """Return ``decision``, or `Undecided` if its proof was shown before.
 

@@ -98,6 +98,10 @@ class SeenCards:
             self._cards.clear()
         self._cards[sighting.card_key] = sighting.presentation.card, key
 
+    def forget(self) -> None:
+        """Forget all cards: the next scan of each is merely slower."""
+        self._cards.clear()
+
 
 def _card_key(frame: Frame, shown: Presentation) -> tuple[bytes, bool] | None:
     """Return under what a card may be remembered, if the cut fell where it should.
@@ -218,6 +222,26 @@ class Trust:
             for url, issuer in self._issuers.items()
         }
         return replace(self, is_for_training=True, _issuers=MappingProxyType(swapped))
+
+    @property
+    def economies(self) -> Mapping[str, str]:
+        """Issuer URL by code of each economy of the scheme."""
+        return MappingProxyType(self._scheme.issuers)
+
+    @property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """The economies whose keys are known, with them; by code."""
+        return tuple(sorted(self._issuers.values(), key=lambda each: each.economy))
+
+    @property
+    def lists(self) -> tuple[StatusList, ...]:
+        """All lists that can be used, status and overlay; by address."""
+        return tuple(self._lists[uri] for uri in sorted(self._lists))
+
+    @property
+    def unusable_lists(self) -> frozenset[str]:
+        """Addresses of lists that were refused."""
+        return self._unusable - self._lists.keys()
 
     def card_key(self, url: str, key_id: str) -> tuple[Issuer, TrustedKey]:
         """Return the issuer of that URL and its card key of that id.

@@ -43,22 +43,9 @@ class Outcome:
 
 def words_for(decision: verifier.Decision, question: Question, at: datetime) -> Outcome:
     """Say what a decision means at a desk."""
-    is_airline = question.purpose is Purpose.AIRLINE
-    match decision:
-        case verifier.Accepted():
-            tell = _airline if is_airline else _hotel
-            return tell(decision, question, at)
-        case verifier.Rejected(reason):
-            line = (
-                _no_basis(question)
-                if is_airline
-                else "Do not rely on this card: ask for another document."
-            )
-            return _outcome(Look.NO, line, (), at, reason)
-        case verifier.Undecided(reason):
-            return no_answer(reason, at)
-        case _:
-            assert_never(decision)
+    if question.purpose is Purpose.AIRLINE:
+        return _airline(decision, question, at)
+    return _hotel(decision, at)
 
 
 def declined(error: str, at: datetime) -> Outcome:
@@ -69,34 +56,46 @@ def declined(error: str, at: datetime) -> Outcome:
 
 def no_answer(reason: str, at: datetime) -> Outcome:
     """Say that nothing is known."""
-    line = "No answer: use the normal document check."
+    line = verifier.BasisAnswer.NO_ANSWER.sentence("")
     return _outcome(Look.UNKNOWN, line, (_USUAL, _AGAIN), at, reason)
 
 
-def _airline(decision: verifier.Accepted, question: Question, at: datetime) -> Outcome:
-    entry, place = decision.entitlement.entry, question.destination.name
-    match entry.answer:
-        case verifier.EntryAnswer.CANNOT_TELL:
-            return no_answer(entry.reason, at)
-        case verifier.EntryAnswer.NOT_BY_THIS_CARD:
-            return _outcome(Look.NO, _no_basis(question), (), at, entry.reason)
-        case verifier.EntryAnswer.VISA_FREE:
-            line = f"ABTC gives an entry basis for {place} for this passport."
-            until = entry.stay_until
-            stay = (
-                ()
-                if until is None
-                else (f"On arrival today: a stay until {_day(until)}.",)
-            )
-            notes = (*stay, *_whose(decision))
-            return _outcome(Look.YES, line, notes, at, entry.reason)
+def _airline(decision: verifier.Decision, question: Question, at: datetime) -> Outcome:
+    answer, reason = verifier.basis_answer(decision), _reason_of(decision)
+    if answer is verifier.BasisAnswer.NO_ANSWER:
+        return no_answer(reason, at)
+    line = answer.sentence(question.destination.name)
+    if answer is verifier.BasisAnswer.DOES_NOT_GIVE:
+        return _outcome(Look.NO, line, (), at, reason)
+    return _outcome(Look.YES, line, _stay_and_whose(decision), at, reason)
+
+
+def _hotel(decision: verifier.Decision, at: datetime) -> Outcome:
+    match decision:
+        case verifier.Accepted():
+            line = "This is a genuine ABTC, shown by the phone that holds it."
+            return _outcome(Look.YES, line, _whose(decision), at, "card.accepted")
+        case verifier.Rejected(reason):
+            line = "Do not rely on this card: ask for another document."
+            return _outcome(Look.NO, line, (), at, reason)
+        case verifier.Undecided(reason):
+            return no_answer(reason, at)
         case _:
-            assert_never(entry.answer)
+            assert_never(decision)
 
 
-def _hotel(decision: verifier.Accepted, _: Question, at: datetime) -> Outcome:
-    line = "This is a genuine ABTC, shown by the phone that holds it."
-    return _outcome(Look.YES, line, _whose(decision), at, "card.accepted")
+def _reason_of(decision: verifier.Decision) -> verifier.Reason:
+    if isinstance(decision, verifier.Accepted):
+        return decision.entitlement.entry.reason
+    return decision.reason
+
+
+def _stay_and_whose(decision: verifier.Decision) -> tuple[str, ...]:
+    if not isinstance(decision, verifier.Accepted):
+        return ()
+    until = decision.entitlement.entry.stay_until
+    stay = f"On arrival today: a stay until {_day(until)}." if until else ""
+    return (stay, *_whose(decision)) if stay else _whose(decision)
 
 
 def _whose(decision: verifier.Accepted) -> tuple[str, ...]:
@@ -109,11 +108,6 @@ def _whose(decision: verifier.Accepted) -> tuple[str, ...]:
     # The moment at which it ends is the midnight after its last day.
     last_day = card.expires_at - timedelta(seconds=1)
     return f"Card of {name}; its last day is {_day(last_day)}.", compare
-
-
-def _no_basis(question: Question) -> str:
-    place = question.destination.name
-    return f"ABTC does not give an entry basis for {place}: check visa as usual."
 
 
 def _outcome(

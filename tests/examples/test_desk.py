@@ -247,6 +247,15 @@ def test_a_card_of_nobody_known_is_neither_yes_nor_no(airline: DeskScene) -> Non
     assert line_of(airline.page(asked)) == UNKNOWN
 
 
+def test_q4_what_is_no_card_is_neither_yes_nor_no(airline: DeskScene) -> None:
+    """It says nothing about a card, so nobody may read that there is no basis."""
+    asked = airline.ask()
+    airline.post(asked, "e30.e30.AAAA~")
+    assert asked.outcome is not None
+    assert asked.outcome.reason == "card.malformed"
+    assert line_of(airline.page(asked)) == UNKNOWN
+
+
 def test_j12_a_forged_card_is_no_basis(airline: DeskScene) -> None:
     asked = airline.ask()
     card = airline.world.card(key=fixed_key("forger"))

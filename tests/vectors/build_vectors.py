@@ -1,4 +1,4 @@
-"""Writes the test vectors and the worked example, or compares them.
+"""Writes the test vectors, training's cards and the worked example, or compares them.
 
 Run ``python -m tests.vectors.build_vectors`` to write, and with ``--check`` to
 be told by exit status 1 and the names which files differ.
@@ -24,6 +24,7 @@ from . import (
     cases_status,
     cases_time,
     cases_trust,
+    training,
     worked,
     world,
 )
@@ -31,6 +32,7 @@ from .book import DEFAULTS
 
 HERE = Path(__file__).parent
 SPECIFICATION = HERE.parents[1] / "docs" / "spec.md"
+TRAINING = HERE.parents[1] / "verifier" / "console" / "training.json"
 AREAS = (
     cases_accept,
     cases_jose,
@@ -71,7 +73,14 @@ def build() -> dict[Path, str]:
     for book in books:
         book.shorten(first)
         files[HERE / f"data/{book.area}.json"] = written_vectors(book.vectors)
-    return files
+    return files | {TRAINING: written_training()}
+
+
+def written_training() -> str:
+    """Return the file of training's cards, one case on a line."""
+    cards = training.build()
+    cases = ",\n".join(map(json.dumps, cards["cases"]))
+    return f'{{"documents":\n{written(cards["documents"])},\n"cases": [\n{cases}\n]}}\n'
 
 
 def between(text: str, markers: re.Match[str]) -> str:

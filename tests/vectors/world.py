@@ -4,7 +4,9 @@ Everything is right by default; a case asks for one thing to be wrong.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -82,8 +84,19 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
+_HOST = ContextVar("host", default="abtc.example")
+
+
+@contextmanager
+def hosted_at(host: str) -> Iterator[None]:
+    """Let every economy of this world have its address there."""
+    token = _HOST.set(host)
+    yield
+    _HOST.reset(token)
+
+
 def url(economy: str) -> str:
-    return f"https://abtc.example/{economy}"
+    return f"https://{_HOST.get()}/{economy}"
 
 
 def card_key(economy: str) -> Key:

@@ -1,0 +1,266 @@
+"""What an airline is told: one of three answers, and never why.
+
+An airline asks days ahead and for one destination. It learns whether the card gives an
+entry basis there for the passport in its hand; nothing of other destinations, nothing
+of the reason, and no word on whether to carry the traveller, which is the destination's
+to say and may change either way after this answer.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Final
+
+from ._algorithm import verify
+from .card import Card
+from .decision import Accepted, Decision, Evidence, MustSee
+from .looks import Look, look_of
+from .passport import Passport
+from .policy import Policy
+from .reasons import Reason
+from .trust import Trust
+
+MAX_CODE_AGE: Final = timedelta(hours=72)
+"""How long before now a code may have been read: as early as carriers ask."""
+_MAX_AHEAD: Final = timedelta(days=366)
+"""No list reaches so far; it bounds what is reckoned with."""
+_EVENING: Final = time(23, 59)
+_END: Final = 3
+"""Characters of a passport's number that are enough to compare by."""
+
+
+class BasisAnswer(StrEnum):
+    """The three answers."""
+
+    GIVES = "gives"
+    """The card gives an entry basis at the destination, on that day."""
+    DOES_NOT_GIVE = "does_not_give"
+    """It gives none: check for a visa as usual. Not why; often nobody knows."""
+    NO_ANSWER = "no_answer"
+    """Nothing is known: use the normal document check. It refuses nobody."""
+
+    def sentence(self, destination: str) -> str:
+        """Return the one line that staff read, in English.
+
+        >>> BasisAnswer.GIVES.sentence("Japan")
+        'ABTC gives an entry basis for Japan for this passport.'
+
+        Args:
+            destination: Its name, as APEC writes it.
+        """
+        return _SENTENCES[self].format(destination)
+
+
+_SENTENCES: Final = {
+    BasisAnswer.GIVES: "ABTC gives an entry basis for {} for this passport.",
+    BasisAnswer.DOES_NOT_GIVE: (
+        "ABTC does not give an entry basis for {}: check visa as usual."
+    ),
+    BasisAnswer.NO_ANSWER: "No answer: use the normal document check.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryBasis:
+    """An answer; what depends on the card is there with ``gives`` alone."""
+
+    answer: BasisAnswer
+    destination: str
+    """Alpha-3."""
+    arrival: date
+    answered_at: datetime
+    data_as_of: datetime
+    """Of when the oldest data is that the answer rests on; UTC."""
+    stay_until: date | None = None
+    """Last day of a stay that begins on the day of arrival."""
+    form: str | None = None
+    """``app`` or ``physical``, accepted at the destination on that day."""
+    card_last_day: date | None = None
+    passport_country: str | None = None
+    """Of the passport that the card is linked to, alpha-3."""
+    passport_number_end: str | None = None
+    """Its last three characters."""
+    must_see: tuple[MustSee, ...] = ()
+    """What staff must still see, such as the passport where none was read."""
+    reason: Reason | None = None
+    """Why, for a log without names. Never for a screen, an agent or a traveller; None
+    where nothing was decided."""
+
+
+def entry_basis(
+    presentation: str | None,
+    *,
+    trust: Trust,
+    policy: Policy,
+    expected_passport: Passport | None,
+    arrival: date,
+    now: datetime,
+    code_read_at: datetime | None = None,
+) -> EntryBasis:
+    """Answer whether a card gives an entry basis at a destination, on a day.
+
+    Decided twice: as of now, by the usual tolerances; and, if the card is good, as of
+    the evening of the day of arrival, by the rules of that day, with tolerances longer
+    by just the time between. What will have ended by then has ended: no tolerance
+    changes that. A card on its last day gives ``does_not_give``, lists or trust data
+    that end before give ``no_answer``.
+
+    Args:
+        presentation: What was scanned, as for `verify`; None if there is a passport
+            only: a device keeps no register of cards, so that is ``no_answer``.
+        trust: Loaded beforehand, with the destination's overlays.
+        policy: Its ``economy`` is the destination.
+        expected_passport: The traveller's. None if none was read: the answer then asks
+            staff to compare it.
+        arrival: Day at the destination. Days that are over there, or more than 366 days
+            ahead, are ``no_answer``.
+        now: The moment of the check, in the time zone of the destination.
+        code_read_at: When the code was read, if it is asked about later, as of a list
+            of passengers: the phone's proof must have been fresh then, and everything
+            else counts as of now. Only its reader knows that moment: it is believed.
+
+    Returns:
+        The answer. A bad card is never an exception.
+
+    Raises:
+        TypeError: ``presentation`` is not text.
+        ValueError: A moment is naive; or ``code_read_at`` is later than ``now``, or
+            more than 72 hours earlier.
+
+    Not checked: that the traveller is the holder, and that a code was not shown before.
+
+    Source: specification, sections 8 and 9; docs/airline-desk.md.
+    """
+    if now.utcoffset() is None:
+        raise ValueError("now must be timezone-aware")
+    read = _as_read(policy, code_read_at, now)
+    ahead = arrival - now.date()
+    if presentation is None or not timedelta(0) <= ahead <= _MAX_AHEAD:
+        return _nothing(trust, policy, arrival, now)
+    decision = _decide(presentation, trust, read, expected_passport, now)
+    if isinstance(decision, Accepted):
+        later, evening = _on_arrival(read, arrival, now)
+        decision = _decide(presentation, trust, later, expected_passport, evening)
+    return _answer(decision, policy.economy, arrival, now)
+
+
+def basis_answer(decision: Decision) -> BasisAnswer:
+    """Return which of the three answers a decision is to somebody who is no border.
+
+    Green gives, blue and red do not; amber and grey are no answer, for what is no card
+    says nothing about one.
+    """
+    return _ANSWERS[look_of(decision)]
+
+
+_ANSWERS: Final = {
+    Look.ACCEPTED: BasisAnswer.GIVES,
+    Look.GENUINE: BasisAnswer.DOES_NOT_GIVE,
+    Look.REFUSED: BasisAnswer.DOES_NOT_GIVE,
+    Look.BY_HAND: BasisAnswer.NO_ANSWER,
+    Look.NOT_LIVE: BasisAnswer.NO_ANSWER,
+}
+
+
+def _decide(
+    presentation: str,
+    trust: Trust,
+    policy: Policy,
+    passport: Passport | None,
+    now: datetime,
+) -> Decision:
+    return verify(
+        presentation,
+        trust=trust,
+        policy=policy,
+        expected_passport=passport,
+        expected_challenge=None,  # none was shown
+        now=now,
+    )
+
+
+def _as_read(policy: Policy, read_at: datetime | None, now: datetime) -> Policy:
+    """Let a proof be older by the time for which its code has been waiting."""
+    if read_at is None:
+        return policy
+    if read_at.utcoffset() is None:
+        raise ValueError("code_read_at must be timezone-aware")
+    waited = _between(read_at, now)
+    if not timedelta(0) <= waited <= MAX_CODE_AGE:
+        raise ValueError("a code was read before now, and at most 72 hours before")
+    return replace(policy, max_proof_age=policy.max_proof_age + waited)
+
+
+def _on_arrival(
+    policy: Policy, arrival: date, now: datetime
+) -> tuple[Policy, datetime]:
+    """Return what to decide by about the evening of the day of arrival, and it."""
+    evening = max(now, datetime.combine(arrival, _EVENING, now.tzinfo))
+    ahead = _between(now, evening)
+    later = replace(
+        policy,
+        max_proof_age=policy.max_proof_age + ahead,
+        max_trust_age=policy.max_trust_age + ahead,
+        max_list_age=policy.max_list_age + ahead,
+    )
+    return later, evening
+
+
+def _between(start: datetime, end: datetime) -> timedelta:
+    # Within one zone Python reckons by the wall clock, also across summer time.
+    return end.astimezone(UTC) - start.astimezone(UTC)
+
+
+def _nothing(trust: Trust, policy: Policy, arrival: date, now: datetime) -> EntryBasis:
+    return EntryBasis(
+        answer=BasisAnswer.NO_ANSWER,
+        destination=policy.economy,
+        arrival=arrival,
+        answered_at=now,
+        data_as_of=trust.issued_at,
+    )
+
+
+def _answer(
+    decision: Decision, destination: str, arrival: date, now: datetime
+) -> EntryBasis:
+    bare = EntryBasis(
+        answer=basis_answer(decision),
+        destination=destination,
+        arrival=arrival,
+        answered_at=now,
+        data_as_of=_oldest(decision.evidence),
+        reason=_reason_of(decision),
+    )
+    if bare.answer is not BasisAnswer.GIVES or not isinstance(decision, Accepted):
+        return bare
+    card = decision.card
+    return replace(
+        bare,
+        stay_until=decision.entitlement.entry.stay_until,
+        form=card.form,
+        card_last_day=_last_day_of(card),
+        passport_country=card.passport_country,
+        passport_number_end=card.passport_number[-_END:],
+        must_see=decision.must_see,
+    )
+
+
+def _reason_of(decision: Decision) -> Reason:
+    if isinstance(decision, Accepted):
+        return decision.entitlement.entry.reason
+    return decision.reason
+
+
+def _last_day_of(card: Card) -> date:
+    # The moment at which it ends is the midnight after its last day.
+    return (card.expires_at - timedelta(seconds=1)).date()
+
+
+def _oldest(evidence: Evidence) -> datetime:
+    times = (
+        evidence.trust_issued_at,
+        evidence.status_issued_at,
+        evidence.overlay_issued_at,
+    )
+    return min(each for each in times if each)
