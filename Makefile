@@ -14,7 +14,7 @@ help:
 	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races, half an hour of load"
 	@echo "make vectors  write tests/vectors anew from their generator"
 	@echo "make openapi  write the descriptions of the back office's and the holder's API anew"
-	@echo "make serve    the back office of a demonstration, on http://localhost:8321/demonstration"
+	@echo "make serve    back office, wallet and officer's console of a demonstration, side by side"
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -53,15 +53,10 @@ soak: $(READY)
 	  tests/issuer/office/test_issuing_faults.py tests/issuer/test_load.py tests/wallet_api/test_load.py \
 	  tests/wallet_api/test_threats.py tests/issuer/web/test_browser.py tests/wallet_api/web/test_wallet_browser.py
 
-# A demonstration on this machine: invented travellers of all economies, cards that no device accepts, and no
-# passwords. What it keeps is below build/office; remove that to begin anew.
-serve: export ABTC_HOME := build/office
-serve: export ABTC_KEY_PASSPHRASE := demonstration
+# A demonstration on this machine: invented travellers of all economies, cards that only a console for training takes,
+# and no passwords. What it keeps is below build/office; remove that to begin anew.
 serve: $(READY)
-	test -e $$ABTC_HOME/office.toml || $(BIN)/abtc-issuer init --all --test --keys >/dev/null
-	$(BIN)/abtc-issuer demo-data --cards 840
-	@echo "Open http://localhost:8321/demonstration"
-	$(BIN)/abtc-issuer serve --demonstration
+	$(BIN)/python -m examples.serve build/office
 
 clean:
 	rm -rf $(VENV) .venv-* build .mypy_cache .ruff_cache .pytest_cache .hypothesis

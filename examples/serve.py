@@ -8,11 +8,11 @@ What it keeps is below the folder; interrupted at any step, the same command goe
 """
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -38,14 +38,16 @@ from issuer.store import Account, AccountKind, HostedEconomy, Role
 TRAVELLERS: Final = 840
 BORDER: Final = "SGP"
 ZONE: Final = "Asia/Singapore"
-OFFICE, WALLET, CONSOLE = 8321, 8322, 8323
+OFFICE, WALLET, CONSOLE = 8321, 8322, 8324
 EVERY: Final = timedelta(minutes=1)
 """Between two publications; what an officer decides is at the border after it."""
-_PASSPHRASE: Final = "demonstration"
+_PASSPHRASE: Final = "demonstration"  # noqa: S105  # it protects nothing
 _STILL_GOOD: Final = timedelta(hours=6)
 """For so long an economy that has nothing new to say need not sign anything."""
 _STOP: Final = timedelta(seconds=10)
 """For a server to finish what it does."""
+_TRIES, _PAUSE = 100, 0.2
+"""To find the console's address, and seconds between them."""
 _WALLET_SETTINGS: Final = f'\n[wallet]\nurl = "http://127.0.0.1:{WALLET}"\n'
 
 
@@ -87,6 +89,11 @@ class Demonstration:
         """First root metadata, as a device comes with it."""
         return self.device / "root.json"
 
+    @property
+    def public(self) -> Path:
+        """Folder of what is published."""
+        return self.office.installation.path(self.office.installation.publish.out)
+
     def prepare(self) -> None:
         """Make what is missing of the installation, its people and its travellers."""
         settings = self.folder / FILE
@@ -102,23 +109,18 @@ class Demonstration:
 
     def found_publication(self) -> None:
         """Give every economy its role in what is published, and the device its root."""
-        places, office = self.office.installation.publish, self.office
-        public = office.installation.path(places.out)
-        publisher, now = open_publisher(office), _now()
-        if not public.exists():
+        office, now = self.office, _now()
+        publisher = open_publisher(office)
+        if not self.public.exists():
             scheme = scheme_document(office.packaged_scheme, issued_at=now)
             publisher.init(scheme, now=now)
-        known = Repository.load(public).economies
+        known = Repository.load(self.public).economies
         for code in self.hosted:
             if code not in known:
                 publisher.add_economy(code, now=_now())
         self.device.mkdir(exist_ok=True)
-        (first,) = public.rglob("1.root.json")
+        (first,) = self.public.rglob("1.root.json")
         self.root.write_bytes(first.read_bytes())
-        key = self.device / "log.key"
-        if not key.exists():
-            key.write_text(secrets.token_hex(32))
-            key.chmod(0o600)
 
     @cached_property
     def hosted(self) -> tuple[str, ...]:
@@ -136,9 +138,8 @@ class Demonstration:
                 if self._has_news(code):
                     self._do(code, "lists.publish")
             self._published = self.office.store.read(heads)
-        public = self.office.installation.path(self.office.installation.publish.out)
         verifier.TrustStore(self.device / "store").sync(
-            public, root=self.root.read_bytes(), now=_now(), economy=BORDER
+            self.public, root=self.root.read_bytes(), now=_now(), economy=BORDER
         )
 
     def _has_news(self, code: str) -> bool:
@@ -176,12 +177,10 @@ def _serve(demonstration: Demonstration) -> int:
     print("publishing what 21 economies say ...", flush=True)
     demonstration.publish()
     ended = threading.Event()
-    with _running(demonstration.folder) as servers:
-        _say_where()
+    with _running(demonstration) as servers:
+        _say_where(demonstration)
         for server in servers:
-            threading.Thread(
-                target=lambda each=server: (each.wait(), ended.set()), daemon=True
-            ).start()
+            threading.Thread(target=_watch, args=(server, ended), daemon=True).start()
         while not ended.wait(EVERY.total_seconds()):
             try:
                 demonstration.publish()
@@ -194,14 +193,15 @@ def _serve(demonstration: Demonstration) -> int:
 def _running(here: Demonstration) -> Iterator[list["subprocess.Popen[bytes]"]]:
     """Run the three servers until left; one that ends ends the others."""
     home = str(here.folder)
+    (here.device / "console/address").unlink(missing_ok=True)
     servers = [
         _start("issuer", "serve", "--home", home, "--demonstration"),
         _start("wallet_api", "serve", "--home", home),
         _start(
-            "verifier.cli", "console", "--training",
+            "verifier", "console", "--training",
             "--store", str(here.device / "store"), "--economy", BORDER, "--zone", ZONE,
-            "--log", str(here.device / "log"), "--log-key", str(here.device / "log.key"),
-            "--port", str(CONSOLE), "--key", KEY,
+            "--from", str(here.public), "--root", str(here.root),
+            "--home", str(here.device / "console"), "--port", str(CONSOLE),
         ),
     ]  # fmt: skip
     try:
@@ -218,19 +218,34 @@ def _running(here: Demonstration) -> Iterator[list["subprocess.Popen[bytes]"]]:
 def _start(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
     # A session of its own: interrupting the terminal ends them one after another, here.
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(  # noqa: S603  # no word of it is anybody else's
+        command, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _watch(server: "subprocess.Popen[bytes]", ended: threading.Event) -> None:
+    server.wait()
+    ended.set()
 
 
 def _abtc(*arguments: str | Path, quiet: bool = True) -> None:
     command = [sys.executable, "-m", *map(str, arguments)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL if quiet else None)
+    subprocess.run(  # noqa: S603  # no word of it is anybody else's
+        command, check=True, stdout=subprocess.DEVNULL if quiet else None
+    )
 
 
-def _say_where() -> None:
+def _say_where(here: Demonstration) -> None:
+    console = here.device / "console/address"
+    for _ in range(_TRIES):
+        if console.exists():
+            break
+        time.sleep(_PAUSE)
+    address = console.read_text().strip() if console.exists() else "(not started)"
     print(
         f"apply  http://localhost:{OFFICE}/demonstration\n"
         f"show   http://127.0.0.1:{WALLET}/wallet/\n"
-        f"scan   http://127.0.0.1:{CONSOLE}/start?key={KEY}\n"
+        f"scan   {address}\n"
         "Stop with Ctrl-C.",
         flush=True,
     )

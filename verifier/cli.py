@@ -219,6 +219,11 @@ def _add_console_command(
         "--kiosk", action="store_true", help="no staff: green clears after 5 seconds"
     )
     command.add_argument(
+        "--training",
+        action="store_true",
+        help="take test cards and no others, mark every answer, and log nothing",
+    )
+    command.add_argument(
         "--port", type=_port, metavar="N", default=8324, help="0 is any that is free"
     )
     command.add_argument(
@@ -266,6 +271,9 @@ def _console(options: argparse.Namespace) -> int:
     if options.source and not options.root:
         _print_error("--from needs --root", as_json=False)
         return USAGE
+    if options.training and options.log:
+        _print_error("what is only training is not logged", as_json=False)
+        return USAGE
     try:
         from .console import serving  # noqa: PLC0415  # an extra that may be absent
     except ImportError:
@@ -285,6 +293,7 @@ def _console(options: argparse.Namespace) -> int:
         port=options.port,
         idle=options.idle,
         is_kiosk=options.kiosk,
+        is_training=options.training,
     )
     told = _AddressTeller(opens=options.open)
     try:

@@ -97,6 +97,8 @@ class Device:
         clocks: Moments and durations.
         logbook: Where decisions are written down.
         is_kiosk: Whether it stands without staff.
+        is_training: Whether officers train on it: it takes test cards and no others,
+            and every answer says so.
     """
 
     def __init__(
@@ -107,14 +109,18 @@ class Device:
         clocks: Clocks,
         logbook: Logbook,
         is_kiosk: bool = False,
+        is_training: bool = False,
     ) -> None:
         self.policy = policy
         self.clocks = clocks
         self.is_kiosk = is_kiosk
+        self.is_training = is_training
         self.logbook = logbook
         self._store = store
         self._lock = threading.Lock()
         self._trust: Trust | None = None
+        self._trained: tuple[Trust, Trust] | None = None
+        """A snapshot, and what it is for training: that is made once, not each scan."""
         self._guard = ReplayGuard(policy)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._challenges: OrderedDict[str, Challenge] = OrderedDict()
@@ -142,7 +148,7 @@ class Device:
             self._tidy()
             asked = self._find_challenge(challenge, code)
             try:
-                trust = self._trust = self._store.load()
+                trust = self._trust = self._load()
             except TrustError:
                 plain = self._plain(ConsoleReason.NOT_READY, Look.BY_HAND)
                 return self._keep(plain, self.clocks.now()).answer
@@ -298,6 +304,14 @@ class Device:
 
     # Deciding; all below is called with the lock.
 
+    def _load(self) -> Trust:
+        trust = self._store.load()
+        if not self.is_training:
+            return trust
+        if self._trained is None or self._trained[0] is not trust:
+            self._trained = trust, trust.for_training()
+        return self._trained[1]
+
     def _first(
         self,
         code: str,
@@ -418,7 +432,11 @@ class Device:
         found: Found | None = None,
     ) -> _Kept:
         answer_id = secrets.token_urlsafe(_ID_BYTES)
-        stamp: Answer = {"id": answer_id, "at": now.isoformat(), "training": False}
+        stamp: Answer = {
+            "id": answer_id,
+            "at": now.isoformat(),
+            "training": self.is_training,
+        }
         kept = _Kept(
             id=answer_id,
             answer=stamp | answer,

@@ -66,6 +66,7 @@ class Settings:
     port: int
     idle: timedelta
     is_kiosk: bool
+    is_training: bool
 
 
 def clocks_of(zone: ZoneInfo | None) -> Clocks:
@@ -116,6 +117,7 @@ def open_console(settings: Settings, port: int, tell: Callable[[str], None]) -> 
         clocks=clocks,
         logbook=_logbook(settings),
         is_kiosk=settings.is_kiosk,
+        is_training=settings.is_training,
     )
 
     def forget() -> None:

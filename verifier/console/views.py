@@ -50,6 +50,7 @@ def _state(here: Console) -> dict[str, Any]:
         "zone": here.zone or now.tzname(),
         "now": now.isoformat(),
         "kiosk": device.is_kiosk,
+        "training": device.is_training,
         "languages": list(words.languages()),
         "shift": shift
         and {

@@ -38,6 +38,7 @@ class Desk:
         log: verifier.ScanLog | None = None,
         imager: Imager | None = None,
         is_kiosk: bool = False,
+        is_training: bool = False,
         port: int = PORT,
         **source: Any,
     ) -> None:
@@ -51,6 +52,7 @@ class Desk:
             clocks=clocks,
             logbook=Logbook(log),
             is_kiosk=is_kiosk,
+            is_training=is_training,
         )
         self.session = Session(
             clocks=clocks,
