@@ -100,17 +100,23 @@ function middleOf(video, canvas) {
 export async function* picturesOf(file) {
   const picture = await createImageBitmap(file).catch(() => null);
   if (picture === null) return;
-  const longest = Math.max(picture.width, picture.height);
-  const canvas = document.createElement("canvas");
-  for (const [at, side] of SIDES.entries()) {
-    if (at > 0 && longest <= SIDES[at - 1]) break;
-    const scale = Math.min(1, side / longest);
-    const [width, height] = [picture.width, picture.height].map((each) => Math.max(1, Math.round(each * scale)));
-    const context = contextOf(canvas, width, height);
-    context.drawImage(picture, 0, 0, width, height);
-    yield context.getImageData(0, 0, width, height);
+  try {
+    const longest = Math.max(picture.width, picture.height);
+    const canvas = document.createElement("canvas");
+    for (const [at, side] of SIDES.entries()) {
+      if (at > 0 && longest <= SIDES[at - 1]) break;
+      yield shrunk(picture, canvas, Math.min(1, side / longest));
+    }
+  } finally {
+    picture.close();
   }
-  picture.close();
+}
+
+function shrunk(picture, canvas, scale) {
+  const [width, height] = [picture.width, picture.height].map((each) => Math.max(1, Math.round(each * scale)));
+  const context = contextOf(canvas, width, height);
+  context.drawImage(picture, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
 }
 
 function contextOf(canvas, width, height) {

@@ -34,6 +34,7 @@ export function answer(app, card) {
   const scan = new Scan(app, card);
   return {
     title: "answer.title",
+    look: "scanning",
     back: backTo(app, card),
     body: scan.parts,
     enter: () => scan.enter(),
@@ -61,7 +62,10 @@ class Scan {
     this.finder = el("div.finder", { hidden: true }, video);
     this.state = el("p.hint", { role: "status" });
     this.said = el("div.said");
-    this.retry = button(t("again"), () => this.#start());
+    this.retry = button(t("again"), () => {
+      this.said.replaceChildren();
+      this.#start();
+    });
     const file = el("input", { type: "file", accept: "image/*", hidden: true, onchange: () => this.#choose(file) });
     this.parts = [
       el("p.lead", t("answer.lead")), this.finder, this.state, this.said,
@@ -80,15 +84,14 @@ class Scan {
     this.#camera.stop();
   }
 
-  /** A page that nobody sees does not watch. */
+  /** A page that nobody sees does not watch.  A camera that failed waits until it is asked for again. */
   #turn = () => {
-    if (document.visibilityState === "visible") this.#start();
-    else this.#camera.stop();
+    if (document.visibilityState !== "visible") this.#camera.stop();
+    else if (this.retry.hidden) this.#start();
   };
 
   async #start() {
     this.retry.hidden = true;
-    this.said.replaceChildren();
     this.state.textContent = this.#app.t("answer.allow");
     try {
       if (!(await this.#camera.start(() => this.#fail(new NoCamera("it went away"))))) return;
@@ -108,7 +111,7 @@ class Scan {
 
   async #choose(input) {
     const [file] = input.files;
-    input.value = "";
+    if (!file) return;
     this.said.replaceChildren();
     try {
       let texts = [];
@@ -119,6 +122,9 @@ class Scan {
       this.#say(texts.length > 0 ? "foreign" : "unread");
     } catch (error) {
       this.#fail(error);
+    } finally {
+      // The same picture, taken again under the same name, is another one.
+      input.value = "";
     }
   }
 
