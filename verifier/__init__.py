@@ -31,6 +31,7 @@ from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
+from .challenge import challenge_text, parse_challenge
 from .decision import (
     Accepted,
     Ageing,
@@ -118,9 +119,11 @@ __all__ = [
     "Undecided",
     "UndecidedReason",
     "VerifierError",
+    "challenge_text",
     "compare",
     "guidance",
     "pack",
+    "parse_challenge",
     "transliterate",
     "unpack",
     "verify",
