@@ -32,6 +32,7 @@ from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
+from .challenge import challenge_text, parse_challenge
 from .decision import (
     Accepted,
     Ageing,
@@ -133,6 +134,7 @@ __all__ = [
     "UndecidedReason",
     "VerifierError",
     "basis_answer",
+    "challenge_text",
     "checks_of",
     "compare",
     "entry_basis",
@@ -140,6 +142,7 @@ __all__ = [
     "guidance_languages",
     "look_of",
     "pack",
+    "parse_challenge",
     "transliterate",
     "unpack",
     "verify",
