@@ -76,7 +76,7 @@ def clocks_of(zone: ZoneInfo | None) -> Clocks:
 
 def _elapsed() -> float:
     # The usual clock stops while a handheld sleeps, and the officer has left it.
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def listen(port: int) -> socket.socket:

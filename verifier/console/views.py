@@ -306,7 +306,10 @@ def update() -> Response:
 @api.post("/update/file")
 def update_file() -> Response:
     """Begin an update from a file that the officer has brought."""
-    console().updates.begin_from(request.get_data())
+    try:
+        console().updates.begin_from(request.get_data())
+    except OSError as error:
+        raise RefusedError(507, Fault.DISK, error.strerror or "") from error
     return _stated()
 
 
