@@ -27,6 +27,7 @@ system for the time.
 This is not an ABTC code.
 """
 
+from ._acts import OfficerAct, OfficerDecision, OverrideReason
 from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
@@ -66,6 +67,7 @@ from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedRea
 from .replay import ReplayGuard
 from .scan_log import (
     BadRow,
+    LoggedScan,
     LogHead,
     ScanLog,
     ScanLogExport,
@@ -98,9 +100,13 @@ __all__ = [
     "LaneAnswer",
     "LaneReason",
     "LogHead",
+    "LoggedScan",
     "Look",
     "MrzError",
     "MustSee",
+    "OfficerAct",
+    "OfficerDecision",
+    "OverrideReason",
     "PackingError",
     "Passport",
     "PassportComparison",

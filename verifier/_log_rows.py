@@ -9,7 +9,7 @@ another.
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum, unique
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from . import _b64, _json
+from ._acts import OfficerAct
 from ._report import outcome_of
 from .decision import Accepted, Decision
 
@@ -40,6 +41,7 @@ LINE: Final = (_NONCE + _PADDED + _TAG) // 3 * 4 + 1
 HEADER: Final = len(_FORMAT) + 1 + 2 * _SALT + 1
 """Bytes before the first row of a segment."""
 _MAX_TEXT: Final = 64
+_NOTE_SALT: Final = 16
 
 
 @unique
@@ -50,11 +52,49 @@ class Kind(StrEnum):
     """A segment begins: the log's id, and how many bytes before it are unfinished."""
     SCAN = "scan"
     """One decision."""
+    ACT = "act"
+    """What an officer did with the decision in row ``of``."""
     MISSED = "missed"
     """So many decisions could not be written, the first of them at ``since``."""
     DROPPED = "dropped"
     """Segments below ``segment`` were removed for want of room; what is kept begins
     with row ``first``, and ``follows`` is the hash before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What an officer wrote down beside a row.
+
+    It is sealed with its row, and the row has its hash only: so it can be left out of
+    an export, and yet not be changed.
+    """
+
+    text: str
+    salt: bytes
+    """Random, so that nobody can guess the text from the hash."""
+
+    @classmethod
+    def of(cls, text: str) -> "Note | None":
+        """Return one with a salt of its own; None if there is no text."""
+        return cls(text=text, salt=secrets.token_bytes(_NOTE_SALT)) if text else None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of salt and text, in hexadecimal: what the row says."""
+        return hashlib.sha256(self.salt + self.text.encode()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """Return what `from_bytes` reads."""
+        return self.salt + self.text.encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what stands behind a row.
+
+        Raises:
+            ValueError: It is no text.
+        """
+        return cls(text=data[_NOTE_SALT:].decode(), salt=data[:_NOTE_SALT])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +112,7 @@ class Row:
     """What is told besides."""
     text: bytes
     """The row as it is exported, without a line end."""
+    note: Note | None = None
 
     @property
     def digest(self) -> str:
@@ -103,6 +144,19 @@ def _codes_of(decision: Decision) -> Fields:
         found = decision.entitlement
         return {"lane": found.lane.reason.value, "entry": found.entry.reason.value}
     return {"reason": decision.reason.value}
+
+
+def fields_of_act(act: OfficerAct, of: int | None, note: Note | None) -> Fields:
+    """Return all that is kept of what an officer did."""
+    return {
+        "of": of,
+        "decision": act.decision.value if act.decision else None,
+        "reason": act.reason.value,
+        "look": act.look,
+        "officer": act.officer,
+        "lane": act.lane,
+        "note": note.digest if note else None,
+    }
 
 
 def _seconds(moment: datetime | None) -> int | None:
@@ -156,9 +210,9 @@ def _plain(value: object) -> str | int | None:
     raise ValueError("not a short text, a number or null")
 
 
-def clock_of(decision: Decision) -> int:
-    """Return the time used, in seconds, within the bounds of a row."""
-    return min(max(int(decision.evidence.now.timestamp()), 0), _json.MAX_SECONDS)
+def clock_of(now: datetime) -> int:
+    """Return a moment in seconds, within the bounds of a row."""
+    return min(max(int(now.timestamp()), 0), _json.MAX_SECONDS)
 
 
 def day_of(row: Row) -> str:
@@ -196,7 +250,9 @@ class Sealer:
     def seal(self, row: Row, place: int) -> bytes:
         """Return the line for the ``place``-th row of the segment, from 0."""
         nonce = secrets.token_bytes(_NONCE)
-        sealed = self._aead.encrypt(nonce, row.text.ljust(_PADDED), self._bound(place))
+        behind = b"\n" + row.note.to_bytes() if row.note else b""
+        padded = (row.text + behind).ljust(_PADDED)
+        sealed = self._aead.encrypt(nonce, padded, self._bound(place))
         return f"{_b64.encode(nonce + sealed)}\n".encode()
 
     def open(self, line: bytes, place: int) -> Row:
@@ -214,7 +270,18 @@ class Sealer:
             )
         except InvalidTag as error:
             raise ValueError("not sealed with this key, or changed") from error
-        return parse_row(text.rstrip(b" "))
+        return _with_note(*text.rstrip(b" ").partition(b"\n"))
 
     def _bound(self, place: int) -> bytes:
         return self.header + str(place).encode()
+
+
+def _with_note(text: bytes, line_end: bytes, behind: bytes) -> Row:
+    row = parse_row(text)
+    told = row.fields.get("note")
+    if not line_end and told is None:
+        return row
+    note = Note.from_bytes(behind)
+    if note.digest != told:
+        raise ValueError("its note is not the one that was written")
+    return replace(row, note=note)

@@ -110,6 +110,7 @@ _FLOOR = "a mark that came with the installation: floor-a of an up-to-date store
 _LOG = "folder of the log of scans; it names no traveller"
 _LOG_KEY = "file with the key of the log, as `log key` makes it"
 _HEAD = "the last row as it was noted elsewhere, such as from an export"
+_NOTES = "also hand out what officers wrote down"
 _QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
 _TEXT_INPUT = "presentation text, or - for standard input, one text a line"
 
@@ -161,6 +162,7 @@ def _add_log_commands(
             action.add_argument("--head", type=_head, metavar="NUMBER:HASH", help=_HEAD)
         if name == "export":
             action.add_argument("--out", type=Path, metavar="FILE", required=True)
+            action.add_argument("--notes", action="store_true", help=_NOTES)
 
 
 def _add_console_command(
@@ -455,7 +457,7 @@ def _log_verify(options: argparse.Namespace) -> int:
 
 
 def _log_export(options: argparse.Namespace) -> int:
-    found = _log(options).export(options.out)
+    found = _log(options).export(options.out, notes=options.notes)
     head = str(found.head) if found.head else None
     told = {"rows": found.rows, "first": found.first, "lost": found.lost, "head": head}
     line = f"{found.rows} rows, head {head}, {found.lost} lost before"

@@ -16,15 +16,18 @@ import secrets
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 from . import _json
+from ._acts import OfficerAct
 from ._log_rows import (
     BEFORE_THE_FIRST,
     HEADER,
@@ -32,12 +35,14 @@ from ._log_rows import (
     LINE,
     Fields,
     Kind,
+    Note,
     Row,
     Sealer,
     build_row,
     clock_of,
     day_of,
     fields_of,
+    fields_of_act,
 )
 from .decision import Decision
 from .errors import ScanLogError
@@ -139,6 +144,17 @@ class ScanLogExport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScanLogBatch:
+    """Rows to be handed out together, as `ScanLog.batches` gives them."""
+
+    text: bytes
+    """JSON Lines, as in an export."""
+    report: ScanLogExport
+    last: Row
+    """The last of the rows: what `ScanLog.collected` remembers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanLogStatus:
     """How the log is doing, for whoever looks after the device."""
 
@@ -183,13 +199,50 @@ class _End:
     """Bytes after the last whole row."""
 
 
+@dataclass(eq=False, slots=True)
+class LoggedScan:
+    """A decision that was given to a log, so that an officer's act can name its row."""
+
+    log: "ScanLog"
+    row: int | None = None
+    """Number of its row; None as long as it has none, or if it was given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """What is to become a row."""
+
+    at: int
+    scan: LoggedScan | None
+    """The decision itself, or the one that the act is about."""
+    told: Fields | OfficerAct
+
+    def after(self, last: Row | None) -> Row:
+        """Return the row that follows ``last``."""
+        if not isinstance(self.told, OfficerAct):
+            return build_row(last, at=self.at, kind=Kind.SCAN, fields=self.told)
+        note = Note.of(self.told.note)
+        # Acts wait behind their decisions, which have their numbers by now.
+        of = self.scan.row if self.scan else None
+        fields = fields_of_act(self.told, of, note)
+        row = build_row(last, at=self.at, kind=Kind.ACT, fields=fields)
+        return replace(row, note=note)
+
+    def keep_number(self, number: int | None) -> None:
+        """Tell whoever holds the decision which row it became."""
+        if self.scan and not isinstance(self.told, OfficerAct):
+            self.scan.row = number
+
+
 class ScanLog:
     """A log of decisions on a device's disk, sealed, chained and bounded.
 
     Recording never raises, waits for nobody, and changes nothing about a decision: what
     cannot be written waits in memory, then is counted, and `status` says why. Any
-    number of processes may use one folder, each with an object of its own; an object is
-    not safe to share between threads without a lock.
+    number of processes may use one folder, each with an object of its own; any number
+    of threads may use one object. A thread that finds another at the disk leaves its
+    row to it and waits for nothing; only `flush` waits. An object that was there before
+    a fork serves one of the two processes.
 
     Args:
         folder: Where the log is, or will be with the first row.
@@ -213,13 +266,17 @@ class ScanLog:
         self._key = key
         self._max_bytes = max_bytes
         self._rows_each = (max_bytes // _SEGMENTS - HEADER) // LINE
-        self._waiting: deque[tuple[int, Fields]] = deque()
+        self._queue = threading.Lock()
+        """Held for moments, by whoever touches what waits and what was missed."""
+        self._waiting: deque[_Waiting] = deque()
         self._missed = 0
         self._missed_since = 0
+        self._writing = threading.Lock()
+        """Held by the thread that is at the disk; taken before ``_queue``."""
         self._problem: str | None = None
         self._end: _End | None = None
 
-    def record(self, decision: Decision) -> None:
+    def record(self, decision: Decision) -> LoggedScan:
         """Write a decision down, or keep it until that is possible.
 
         Call it when the officer has the answer: bringing a row to the disk takes as
@@ -228,24 +285,45 @@ class ScanLog:
 
         Args:
             decision: What `verify` or a `ReplayGuard` answered; the row has its time.
+
+        Returns:
+            What `record_act` takes, if the officer does not go by the answer.
         """
-        if len(self._waiting) >= _MAX_WAITING:
-            at, _ = self._waiting.popleft()
-            self._missed_since = self._missed_since or at
-            self._missed += 1
-        self._waiting.append((clock_of(decision), fields_of(decision)))
-        self._try_to_write(_AT_ONCE)
+        scan, at = LoggedScan(log=self), clock_of(decision.evidence.now)
+        self._keep(_Waiting(at=at, scan=scan, told=fields_of(decision)))
+        return scan
+
+    def record_act(
+        self, act: OfficerAct, *, of: LoggedScan | None, now: datetime
+    ) -> None:
+        """Write down what an officer did with an answer; as `record` in all else.
+
+        Args:
+            act: What was decided, by whom and why.
+            of: The decision it is about, as `record` of this log returned it; its row
+                is named by its number. None if no decision was recorded.
+            now: The moment; timezone-aware.
+
+        Raises:
+            ValueError: ``of`` is another log's, or ``now`` is naive.
+        """
+        if of is not None and of.log is not self:
+            raise ValueError("the decision was recorded in another log")
+        if now.utcoffset() is None:
+            raise ValueError("now needs a time zone")
+        self._keep(_Waiting(at=clock_of(now), scan=of, told=act))
 
     def flush(self) -> None:
-        """Write what waits, with up to two seconds for another process to finish."""
-        if self._waiting:
-            self._try_to_write(_PATIENCE)
+        """Write what waits, with up to two seconds for other writers to finish."""
+        self._try_to_write(_PATIENCE)
 
     def status(self) -> ScanLogStatus:
         """Say how the log is doing; never raises."""
+        with self._queue:
+            waiting, missed = len(self._waiting), self._missed
         return ScanLogStatus(
-            waiting=len(self._waiting),
-            missed=self._missed,
+            waiting=waiting,
+            missed=missed,
             problem=self._problem,
             unsent=self._unsent(),
         )
@@ -277,8 +355,9 @@ class ScanLog:
 
         Returns:
             By day in UTC (ISO 8601) by ``accepted``, ``rejected``, ``undecided``,
-            ``missed`` and code; days and names ascending. Rows that cannot be read are
-            left out: `verify` names them.
+            ``missed`` and code, and by ``officer.`` with what officers decided, or
+            ``mismatch``, and with their reasons; days and names ascending. Rows that
+            cannot be read are left out: `verify` names them.
 
         Raises:
             ScanLogError: There is no log, or another process keeps writing.
@@ -294,7 +373,7 @@ class ScanLog:
             day: dict(sorted(days[day].items())) for day in sorted(days) if days[day]
         }
 
-    def export(self, path: str | Path) -> ScanLogExport:
+    def export(self, path: str | Path, *, notes: bool = False) -> ScanLogExport:
         """Write the rows that were not exported yet as JSON Lines; remember the last.
 
         Each line is a row, whose SHA-256 is ``previous`` of the next; the last line
@@ -304,6 +383,8 @@ class ScanLog:
 
         Args:
             path: A file that does not exist yet. It is there whole or not at all.
+            notes: Whether the last line also has, by number of row, what officers wrote
+                down, with the salt that makes it fit the row.
 
         Raises:
             ScanLogError: There is no log, another process keeps writing, or ``path``
@@ -314,13 +395,69 @@ class ScanLog:
             try:
                 if path.exists():
                     raise ScanLogError(f"{path} exists")
-                return self._hand_out(path, snapshot)
+                return self._hand_out(path, snapshot, notes=notes)
             except OSError as error:
                 raise ScanLogError(f"{path}: {error.strerror}") from error
 
+    def batches(
+        self, *, notes: bool = False, max_rows: int = 500
+    ) -> Iterator[ScanLogBatch]:
+        """Hand out what was not exported yet, in pieces; remember nothing.
+
+        Call `collected` when somebody has a piece for good. What is read is the log at
+        the moment of the first piece.
+
+        Args:
+            notes: As for `export`.
+            max_rows: Rows of a piece, 1 or more.
+
+        Raises:
+            ScanLogError: There is no log, or another process keeps writing.
+        """
+        with self._reading() as snapshot:
+            mark, log = self._exported(), snapshot.log()
+            rows = snapshot.rows_after(mark)
+            while piece := tuple(islice(rows, max_rows)):
+                yield _batch(_Handed(log, mark=mark, notes=notes), piece)
+                mark = piece[-1]
+
+    def collected(self, batch: ScanLogBatch) -> None:
+        """Remember that a batch, and so all before it, has been collected.
+
+        Raises:
+            ScanLogError: It cannot be remembered; the rows will be handed out again.
+        """
+        try:
+            self._remember(batch.last)
+        except OSError as error:
+            raise ScanLogError(f"{self._folder}: {error.strerror}") from error
+
     # Writing.
 
+    def _keep(self, entry: _Waiting) -> None:
+        with self._queue:
+            self._waiting.append(entry)
+            self._give_up_some()
+        self._try_to_write(_AT_ONCE)
+
+    def _give_up_some(self) -> None:
+        while len(self._waiting) > _MAX_WAITING:
+            given_up = self._waiting.popleft()
+            self._missed_since = self._missed_since or given_up.at
+            self._missed += 1
+
     def _try_to_write(self, patience: timedelta) -> None:
+        # Again and again: what another thread has left to us meanwhile is ours.
+        while self._waiting and self._writing.acquire(timeout=patience.total_seconds()):
+            try:
+                is_done = self._write_waiting(patience)
+            finally:
+                self._writing.release()
+            if not is_done:
+                return
+
+    def _write_waiting(self, patience: timedelta) -> bool:
+        """Write all that waits; False if that cannot be, and then say why."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._locked(patience):
@@ -329,31 +466,52 @@ class ScanLog:
         except BlockingIOError:
             if patience:
                 self._problem = "another process is at this log"
+            return False
         except OSError as error:
             self._problem = error.strerror or str(error)
-        else:
-            self._problem = None
+            return False
+        self._problem = None
+        return True
 
     def _write_some(self) -> None:
         """Write what waits and still fits into the newest segment."""
-        at = self._waiting[0][0]
+        at = self._waiting[0].at
         end = self._find_end()
         if not end.is_open or end.place >= self._rows_each:
             end = self._begin(end, at)
-        last, rows = end.last, list[Row]()
-        if self._missed:
-            told: Fields = {"count": self._missed, "since": self._missed_since}
-            last = build_row(last, at=at, kind=Kind.MISSED, fields=told)
-            rows.append(last)
-        room = min(self._rows_each - end.place, _BATCH) - len(rows)
-        taken = list(self._waiting)[:room]
-        for moment, fields in taken:
-            last = build_row(last, at=moment, kind=Kind.SCAN, fields=fields)
-            rows.append(last)
-        self._end = self._append(end, rows)
-        self._missed = self._missed_since = 0
-        for _ in taken:
-            self._waiting.popleft()
+        with self._taken(self._rows_each - end.place) as (taken, missed):
+            last, rows = end.last, list[Row]()
+            if missed:
+                last = build_row(last, at=at, kind=Kind.MISSED, fields=missed)
+                rows.append(last)
+            for entry in taken:
+                last = entry.after(last)
+                rows.append(last)
+                entry.keep_number(last.seq)
+            self._end = self._append(end, rows)
+
+    @contextlib.contextmanager
+    def _taken(self, room: int) -> Iterator[tuple[list[_Waiting], Fields]]:
+        """Take out what is about to be written; put it back if it is not.
+
+        Other threads may add more meanwhile, and give up the oldest of what is there.
+        """
+        with self._queue:
+            missed, since = self._missed, self._missed_since
+            self._missed = self._missed_since = 0
+            left = min(room, _BATCH, len(self._waiting) + bool(missed)) - bool(missed)
+            taken = [self._waiting.popleft() for _ in range(left)]
+        try:
+            yield taken, {"count": missed, "since": since} if missed else {}
+        except BaseException:
+            for entry in taken:
+                entry.keep_number(None)
+            with self._queue:
+                self._missed += missed
+                self._missed_since = since or self._missed_since
+                self._waiting.extendleft(reversed(taken))
+                self._give_up_some()
+            raise
 
     def _append(self, end: _End, rows: list[Row]) -> _End:
         """Bring rows to the disk, all or, as far as the disk lets us, none."""
@@ -586,31 +744,33 @@ class ScanLog:
             return None
         return last.seq - (mark.seq if mark else 0)
 
-    def _hand_out(self, path: Path, snapshot: "_Snapshot") -> ScanLogExport:
+    def _hand_out(
+        self, path: Path, snapshot: "_Snapshot", *, notes: bool
+    ) -> ScanLogExport:
         mark = self._exported()
         handle, name = tempfile.mkstemp(prefix=_NEW, dir=path.parent)
         beside = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                report, last = _write_rows(file, snapshot, mark)
+                report, last = _write_rows(file, snapshot, mark, notes=notes)
                 file.flush()
                 os.fsync(handle)
             if last:
                 beside.replace(path)
                 _flush_folder(path.parent)
-                self._remember(last, path)
+                try:
+                    self._remember(last)
+                except OSError:
+                    path.unlink()  # or nobody would know that it was exported
+                    raise
         finally:
             beside.unlink(missing_ok=True)
         return report
 
-    def _remember(self, last: Row, path: Path) -> None:
+    def _remember(self, last: Row) -> None:
         sealer = Sealer.fresh(self._key)
         mark = sealer.header + sealer.seal(last, 0)
-        try:
-            self._write_whole(self._folder / _EXPORTED, mark)
-        except OSError:
-            path.unlink(missing_ok=True)  # or nobody would know that it was exported
-            raise
+        self._write_whole(self._folder / _EXPORTED, mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -632,11 +792,11 @@ class _Piece:
         data = self.file.read(self.size - HEADER)
         yield from _lines_of(self.number, self.sealer, data)
 
-    def second(self) -> Row | None:
-        """Return the second row, if it can be read."""
+    def row(self, place: int) -> Row | None:
+        """Return the row at a place, from 0, if it can be read."""
         if self.file is None or self.sealer is None:
             return None
-        return _row_at(self.file, self.sealer, 1)
+        return _row_at(self.file, self.sealer, place)
 
 
 class _Snapshot:
@@ -652,48 +812,98 @@ class _Snapshot:
             if piece.number >= oldest:  # a power cut may have kept what was dropped
                 yield from piece.lines()
 
+    def rows_after(self, mark: Row | None) -> Iterator[Row]:
+        """Read the rows behind the mark; all, if it is not among them."""
+        is_behind = mark is None or all(
+            row.digest != mark.digest for row in self._rows()
+        )
+        for row in self._rows():
+            if is_behind:
+                yield row
+            elif mark and row.digest == mark.digest:
+                is_behind = True
+
+    def _rows(self) -> Iterator[Row]:
+        return (found.row for found in self.lines() if found.row)
+
+    def log(self) -> str:
+        """Return the id of the log."""
+        ids = (_id_in(piece.row(0)) for piece in reversed(self._pieces))
+        return next(filter(None, ids), "")
+
     def dropped(self) -> Fields:
         """Return what the newest row about dropping tells: its segment's second row."""
-        rows = (piece.second() for piece in reversed(self._pieces))
+        rows = (piece.row(1) for piece in reversed(self._pieces))
         found = (row.fields for row in rows if row and row.kind is Kind.DROPPED)
         return next(found, {})
 
 
+class _Handed:
+    """Rows that are handed out together, as they follow each other."""
+
+    def __init__(self, log: str, *, mark: Row | None, notes: bool) -> None:
+        self._log = log
+        self._mark = mark
+        self._notes: dict[str, Mapping[str, str]] | None = {} if notes else None
+        self._first = 0
+        self.last: Row | None = None
+        self._rows = 0
+
+    def add(self, row: Row) -> bytes:
+        """Take one more; return its line."""
+        self._first, self.last = self._first or row.seq, row
+        self._rows += 1
+        if row.note and self._notes is not None:
+            self._notes[str(row.seq)] = {
+                "salt": row.note.salt.hex(),
+                "text": row.note.text,
+            }
+        return row.text + b"\n"
+
+    def report(self) -> ScanLogExport:
+        """Say what was handed out."""
+        last, sent = self.last or self._mark, self._mark.seq if self._mark else 0
+        before = sent if sent < self._first else 0
+        lost = last.seq - before - self._rows if last and self._rows else 0
+        return ScanLogExport(
+            rows=self._rows,
+            first=self._first or None,
+            head=LogHead(last.seq, last.digest) if last else None,
+            lost=max(lost, 0),
+        )
+
+    def about(self) -> bytes:
+        """Return the line that comes last."""
+        report = self.report()
+        about: dict[str, object] = {
+            "log": self._log,
+            "head": str(report.head),
+            "rows": report.rows,
+            "lost": report.lost,
+        }
+        if self._notes is not None:
+            about["notes"] = self._notes
+        return f"{_json.canonical(about)}\n".encode()
+
+
 def _write_rows(
-    file: BinaryIO, snapshot: "_Snapshot", mark: Row | None
+    file: BinaryIO, snapshot: "_Snapshot", mark: Row | None, *, notes: bool
 ) -> tuple[ScanLogExport, Row | None]:
     """Write what comes after the mark; everything, if the log has it no more."""
-    first: Row | None = None
-    last: Row | None = None
-    rows, log, sent = 0, "", mark.seq if mark else 0
-    for found in snapshot.lines():
-        row = found.row
-        log = _id_in(row) or log
-        if row and mark and row.digest == mark.digest:
-            file.seek(0)
-            file.truncate()
-            first, last, rows = None, None, 0
-        elif row:
-            file.write(row.text + b"\n")
-            first, last, rows = first or row, row, rows + 1
-    if first is None or last is None:
-        head = LogHead(mark.seq, mark.digest) if mark else None
-        return ScanLogExport(rows=0, first=None, head=head, lost=0), None
-    before = sent if sent < first.seq else 0
-    report = ScanLogExport(
-        rows=rows,
-        first=first.seq,
-        head=LogHead(last.seq, last.digest),
-        lost=max(last.seq - before - rows, 0),
+    handed = _Handed(snapshot.log(), mark=mark, notes=notes)
+    file.writelines(handed.add(row) for row in snapshot.rows_after(mark))
+    if handed.last:
+        file.write(handed.about())
+    return handed.report(), handed.last
+
+
+def _batch(handed: _Handed, rows: tuple[Row, ...]) -> ScanLogBatch:
+    lines = [handed.add(row) for row in rows]
+    return ScanLogBatch(
+        text=b"".join([*lines, handed.about()]),
+        report=handed.report(),
+        last=rows[-1],
     )
-    about = {
-        "log": log,
-        "head": str(report.head),
-        "rows": rows,
-        "lost": report.lost,
-    }
-    file.write(f"{_json.canonical(about)}\n".encode())
-    return report, last
 
 
 class _Check:
@@ -799,6 +1009,9 @@ def _counted(row: Row) -> dict[str, int]:
     """Return what a row adds to the counts of its day."""
     if row.kind is Kind.MISSED:
         return {"missed": _number(row.fields.get("count"))}
+    if row.kind is Kind.ACT:
+        decision = row.fields.get("decision") or "mismatch"
+        return {f"officer.{each}": 1 for each in (decision, row.fields.get("reason"))}
     if row.kind is not Kind.SCAN:
         return {}
     codes = [row.fields.get(name) for name in ("outcome", "reason", "lane", "entry")]

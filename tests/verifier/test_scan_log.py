@@ -735,7 +735,8 @@ def test_i4_rows_of_somebody_with_the_key(folder: Path, text: bytes) -> None:
     path = segments(folder)[0]
     sealer = Sealer(KEY, path.read_bytes()[:HEADER])
     with path.open("ab") as file:
-        file.write(sealer.seal(SimpleNamespace(text=text), 2))  # type: ignore[arg-type]
+        row: Any = SimpleNamespace(text=text, note=None)
+        file.write(sealer.seal(row, 2))
     bad = log_of(folder).verify().bad
     assert bad is not None
     assert bad.seq == 3
