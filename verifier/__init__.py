@@ -52,7 +52,7 @@ from .errors import (
     TrustError,
     VerifierError,
 )
-from .guidance import Guidance, guidance
+from .guidance import Guidance, guidance, guidance_languages
 from .looks import Check, CheckState, CheckStep, Look, checks_of, look_of
 from .passport import (
     FieldMatch,
@@ -137,6 +137,7 @@ __all__ = [
     "compare",
     "entry_basis",
     "guidance",
+    "guidance_languages",
     "look_of",
     "pack",
     "transliterate",

@@ -10,7 +10,7 @@ import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from http.client import (
     HTTPConnection,
@@ -66,6 +66,10 @@ _URL = re.compile(r"[!-~]+")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+Tell = Callable[[int, int], None]
+"""Is told how many files have been fetched so far, and how many bytes."""
+
+
 class Fetcher(Protocol):
     """What `sync` needs of a source."""
 
@@ -90,6 +94,7 @@ class _Counting(FetcherInterface):
     def __init__(self) -> None:
         self.requests = 0
         self.received = 0
+        self.tell: Tell | None = None
         self._started = time.monotonic()
 
     def as_tuf(self) -> FetcherInterface:
@@ -100,6 +105,8 @@ class _Counting(FetcherInterface):
         for chunk in self._read(url):
             self.seconds_left()
             yield chunk
+        if self.tell:
+            self.tell(self.requests, self.received)
 
     def seconds_left(self) -> float:
         """Return how long `sync` may still take, which is above 0.

@@ -35,7 +35,7 @@ from tuf.ngclient.updater import Updater
 
 from . import _documents
 from ._delta import MAX_DELTA, apply_delta, delta_name
-from ._fetch import _Counting, open_source
+from ._fetch import Tell, _Counting, open_source
 from ._floor import Floor, list_times
 from ._json import EXACT_INTEGER, is_moment
 from ._status import revives
@@ -82,6 +82,8 @@ class Wish:
     """What it has seen."""
     now: datetime
     """This moment, by its clock."""
+    tell: Tell | None
+    """What is told of each file that has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ def collect(source: str | Path, metadata: Path, root: bytes, wish: Wish) -> Coll
         SyncError: See `TrustStore.sync`.
     """
     with closing(open_source(source)) as fetcher:
+        fetcher.tell = wish.tell
         return _collect(fetcher, metadata, root, wish)
 
 

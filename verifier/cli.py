@@ -9,10 +9,13 @@ well, 1 if not. 64 for wrong usage, 130 if interrupted.
 
 import argparse
 import base64
+import contextlib
+import getpass
 import json
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import metadata
@@ -108,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_HOME = "folder of the console itself; beside the store unless told"
 _JSON = "print one JSON object for each answer, for programs"
 _STORE = "folder of the trust data on this device"
 _FLOOR = "a mark that came with the installation: floor-a of an up-to-date store"
@@ -194,6 +198,27 @@ def _add_console_command(
     command.add_argument(
         "--floor", type=_floor, metavar="FILE", default=Floor(), help=_FLOOR
     )
+    command.add_argument("--home", metavar="DIR", type=Path, help=_HOME)
+    command.add_argument(
+        "--from",
+        dest="source",
+        metavar="URL|DIR",
+        help="where updates come from; without it they come as files",
+    )
+    command.add_argument(
+        "--root",
+        metavar="ROOT.json",
+        type=Path,
+        help="the scheme's first root; without it nothing can be updated",
+    )
+    command.add_argument("--log", metavar="DIR", type=Path, help=_LOG)
+    command.add_argument("--log-key", metavar="FILE", type=Path, help=_LOG_KEY)
+    command.add_argument(
+        "--imager", metavar="DEVICE", help="serial port of a hardware imager"
+    )
+    command.add_argument(
+        "--open", action="store_true", help="open the address in the usual browser"
+    )
     command.add_argument(
         "--kiosk", action="store_true", help="no staff: green clears after 5 seconds"
     )
@@ -206,6 +231,14 @@ def _add_console_command(
         metavar="MINUTES",
         default=timedelta(minutes=15),
         help="after which the screen locks; 15 unless told",
+    )
+    what = "add an officer of the console, or give one another PIN"
+    officer = commands.add_parser("console-officer", help=what, description=f"{what}.")
+    officer.set_defaults(run=_console_officer, json=False)
+    officer.add_argument("officer", metavar="ID", help="such as a badge's number")
+    officer.add_argument("--home", required=True, metavar="DIR", type=Path, help=_HOME)
+    officer.add_argument(
+        "--remove", action="store_true", help="remove the officer instead"
     )
 
 
@@ -231,6 +264,9 @@ def _add_desk_command(
     )
     command.add_argument(
         "--port", type=_port, metavar="N", default=8325, help="0 is any that is free"
+    )
+    command.add_argument(
+        "--open", action="store_true", help="open the address in the usual browser"
     )
     command.add_argument(
         "--batch", type=Path, metavar="FILE", help="a list of passengers (CSV)"
@@ -267,6 +303,12 @@ def _minutes(text: str) -> timedelta:
 
 
 def _console(options: argparse.Namespace) -> int:
+    if (options.log is None) != (options.log_key is None):
+        _print_error("--log and --log-key go together", as_json=False)
+        return USAGE
+    if options.source and not options.root:
+        _print_error("--from needs --root", as_json=False)
+        return USAGE
     try:
         from .console import serving  # noqa: PLC0415  # an extra that may be absent
     except ImportError:
@@ -277,12 +319,19 @@ def _console(options: argparse.Namespace) -> int:
         economy=options.economy,
         zone=options.zone,
         floor=options.floor,
+        home=options.home or options.store.with_name(f"{options.store.name}-console"),
+        source=options.source,
+        root=options.root,
+        log=options.log,
+        log_key=options.log_key,
+        imager=options.imager,
         port=options.port,
         idle=options.idle,
         is_kiosk=options.kiosk,
     )
+    told = _AddressTeller(opens=options.open)
     try:
-        serving.run(settings, lambda address: print(address, flush=True))
+        serving.run(settings, told)
     except OSError as error:
         raise _InputError(f"port {options.port}: {error.strerror}") from error
     return OK
@@ -304,19 +353,19 @@ def _desk(options: argparse.Namespace) -> int:
     )
     if options.batch:
         return _desk_batch(counter, options)
-    return _desk_page(counter, options.port)
+    return _desk_page(counter, options)
 
 
-def _desk_page(counter: "Counter", port: int) -> int:
+def _desk_page(counter: "Counter", options: argparse.Namespace) -> int:
     try:
         from .console.desk import serving  # noqa: PLC0415  # an extra, maybe absent
     except ImportError:
         _print_error("the desk's page needs abtc[console]", as_json=False)
         return USAGE
     try:
-        serving.run(counter, port, lambda address: print(address, flush=True))
+        serving.run(counter, options.port, _AddressTeller(opens=options.open))
     except OSError as error:
-        raise _InputError(f"port {port}: {error.strerror}") from error
+        raise _InputError(f"port {options.port}: {error.strerror}") from error
     return OK
 
 
@@ -339,6 +388,48 @@ def _show_progress(done: int, of: int) -> None:
         return
     end = "\n" if done == of else "\r"
     print(f"{done} of {of} passengers", end=end, file=sys.stderr, flush=True)
+
+
+class _AddressTeller:
+    """Prints each address that lets a browser in; the first one is opened if asked."""
+
+    def __init__(self, *, opens: bool) -> None:
+        self._opens = opens
+
+    def __call__(self, address: str) -> None:
+        with contextlib.suppress(OSError):  # whoever read it has gone: go on
+            print(address, flush=True)
+        if self._opens:
+            import webbrowser  # noqa: PLC0415  # only for this
+
+            self._opens = False
+            threading.Thread(target=webbrowser.open, args=(address,)).start()
+
+
+def _console_officer(options: argparse.Namespace) -> int:
+    from .console.officers import Officers, OfficersError  # noqa: PLC0415
+
+    officers = Officers(options.home, now=_clock)
+    try:
+        if options.remove:
+            officers.remove(options.officer)
+        else:
+            officers.add(options.officer, _ask_pin())
+    except (OfficersError, ValueError) as error:
+        raise _InputError(str(error)) from error
+    return OK
+
+
+def _ask_pin() -> str:
+    """Ask for a PIN twice, or take one line where nobody is there to ask."""
+    if sys.stdin is None:
+        raise _InputError("there is no standard input")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline(_MAX_LINE).rstrip("\r\n")
+    pin = getpass.getpass("PIN: ")
+    if pin != getpass.getpass("Once more: "):
+        raise _InputError("the two differ")
+    return pin
 
 
 def _add_sync_options(command: argparse.ArgumentParser) -> None:

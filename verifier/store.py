@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,6 +168,7 @@ class TrustStore:
         root: bytes,
         now: datetime,
         economy: str | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> SyncReport:
         """Bring the store up to date, or leave it exactly as it is.
 
@@ -179,6 +180,8 @@ class TrustStore:
                 latest moment that this device has seen counts instead, if it is later.
             economy: Alpha-3 code: keep only this economy's policy and overlays, besides
                 every economy's keys and lists. None keeps everything there is.
+            on_progress: Is called after each file that has come, with the number of
+                files and of bytes so far. Nothing of them is used before all are here.
 
         Raises:
             SyncError: What the source offers is not properly signed, has ended, is
@@ -209,7 +212,13 @@ class TrustStore:
                 metadata = Path(work) / "metadata"
                 _copy_metadata(before, metadata)
                 known = before.documents if before else {}
-                wish = Wish(known=known, economy=economy, floor=floor, now=now)
+                wish = Wish(
+                    known=known,
+                    economy=economy,
+                    floor=floor,
+                    now=now,
+                    tell=on_progress,
+                )
                 found = collect(source, metadata, root, wish)
                 return self._adopt(before, found, metadata, floor)
 

@@ -26,7 +26,7 @@ EVERY_REASON = [reason for reasons in REASONS for reason in reasons]
 def test_every_reason_is_documented(reason: verifier.Reason) -> None:
     """docs/reasons.md carries the very texts that the officer sees."""
     text = verifier.guidance(reason)
-    row = f"| `{reason}` | {text.what} | {text.do} |"
+    row = f"| `{reason}` | {text.what} | {text.do} | {text.does_not_say} |"
     assert row in (DOCS / "reasons.md").read_text().splitlines()
 
 
@@ -54,12 +54,12 @@ def test_codes_are_unique_and_dotted() -> None:
 
 
 def test_guidance_is_short_and_kind() -> None:
-    """Two sentences for a screen: no jargon, no blame, no bare 'invalid'."""
+    """Short texts for a screen: no jargon, no blame, no bare 'invalid'."""
     for reason in EVERY_REASON:
         text = verifier.guidance(reason)
-        assert text.what.endswith(".")
-        assert text.do.endswith(".")
-        assert max(len(text.what), len(text.do)) <= 90
+        for sentence in (text.what, text.do, text.does_not_say):
+            assert sentence.endswith(".")
+            assert len(sentence) <= 90
         assert not re.search(r"\b(invalid|error|JWT|CBOR|you must)\b", str(text))
 
 

@@ -20,6 +20,7 @@ MAX_SMALL_BODY: Final = 64 * 2**10
 MAX_FRAME: Final = 8 * 2**20
 _LIMITS: Final = {"api.frame": MAX_FRAME, "api.update_file": MAX_BODY}
 _WEB: Final = "web"
+_GUIDE: Final = "guide"
 _PAGE: Final = "index.html"
 
 
@@ -37,6 +38,7 @@ def make_app(parts: Console) -> Flask:
     guards.install(app)
     app.register_blueprint(api)
     app.add_url_rule("/start", view_func=start)
+    app.add_url_rule("/guide/<path:path>", view_func=guide)
     app.add_url_rule("/", view_func=page, defaults={"path": _PAGE})
     app.add_url_rule("/<path:path>", view_func=page)
     return app
@@ -58,5 +60,14 @@ def start() -> BaseResponse:
 
 def page(path: str) -> Response:
     """Hand out a file of the pages; they hold nothing of anybody."""
-    folder = resources.files(__package__).joinpath(_WEB)
-    return send_from_directory(Path(str(folder)), path)
+    return _file(_WEB, path)
+
+
+def guide(path: str) -> Response:
+    """Hand out a page of the officer's guide; a folder stands for its first page."""
+    return _file(_GUIDE, f"{path}{_PAGE}" if path.endswith("/") else path)
+
+
+def _file(folder: str, path: str) -> Response:
+    place = resources.files(__package__).joinpath(folder)
+    return send_from_directory(Path(str(place)), path)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from .._acts import OfficerAct, OfficerDecision, OverrideReason
 from .._algorithm import verify
-from ..card import Card
+from ..card import Card, is_economy_code
 from ..decision import Accepted, Decision
 from ..errors import TrustError
 from ..looks import Look
@@ -21,12 +22,16 @@ from ..passport import Passport
 from ..policy import Policy
 from ..reasons import RejectReason, UndecidedReason
 from ..replay import ReplayGuard
-from ..store import TrustStore
+from ..store import StoreInfo, TrustStore
 from ..trust import Trust
 from . import answers, freshness
 from .answers import Answer, Found
 from .codes import ConsoleReason
+from .logbook import Entry, Logbook
+from .shifts import Clocks, Shift
 
+View = Callable[[Trust, StoreInfo, Policy, datetime], dict[str, object]]
+"""Shows the trust data, and what the store says of it."""
 CHALLENGE_MARK: Final = "ABTCQ1:"
 """How the text of a challenge on the officer's screen begins."""
 CHALLENGE_LIFE: Final = timedelta(seconds=90)
@@ -43,15 +48,6 @@ _OF_PASSPORT: Final = frozenset(
         UndecidedReason.PASSPORT_DIFFERS,
     }
 )
-
-
-class Clocks(NamedTuple):
-    """Where moments and durations come from."""
-
-    now: Callable[[], datetime]
-    """The present in the time zone of the border; it may be wrong, and jump."""
-    elapsed: Callable[[], float]
-    """Seconds since some moment; never back, and it goes on while the device sleeps."""
 
 
 class Challenge(NamedTuple):
@@ -84,6 +80,8 @@ class _Kept:
     """What was scanned; None once it is masked or done, and of what was typed."""
     challenge: Challenge | None = None
     found: Found | None = None
+    entry: Entry | None = None
+    """Its decision on the way into the log."""
 
 
 class Device:
@@ -96,6 +94,7 @@ class Device:
         store: The trust data on this device.
         policy: What this device demands.
         clocks: Moments and durations.
+        logbook: Where decisions are written down.
         is_kiosk: Whether it stands without staff.
     """
 
@@ -105,11 +104,13 @@ class Device:
         store: TrustStore,
         policy: Policy,
         clocks: Clocks,
+        logbook: Logbook,
         is_kiosk: bool = False,
     ) -> None:
         self.policy = policy
         self.clocks = clocks
         self.is_kiosk = is_kiosk
+        self.logbook = logbook
         self._store = store
         self._lock = threading.Lock()
         self._guard = ReplayGuard(policy)
@@ -120,8 +121,8 @@ class Device:
 
     def check(
         self, code: str, *, passport: Passport | None, challenge: str | None
-    ) -> tuple[Answer, Decision | None]:
-        """Decide about what was scanned.
+    ) -> Answer:
+        """Decide about what was scanned, and have it written down.
 
         The text that is on the screen already is decided again as of the moment when
         it was scanned, and by what was read of a passport since: the answer keeps its
@@ -131,10 +132,6 @@ class Device:
             code: Exactly what was scanned.
             passport: What was read of the traveller's passport, if anything was.
             challenge: Id of the challenge on the screen; None if there is none.
-
-        Returns:
-            The answer, and the decision for the log: None if that is in the log
-            already, or there was no trust data to decide by.
 
         Raises:
             ChallengeGoneError: It has been answered, or is too old: show another.
@@ -146,23 +143,34 @@ class Device:
                 trust = self._store.load()
             except TrustError:
                 plain = self._plain(ConsoleReason.NOT_READY, Look.BY_HAND)
-                return self._keep(plain, self.clocks.now()).answer, None
+                return self._keep(plain, self.clocks.now()).answer
             shown = self._on_screen(code, asked)
             if shown:
                 return self._again(shown, code, trust, passport)
             return self._first(code, trust, passport, asked)
 
-    def add_plain(
-        self, reason: ConsoleReason, look: Look, **more: object
-    ) -> tuple[Answer, None]:
+    def add_plain(self, reason: ConsoleReason, look: Look, **more: object) -> Answer:
         """Keep an answer that no card decided."""
         with self._lock:
             self._tidy()
             plain = self._plain(reason, look, **more)
-            return self._keep(plain, self.clocks.now()).answer, None
+            return self._keep(plain, self.clocks.now()).answer
 
-    def compared(self, answer_id: str, *, matches: bool) -> Answer:
-        """Take what the officer found by comparing.
+    def add_training(self, decision: Decision, passport: Passport) -> Answer:
+        """Keep an answer about a card of the training; no log has it."""
+        card = decision.card if isinstance(decision, Accepted) else None
+        found = Found(decision=decision, passport=passport, card=card, seen_before=None)
+        with self._lock:
+            self._tidy()
+            answer = answers.of_decision(found, is_kiosk=self.is_kiosk)
+            kept = self._keep(answer, self.clocks.now(), found=found)
+            kept.answer = kept.answer | {"training": True}
+            return kept.answer
+
+    # What an officer does with an answer.
+
+    def compared(self, answer_id: str, *, matches: bool, by: Shift) -> Answer:
+        """Take what the officer found by comparing; a mismatch is written down.
 
         Raises:
             AnswerGoneError: It has been forgotten.
@@ -170,20 +178,38 @@ class Device:
         with self._lock:
             kept = self._find(answer_id)
             if not matches:
+                self._act(kept, None, OverrideReason.MISMATCH, "", by)
                 self._forget_person(kept)
                 refused = self._plain(ConsoleReason.MISMATCH, Look.REFUSED)
                 stamp = {name: kept.answer[name] for name in _STAMP}
                 kept.answer = refused | stamp
             return kept.answer
 
-    def answer(self, answer_id: str) -> Answer:
-        """Return an answer that is remembered, be it masked.
+    def override(
+        self,
+        answer_id: str,
+        decision: OfficerDecision,
+        reason: OverrideReason,
+        *,
+        note: str,
+        by: Shift,
+    ) -> Answer:
+        """Write down that the officer does not go by an answer.
+
+        Returns:
+            The answer, with ``override``: what was decided, and whether it is in the
+            log or on its way there.
 
         Raises:
             AnswerGoneError: It has been forgotten.
+            ValueError: The note is too long, or more than a line.
         """
         with self._lock:
-            return self._find(answer_id).answer
+            kept = self._find(answer_id)
+            is_recorded = self._act(kept, decision, reason, note, by)
+            said = {"decision": decision.value, "reason": reason.value}
+            kept.answer = kept.answer | {"override": said | {"recorded": is_recorded}}
+            return kept.answer
 
     # What is forgotten.
 
@@ -250,6 +276,23 @@ class Device:
         told = freshness.freshness(trust, self.policy, self.clocks.now())
         return {"ready": True, "problem": None, **told}
 
+    def is_economy(self, code: str) -> bool:
+        """Tell whether a code is one of the scheme, as far as this device knows."""
+        try:
+            return code in self.load().economies
+        except TrustError:
+            return is_economy_code(code)
+
+    def view(self, show: View) -> dict[str, object]:
+        """Look at the trust data.
+
+        Raises:
+            StoreError: There is none that can be used.
+        """
+        with self._lock:
+            trust, info = self._store.load(), self._store.info()
+        return show(trust, info, self.policy, self.clocks.now())
+
     # Deciding; all below is called with the lock.
 
     def _first(
@@ -258,7 +301,7 @@ class Device:
         trust: Trust,
         passport: Passport | None,
         challenge: Challenge | None,
-    ) -> tuple[Answer, Decision]:
+    ) -> Answer:
         now = self.clocks.now()
         decision = self._guard.check(
             self._verify(code, trust, passport, challenge, now)
@@ -273,14 +316,15 @@ class Device:
         )
         answer = answers.of_decision(found, is_kiosk=self.is_kiosk)
         kept = self._keep(answer, now, code=code, challenge=challenge, found=found)
-        return kept.answer, decision
+        kept.entry = self.logbook.record(decision)
+        return kept.answer
 
     def _again(
         self, kept: _Kept, code: str, trust: Trust, passport: Passport | None
-    ) -> tuple[Answer, Decision | None]:
+    ) -> Answer:
         found = kept.found
         if found is None or passport is None or passport == found.passport:
-            return kept.answer, None
+            return kept.answer
         decision = self._verify(code, trust, passport, kept.challenge, kept.at)
         newly = Found(
             decision=decision,
@@ -288,11 +332,12 @@ class Device:
             card=self._card(code, trust, decision, kept.challenge),
             seen_before=None,
         )
+        answer = answers.of_decision(newly, is_kiosk=self.is_kiosk)
+        if answer["reason"] != kept.answer["reason"]:  # else it was the same scan
+            kept.entry = self.logbook.record(decision)
         kept.found = newly
-        kept.answer = answers.of_decision(newly, is_kiosk=self.is_kiosk) | {
-            name: kept.answer[name] for name in _STAMP
-        }
-        return kept.answer, decision
+        kept.answer = answer | {name: kept.answer[name] for name in _STAMP}
+        return kept.answer
 
     def _verify(
         self,
@@ -336,6 +381,26 @@ class Device:
         return abs(decision.evidence.now - first) if first else None
 
     # Keeping.
+
+    def _act(
+        self,
+        kept: _Kept,
+        decision: OfficerDecision | None,
+        reason: OverrideReason,
+        note: str,
+        by: Shift,
+    ) -> bool:
+        act = OfficerAct(
+            decision=decision,
+            reason=reason,
+            look=str(kept.answer["look"]),
+            officer=by.officer,
+            lane=by.lane,
+            note=note,
+        )
+        if kept.answer["training"]:
+            return False
+        return self.logbook.record_act(act, of=kept.entry, now=self.clocks.now())
 
     def _plain(self, reason: ConsoleReason, look: Look, **more: object) -> Answer:
         return answers.without_decision(reason, look, is_kiosk=self.is_kiosk, **more)

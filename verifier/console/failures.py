@@ -6,12 +6,33 @@ from typing import Final
 from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
+from ..errors import ScanLogError, StoreError
 from ..passport import MrzError
 from .codes import Fault
 from .device import AnswerGoneError, ChallengeGoneError
+from .frames import NoReaderError, PictureError, SlowPictureError
+from .logbook import NoLogError
+from .officers import BlockedError, OfficersError, WrongPinError
 from .requests import RequestError
+from .updates import NoSourceError, UpdatingError
 
 _logger = logging.getLogger(__name__)
+_OURS: Final[dict[type[Exception], tuple[int, Fault]]] = {
+    AnswerGoneError: (404, Fault.ANSWER),
+    ChallengeGoneError: (409, Fault.CHALLENGE),
+    WrongPinError: (403, Fault.OFFICER),
+    BlockedError: (429, Fault.BLOCKED),
+    OfficersError: (503, Fault.OFFICER),
+    UpdatingError: (409, Fault.UPDATING),
+    NoSourceError: (409, Fault.NO_SOURCE),
+    PictureError: (422, Fault.PICTURE),
+    SlowPictureError: (422, Fault.SLOW),
+    NoReaderError: (501, Fault.NO_READER),
+    NoLogError: (409, Fault.NO_LOG),
+    ScanLogError: (503, Fault.LOG),
+    StoreError: (503, Fault.NOT_READY),
+}
+"""What the parts raise, and what the page is told."""
 _HTTP: Final = {
     400: Fault.MALFORMED,
     404: Fault.NOT_FOUND,
@@ -36,8 +57,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(RefusedError, _refused)
     app.register_error_handler(RequestError, _malformed)
     app.register_error_handler(MrzError, _unreadable)
-    app.register_error_handler(AnswerGoneError, _answer_gone)
-    app.register_error_handler(ChallengeGoneError, _challenge_gone)
+    for kind in _OURS:
+        app.register_error_handler(kind, _ours)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -62,12 +83,9 @@ def _unreadable(error: MrzError) -> Response:
     return refusal(422, Fault.PASSPORT, str(error), **place)
 
 
-def _answer_gone(_: AnswerGoneError) -> Response:
-    return refusal(404, Fault.ANSWER)
-
-
-def _challenge_gone(_: ChallengeGoneError) -> Response:
-    return refusal(409, Fault.CHALLENGE)
+def _ours(error: Exception) -> Response:
+    status, fault = _OURS[type(error)]
+    return refusal(status, fault, str(error))
 
 
 def _http(error: HTTPException) -> Response:

@@ -10,8 +10,8 @@ from .here import console, token
 
 POLICY: Final = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
-    "img-src 'self' blob: data:; media-src 'self' blob:; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    "img-src 'self' blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; object-src 'none'"
 )
 """What the pages may load and do (``Content-Security-Policy``)."""
 API: Final = "api"

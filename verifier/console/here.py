@@ -7,7 +7,12 @@ from typing import Final, cast
 from flask import current_app, request
 
 from .device import Device
+from .exports import Exports
+from .frames import Frames
+from .imager import Imager
+from .officers import Officers
 from .session import Session
+from .updates import Updates
 
 NAME: Final = "abtc-console"
 COOKIE: Final = "abtc-console"
@@ -21,6 +26,13 @@ class Console:
     port: int
     device: Device
     session: Session
+    officers: Officers
+    updates: Updates
+    frames: Frames
+    imager: Imager | None
+    exports: Exports
+    zone: str | None
+    """Name of the time zone of the border, where the console was told."""
     closing: Event = field(default_factory=Event)
     """Set when the program ends, so that nobody waits any longer."""
 

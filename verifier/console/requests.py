@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .. import _json
+from .._acts import OfficerDecision, OverrideReason
 from ..passport import MrzError, Passport
 
 MAX_CODE: Final = 16_384
@@ -100,6 +101,87 @@ def _passport(value: object) -> Passport | None:
         return Passport.parse(f"{text(value, 'country')}:{text(value, 'number')}")
     except ValueError as error:
         raise MrzError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualRequest:
+    """``POST manual``."""
+
+    economy: str
+    document_number: str
+    passport_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideRequest:
+    """``POST answers/<id>/override``."""
+
+    decision: OfficerDecision
+    reason: OverrideReason
+    note: str
+
+
+def parse_manual(data: bytes) -> ManualRequest:
+    """Read ``POST manual``.
+
+    Raises:
+        RequestError: It is another request. What cannot be right as a number is none.
+    """
+    names = ("economy", "document_number", "passport_number")
+    found = members(data, required=names)
+    economy, document, passport = (text(found, name) for name in names)
+    return ManualRequest(
+        economy=economy, document_number=document, passport_number=passport
+    )
+
+
+def parse_override(data: bytes) -> OverrideRequest:
+    """Read ``POST answers/<id>/override``.
+
+    Raises:
+        RequestError: It is another request, or names what is not on the lists.
+    """
+    found = members(data, required=["decision", "reason"], optional=["note"])
+    try:
+        return OverrideRequest(
+            decision=OfficerDecision(text(found, "decision")),
+            reason=OverrideReason(text(found, "reason")),
+            note=" ".join(text(found, "note").split()),
+        )
+    except ValueError as error:
+        raise RequestError("decision or reason is not on its list") from error
+
+
+def parse_flag(data: bytes, name: str) -> bool:
+    """Read an object whose one member is true or false.
+
+    Raises:
+        RequestError: It is another request.
+    """
+    value = members(data, required=[name])[name]
+    if not isinstance(value, bool):
+        raise RequestError(f"{name} is not true or false")
+    return value
+
+
+def parse_text(data: bytes, name: str, *, optional: bool = False) -> str:
+    """Read an object whose one member is text; an optional one may be absent.
+
+    Raises:
+        RequestError: It is another request.
+    """
+    names = {"optional" if optional else "required": [name]}
+    found = members(data, **names)
+    return text(found, name, most=MAX_CODE)
+
+
+def parse_nothing(data: bytes) -> None:
+    """Read an empty object, or nothing.
+
+    Raises:
+        RequestError: It is another request.
+    """
+    members(data)
 
 
 def parse_shift(data: bytes) -> ShiftRequest:

@@ -1,31 +1,48 @@
 """Start the console: the address, the threads, and a clean end."""
 
+import contextlib
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from waitress.server import create_server
 
 from .._floor import Floor
+from ..errors import TrustError
 from ..policy import Policy
+from ..scan_log import ScanLog
 from ..store import TrustStore
 from .app import MAX_BODY, make_app
-from .device import Clocks, Device
+from .device import Device
+from .exports import Exports
+from .frames import Frames
 from .here import Console
+from .imager import Imager
+from .logbook import Logbook
+from .officers import Officers, write_private
 from .session import Session
+from .shifts import Clocks
+from .updates import Source, Updates
 
 HOST: Final = "127.0.0.1"
 """The only address: the console is for browsers on the same machine."""
 _THREADS: Final = 8
 _BACKLOG: Final = 64
 _MAX_HEADERS: Final = 16 * 2**10
+_TICK: Final = 5.0
+"""Seconds between two looks at what is to be masked, locked or updated."""
+_ADDRESS: Final = "address"
+_KEY_BYTES: Final = 256
+"""Most of the file with the key of the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +51,24 @@ class Settings:
 
     store: Path
     economy: str
-    zone: tzinfo | None
+    zone: ZoneInfo | None
     """Of the border; None is the device's own."""
     floor: Floor
+    home: Path
+    source: str | None
+    """Where updates come from; None for files only."""
+    root: Path | None
+    """The scheme's first root."""
+    log: Path | None
+    log_key: Path | None
+    imager: str | None
+    """Device of a serial imager."""
     port: int
     idle: timedelta
     is_kiosk: bool
 
 
-def clocks_of(zone: tzinfo | None) -> Clocks:
+def clocks_of(zone: ZoneInfo | None) -> Clocks:
     """Return the clocks of this machine."""
     return Clocks(now=lambda: datetime.now().astimezone(zone), elapsed=_elapsed)  # noqa: TID251  # an entry point
 
@@ -70,7 +96,7 @@ def listen(port: int) -> socket.socket:
 
 
 def open_console(settings: Settings, port: int, tell: Callable[[str], None]) -> Console:
-    """Put the parts together; nothing is wrong that would not show on the home.
+    """Put the parts together; what is wrong with them shows on the home.
 
     Args:
         settings: What it is started with.
@@ -81,21 +107,68 @@ def open_console(settings: Settings, port: int, tell: Callable[[str], None]) -> 
         PolicyError: ``economy`` is no code.
     """
     clocks = clocks_of(settings.zone)
+    imager = None
+    if settings.imager:
+        imager = Imager(settings.imager, elapsed=clocks.elapsed)
     device = Device(
         store=TrustStore(settings.store, floor=settings.floor),
         policy=Policy(economy=settings.economy),
         clocks=clocks,
+        logbook=_logbook(settings),
         is_kiosk=settings.is_kiosk,
     )
-    session = Session(
-        clocks=clocks,
-        idle=settings.idle,
-        forget=device.forget_all,
-        tell=lambda key: tell(f"http://{HOST}:{port}/start?key={key}"),
-    )
+
+    def forget() -> None:
+        device.forget_all()
+        if imager:
+            imager.forget()
+
+    def tell_key(key: str) -> None:
+        address = f"http://{HOST}:{port}/start?key={key}"
+        tell(address)
+        # For whatever opens the browser of a device without a screen of its own.
+        with contextlib.suppress(OSError):
+            settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(settings.home / _ADDRESS, f"{address}\n".encode())
+
     return Console(
-        version=metadata.version("abtc"), port=port, device=device, session=session
+        version=metadata.version("abtc"),
+        port=port,
+        device=device,
+        session=Session(
+            clocks=clocks, idle=settings.idle, forget=forget, tell=tell_key
+        ),
+        officers=Officers(settings.home, now=clocks.now),
+        updates=Updates(_source(settings), clocks=clocks),
+        frames=Frames(),
+        imager=imager,
+        exports=Exports(settings.home / "exports"),
+        zone=settings.zone.key if settings.zone else None,
     )
+
+
+def _source(settings: Settings) -> Source:
+    return Source(
+        store=settings.store,
+        economy=settings.economy,
+        floor=settings.floor,
+        root=settings.root,
+        place=settings.source,
+    )
+
+
+def _logbook(settings: Settings) -> Logbook:
+    """Open the log; whatever is wrong with it stops no scan, and shows on the home."""
+    if settings.log is None or settings.log_key is None:
+        return Logbook(None)
+    try:
+        with settings.log_key.open("rb") as file:
+            key = bytes.fromhex(file.read(_KEY_BYTES).decode())
+        return Logbook(ScanLog(settings.log, key=key))
+    except OSError as error:
+        return Logbook(None, problem=f"{settings.log_key}: {error.strerror}")
+    except ValueError:  # it must not be quoted
+        return Logbook(None, problem=f"{settings.log_key} is no key of a log")
 
 
 def run(settings: Settings, tell: Callable[[str], None]) -> None:
@@ -107,11 +180,47 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
     """
     with listen(settings.port) as opened:
         parts = open_console(settings, opened.getsockname()[1], tell)
-        try:
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        with running(parts):
             make_server(parts, opened).run()
-        finally:
-            parts.closing.set()
+
+
+@contextlib.contextmanager
+def running(parts: Console) -> Any:
+    """Run the threads of a console, and end them."""
+    keeper = threading.Thread(target=_keep, args=(parts,), daemon=True)
+    parts.device.logbook.start()
+    if parts.imager:
+        parts.imager.start()
+    keeper.start()
+    try:
+        yield
+    finally:
+        parts.closing.set()
+        if parts.imager:
+            parts.imager.close()
+        parts.updates.close()
+        parts.frames.close()
+        parts.device.forget_all()
+        keeper.join(timeout=1)
+        parts.device.logbook.close()
+
+
+def _keep(parts: Console) -> None:
+    """Mask, lock and update when it is time, also where no page asks any more."""
+    while not parts.closing.is_set():
+        parts.device.tidy()
+        _ = parts.session.is_locked  # it locks itself
+        parts.updates.tick(is_ready=_is_ready(parts.device))
+        parts.closing.wait(_TICK)
+
+
+def _is_ready(device: Device) -> bool:
+    try:
+        device.load()
+    except TrustError:
+        return False
+    return True
 
 
 def make_server(parts: Console, opened: socket.socket) -> Any:

@@ -5,27 +5,14 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from .device import Clocks
+from .shifts import Clocks, Shift
 
 _TOKEN_BYTES: Final = 32
 _TOKENS: Final = 32
 """Browsers remembered, to be told that another has the console."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
-    """One officer at one lane."""
-
-    officer: str
-    lane: str
-    direction: str
-    """``entry`` or ``exit``."""
-    since: datetime
-    has_pin: bool
 
 
 class Session:
@@ -111,6 +98,10 @@ class Session:
         with self._lock:
             self._lock_if_idle()
             return self._is_locked
+
+    def is_on_duty(self) -> bool:
+        """Tell whether there is a shift, and an officer before the screen."""
+        return not self.is_locked and self._shift is not None
 
     @property
     def idle_at(self) -> datetime | None:

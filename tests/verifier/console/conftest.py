@@ -12,9 +12,16 @@ import verifier
 from tests.simulator import NOW, World
 from tests.verifier.tuf_repository import Repository
 from verifier.console.app import make_app
-from verifier.console.device import Clocks, Device
+from verifier.console.device import Device
+from verifier.console.exports import Exports
+from verifier.console.frames import Frames
 from verifier.console.here import Console
+from verifier.console.imager import Imager
+from verifier.console.logbook import Logbook
+from verifier.console.officers import Officers
 from verifier.console.session import Session
+from verifier.console.shifts import Clocks
+from verifier.console.updates import Source, Updates
 
 PORT = 8324
 HOST = f"127.0.0.1:{PORT}"
@@ -24,22 +31,47 @@ ORIGIN = f"http://{HOST}"
 class Desk:
     """One console, its clock, and a browser that has been let in."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(
+        self,
+        store: Path,
+        home: Path,
+        *,
+        log: verifier.ScanLog | None = None,
+        imager: Imager | None = None,
+        is_kiosk: bool = False,
+        **source: Any,
+    ) -> None:
         self.now, self.ticks = NOW, 1000.0
         self.keys: list[str] = []
+        clocks = Clocks(now=lambda: self.now, elapsed=lambda: self.ticks)
         self.device = Device(
             store=verifier.TrustStore(store),
             policy=verifier.Policy(economy="SGP"),
-            clocks=Clocks(now=lambda: self.now, elapsed=lambda: self.ticks),
+            clocks=clocks,
+            logbook=Logbook(log),
+            is_kiosk=is_kiosk,
         )
         self.session = Session(
-            clocks=self.device.clocks,
+            clocks=clocks,
             idle=timedelta(minutes=15),
             forget=self.device.forget_all,
             tell=self.keys.append,
         )
+        known: dict[str, Any] = {"root": None, "place": None, **source}
         self.console = Console(
-            version="1", port=PORT, device=self.device, session=self.session
+            version="1",
+            port=PORT,
+            device=self.device,
+            session=self.session,
+            officers=Officers(home, now=clocks.now),
+            updates=Updates(
+                Source(store=store, economy="SGP", floor=verifier.Floor(), **known),
+                clocks=clocks,
+            ),
+            frames=Frames(),
+            imager=imager,
+            exports=Exports(home / "exports"),
+            zone="Asia/Singapore",
         )
         self.app = make_app(self.console)
         self.browser = self.new_browser()
@@ -93,10 +125,12 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(synced: Path) -> Iterator[Desk]:
-    made = Desk(synced)
+def desk(synced: Path, tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(synced, tmp_path / "home")
     made.begin()
     yield made
+    made.console.frames.close()
+    made.console.updates.close()
 
 
 def at(seconds: float) -> datetime:

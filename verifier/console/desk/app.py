@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from .. import failures, guards
 from ..codes import Fault
 from ..failures import RefusedError
+from ..frames import Frames
 from ..here import COOKIE, NAME
 from ..requests import members, text
 from ..session import Session
@@ -33,7 +34,8 @@ from .questions import parse_question
 MAX_BODY: Final = passengers.MAX_BYTES + 2**20
 """Bytes of the largest request: a list, written as JSON."""
 _MAX_SMALL: Final = 64 * 2**10
-_LIMITS: Final = {"api.list_of": MAX_BODY}
+_MAX_FRAME: Final = 8 * 2**20
+_LIMITS: Final = {"api.list_of": MAX_BODY, "api.frame": _MAX_FRAME}
 _CONSOLE: Final = "console"
 _PAGE: Final = "index.html"
 _NDJSON: Final = "application/x-ndjson"
@@ -56,6 +58,7 @@ class Parts:
     port: int
     session: Session
     counter: Counter
+    frames: Frames
 
 
 def make_app(parts: Parts) -> Flask:
@@ -140,6 +143,18 @@ def ask() -> Response:
     """Answer one question."""
     question = parse_question(request.get_data())
     return jsonify(_here().counter.ask(question))
+
+
+@api.post("/frame")
+def frame() -> Response:
+    """Read the codes of a picture, for browsers that cannot."""
+    width = height = 0
+    if request.mimetype == "application/octet-stream":  # grey pixels
+        width, height = (
+            request.args.get(name, -1, type=int) for name in ("width", "height")
+        )
+    codes = _here().frames.read(request.get_data(), width=width, height=height)
+    return jsonify({"codes": codes})
 
 
 @api.post("/lists")

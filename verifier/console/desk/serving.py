@@ -3,7 +3,6 @@
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import metadata
@@ -11,8 +10,8 @@ from typing import Any, Final
 
 from waitress.server import create_server
 
-from ..device import Clocks
-from ..serving import HOST, listen
+from ..frames import Frames
+from ..serving import HOST, clocks_of, listen
 from .app import MAX_BODY, DeskSession, Parts, make_app
 from .counter import Counter
 
@@ -36,19 +35,26 @@ def run(counter: Counter, port: int, tell: Callable[[str], None]) -> None:
     with listen(port) as opened:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         parts = open_desk(counter, opened.getsockname()[1], tell)
-        make_server(parts, opened).run()
+        try:
+            make_server(parts, opened).run()
+        finally:
+            parts.frames.close()
 
 
 def open_desk(counter: Counter, port: int, tell: Callable[[str], None]) -> Parts:
     """Put the parts together."""
     session = DeskSession(
-        clocks=Clocks(now=counter.now, elapsed=time.monotonic),
+        clocks=clocks_of(None),
         idle=_NO_SHIFT,
         forget=_nothing,
         tell=lambda key: tell(f"http://{HOST}:{port}/start?key={key}"),
     )
     return Parts(
-        version=metadata.version("abtc"), port=port, session=session, counter=counter
+        version=metadata.version("abtc"),
+        port=port,
+        session=session,
+        counter=counter,
+        frames=Frames(),
     )
 
 

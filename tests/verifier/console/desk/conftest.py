@@ -56,7 +56,7 @@ class AirlineDesk:
         usual = {"destination": "SGP", "arrival": TODAY, "code": code}
         found = self.post("answers", usual | changes)
         assert found.status_code == 200, found.text
-        told: dict[str, Any] = found.json
+        told: dict[str, Any] = found.get_json()
         return told
 
     def check(self, table: str) -> tuple[list[dict[str, Any]], str]:

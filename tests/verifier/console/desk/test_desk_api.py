@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from openapi_spec_validator import validate
+from werkzeug.test import TestResponse
 
 from tests.examples.desk_scene import PASSPORT, passport
 from tests.simulator import NOW
@@ -33,6 +34,11 @@ def told_by(document: str) -> jsonschema.Draft202012Validator:
         "components": DOCUMENT["components"],
     }
     return jsonschema.Draft202012Validator(schema)
+
+
+def error_of(found: TestResponse) -> str:
+    body = found.get_json()
+    return str(body["error"])
 
 
 # Answers
@@ -202,7 +208,7 @@ def test_a_question_that_cannot_be_is_refused(
     """With one line for developers; nothing is guessed."""
     body = {"destination": "SGP", "arrival": TODAY, "code": "ABTC1:X"} | changes
     found = desk.post("answers", body)
-    assert (found.status_code, found.json["error"]) == (400, "request.malformed")
+    assert (found.status_code, error_of(found)) == (400, "request.malformed")
 
 
 def test_a_passport_that_was_misread_is_told_where(desk: AirlineDesk) -> None:
@@ -210,7 +216,8 @@ def test_a_passport_that_was_misread_is_told_where(desk: AirlineDesk) -> None:
     bad = PASSPORT.replace("PA1", "PA2")
     found = desk.post("answers", {"destination": "SGP", "arrival": TODAY,
                                   "passport": {"mrz": bad}})  # fmt: skip
-    assert (found.status_code, found.json["error"]) == (422, "passport.unreadable")
+    assert (found.status_code, error_of(found)) == (422, "passport.unreadable")
+    assert found.json
     assert (found.json["line"], found.json["column"]) == (2, 10)
 
 

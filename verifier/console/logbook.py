@@ -1,0 +1,145 @@
+"""The scan log of a console, written by a thread of its own.
+
+The officer has the answer before a row goes to the disk, and a disk that hangs holds up
+nobody: rows wait here, bounded, and the home says how many.
+"""
+
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from .._acts import OfficerAct
+from ..decision import Decision
+from ..scan_log import LoggedScan, ScanLog, ScanLogExport, ScanLogStatus
+
+_MAX_WAITING: Final = 1024
+"""Rows that wait for a disk that hangs; for one that fails the log keeps more."""
+_END: Final = 5.0
+"""Seconds that the last rows get when the program ends."""
+
+
+class NoLogError(Exception):
+    """The console keeps no log, or none that can be used."""
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """A decision on its way into the log, so that an officer's act can name it."""
+
+    decision: Decision
+    scan: LoggedScan | None = None
+    """Set once the log has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Act:
+    act: OfficerAct
+    of: Entry | None
+    now: datetime
+
+
+class Logbook:
+    """Writes down decisions and what officers did; nothing of it raises or waits.
+
+    Args:
+        log: The log; None if there is none.
+        problem: Why there is none, where one was asked for.
+    """
+
+    def __init__(self, log: ScanLog | None, *, problem: str | None = None) -> None:
+        self._log = log
+        self._problem = problem
+        self._queue: queue.Queue[Entry | _Act | None] = queue.Queue(_MAX_WAITING)
+        self._missed = 0
+        self._status: ScanLogStatus | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        if self._log:
+            self._thread.start()
+
+    def record(self, decision: Decision) -> Entry:
+        """Have a decision written down."""
+        entry = Entry(decision)
+        self._put(entry)
+        return entry
+
+    def record_act(self, act: OfficerAct, *, of: Entry | None, now: datetime) -> bool:
+        """Have written down what an officer did; tell whether it will be."""
+        return self._put(_Act(act=act, of=of, now=now))
+
+    def state(self) -> dict[str, object]:
+        """Say how the log is doing, as the home shows it."""
+        status = self._status
+        waiting, missed = self._queue.qsize(), self._missed
+        return {
+            "on": self._log is not None,
+            "unsent": status.unsent if status else None,
+            "waiting": waiting + (status.waiting if status else 0),
+            "missed": missed + (status.missed if status else 0),
+            "problem": status.problem if status else self._problem,
+        }
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Count outcomes and codes by day, as `ScanLog.counts`.
+
+        Raises:
+            NoLogError: There is none.
+            ScanLogError: It cannot be read.
+        """
+        return self._open().counts()
+
+    def export(self, path: Path) -> ScanLogExport:
+        """Hand out what is new, as `ScanLog.export`.
+
+        Raises:
+            NoLogError: There is none.
+            ScanLogError: It cannot be read, or the file not be written.
+        """
+        log = self._open()
+        done = log.export(path)
+        self._status = log.status()
+        return done
+
+    def close(self) -> None:
+        """Write what waits, with a few seconds for a slow disk."""
+        if self._thread.is_alive():
+            try:
+                self._queue.put(None, timeout=_END)
+            except queue.Full:
+                return
+            self._thread.join(timeout=_END)
+
+    def _open(self) -> ScanLog:
+        if self._log is None:
+            raise NoLogError(self._problem or "this console keeps no log")
+        return self._log
+
+    def _put(self, what: Entry | _Act) -> bool:
+        if self._log is None:
+            return False
+        try:
+            self._queue.put_nowait(what)
+        except queue.Full:
+            self._missed += 1
+            return False
+        return True
+
+    def _run(self) -> None:
+        log = self._open()
+        self._status = log.status()
+        while (what := self._queue.get()) is not None:
+            if isinstance(what, Entry):
+                what.scan = log.record(what.decision)
+            else:
+                log.record_act(
+                    what.act, of=what.of.scan if what.of else None, now=what.now
+                )
+            if self._queue.empty():
+                self._status = log.status()
+        log.flush()
