@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from . import _report
@@ -35,6 +35,9 @@ from .policy import Policy
 from .scan_log import LogHead, ScanLog
 from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Trust
+
+if TYPE_CHECKING:
+    from .console.desk.counter import Counter
 
 OK, BAD_INPUT, UNDECIDED, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
 _STATUS = {"accepted": OK, "rejected": BAD_INPUT, "undecided": UNDECIDED}
@@ -104,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
             _add_sync_options(command)
     _add_log_commands(commands)
     _add_console_command(commands)
+    _add_desk_command(commands)
     return parser
 
 
@@ -238,6 +242,45 @@ def _add_console_command(
     )
 
 
+def _add_desk_command(
+    commands: "argparse._SubParsersAction[_Parser]",
+) -> None:
+    what = "answer airlines: a page and an API on this device, or a list in a file"
+    command = commands.add_parser("desk", help=what, description=f"{what}.")
+    command.set_defaults(run=_desk, json=False)
+    command.add_argument(
+        "--store", required=True, metavar="DIR", type=Path, help=_STORE
+    )
+    command.add_argument(
+        "--floor", type=_floor, metavar="FILE", default=Floor(), help=_FLOOR
+    )
+    command.add_argument(
+        "--zone",
+        type=_zone_of_economy,
+        action="append",
+        default=[],
+        metavar="AAA=AREA/CITY",
+        help="where the days of an economy are counted; else in its capital",
+    )
+    command.add_argument(
+        "--port", type=_port, metavar="N", default=8325, help="0 is any that is free"
+    )
+    command.add_argument(
+        "--open", action="store_true", help="open the address in the usual browser"
+    )
+    command.add_argument(
+        "--batch", type=Path, metavar="FILE", help="a list of passengers (CSV)"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="a new file: .json, else CSV"
+    )
+
+
+def _zone_of_economy(text: str) -> tuple[str, ZoneInfo]:
+    code, _, zone = text.partition("=")
+    return _economy(code), _zone(zone)
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
@@ -292,6 +335,59 @@ def _console(options: argparse.Namespace) -> int:
     except OSError as error:
         raise _InputError(f"port {options.port}: {error.strerror}") from error
     return OK
+
+
+def _desk(options: argparse.Namespace) -> int:
+    from .console.desk import places  # noqa: PLC0415  # only this command needs them
+    from .console.desk.counter import Counter  # noqa: PLC0415
+
+    if (options.batch is None) != (options.out is None):
+        _print_error("--batch and --out belong together", as_json=False)
+        return USAGE
+    try:
+        zones = places.zones(dict(options.zone))
+    except ZoneInfoNotFoundError as error:
+        raise _InputError(f"this device has no time zones: {error}") from error
+    counter = Counter(
+        store=TrustStore(options.store, floor=options.floor), zones=zones, now=_clock
+    )
+    if options.batch:
+        return _desk_batch(counter, options)
+    return _desk_page(counter, options)
+
+
+def _desk_page(counter: "Counter", options: argparse.Namespace) -> int:
+    try:
+        from .console.desk import serving  # noqa: PLC0415  # an extra, maybe absent
+    except ImportError:
+        _print_error("the desk's page needs abtc[console]", as_json=False)
+        return USAGE
+    try:
+        serving.run(counter, options.port, _AddressTeller(opens=options.open))
+    except OSError as error:
+        raise _InputError(f"port {options.port}: {error.strerror}") from error
+    return OK
+
+
+def _desk_batch(counter: "Counter", options: argparse.Namespace) -> int:
+    from .console.desk.batch import answer_file  # noqa: PLC0415
+    from .console.desk.passengers import ListError  # noqa: PLC0415
+
+    try:
+        faults = answer_file(counter, options.batch, options.out, _show_progress)
+    except ListError as error:
+        raise _InputError(f"{options.batch}: {error}") from error
+    except OSError as error:
+        raise _InputError(f"{error.filename}: {error.strerror}") from error
+    print(f"{options.out} written; rows with faults: {faults}")
+    return BAD_INPUT if faults else OK
+
+
+def _show_progress(done: int, of: int) -> None:
+    if sys.stderr is None or not sys.stderr.isatty():
+        return
+    end = "\n" if done == of else "\r"
+    print(f"{done} of {of} passengers", end=end, file=sys.stderr, flush=True)
 
 
 class _AddressTeller:
