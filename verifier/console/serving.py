@@ -154,6 +154,7 @@ def _source(settings: Settings) -> Source:
         economy=settings.economy,
         floor=settings.floor,
         root=settings.root,
+        partial=settings.home / "partial",
         place=settings.source,
     )
 

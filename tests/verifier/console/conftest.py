@@ -66,7 +66,13 @@ class Desk:
             session=self.session,
             officers=Officers(home, now=clocks.now, cost=2**10),
             updates=Updates(
-                Source(store=store, economy="SGP", floor=verifier.Floor(), **known),
+                Source(
+                    store=store,
+                    economy="SGP",
+                    floor=verifier.Floor(),
+                    partial=home / "partial",
+                    **known,
+                ),
                 clocks=clocks,
             ),
             frames=Frames(),
