@@ -32,6 +32,7 @@ from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
+from .collecting import Collector, DeviceKey, seal_log, send_log
 from .decision import (
     Accepted,
     Ageing,
@@ -80,7 +81,9 @@ __all__ = [
     "Ageing",
     "BadRow",
     "Card",
+    "Collector",
     "Decision",
+    "DeviceKey",
     "Entitlement",
     "Entry",
     "EntryAnswer",
@@ -127,6 +130,8 @@ __all__ = [
     "compare",
     "guidance",
     "pack",
+    "seal_log",
+    "send_log",
     "transliterate",
     "unpack",
     "verify",
