@@ -32,6 +32,7 @@ from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
+from .collecting import Collector, DeviceKey, seal_log, send_log
 from .decision import (
     Accepted,
     Ageing,
@@ -86,7 +87,9 @@ __all__ = [
     "Check",
     "CheckState",
     "CheckStep",
+    "Collector",
     "Decision",
+    "DeviceKey",
     "Entitlement",
     "Entry",
     "EntryAnswer",
@@ -140,6 +143,8 @@ __all__ = [
     "guidance_languages",
     "look_of",
     "pack",
+    "seal_log",
+    "send_log",
     "transliterate",
     "unpack",
     "verify",
