@@ -223,6 +223,11 @@ def _add_console_command(
     )
     command.add_argument("--log", metavar="DIR", type=Path, help=_LOG)
     command.add_argument("--log-key", metavar="FILE", type=Path, help=_LOG_KEY)
+    command.add_argument("--send-to", metavar="URL", dest="url", help=_URL)
+    command.add_argument(
+        "--collector", metavar="COLLECTOR.json", type=Path, help=_COLLECTOR
+    )
+    command.add_argument("--device-key", metavar="FILE", type=Path, help=_DEVICE_KEY)
     command.add_argument(
         "--imager", metavar="DEVICE", help="serial port of a hardware imager"
     )
@@ -319,12 +324,21 @@ def _console(options: argparse.Namespace) -> int:
     if options.source and not options.root:
         _print_error("--from needs --root", as_json=False)
         return USAGE
+    sending = {options.url is None, options.collector is None}
+    if len(sending | {options.device_key is None}) != 1:
+        _print_error(
+            "--send-to, --collector and --device-key go together", as_json=False
+        )
+        return USAGE
     try:
         from .console import serving  # noqa: PLC0415  # an extra that may be absent
     except ImportError:
         _print_error("the console needs abtc[console]", as_json=False)
         return USAGE
+    send, problem = _sender(options)
     settings = serving.Settings(
+        send=send,
+        problem=problem,
         store=options.store,
         economy=options.economy,
         zone=options.zone,
@@ -398,6 +412,24 @@ def _show_progress(done: int, of: int) -> None:
         return
     end = "\n" if done == of else "\r"
     print(f"{done} of {of} passengers", end=end, file=sys.stderr, flush=True)
+
+
+def _sender(
+    options: argparse.Namespace,
+) -> tuple[Callable[[ScanLog], ScanLogExport] | None, str | None]:
+    """Return what hands the log over; what is wrong with it stops no scan."""
+    if options.url is None:
+        return None, None
+    try:
+        collector, device_key = _collector(options)
+    except _InputError as error:
+        return None, str(error)
+    return (
+        lambda log: send_log(
+            log, options.url, collector=collector, device_key=device_key
+        ),
+        None,
+    )
 
 
 class _AddressTeller:

@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from . import _b64, _json
-from ._fetch import Poster
 from .card import is_economy_code
 from .errors import ScanLogError
 from .scan_log import LogHead, ScanLog, ScanLogBatch, ScanLogExport
@@ -203,6 +202,9 @@ class _Line:
     """The way to one collector, for one run."""
 
     def __init__(self, url: str, collector: Collector, device_key: DeviceKey) -> None:
+        # Deciding needs no network library: only this does.
+        from ._fetch import Poster  # noqa: PLC0415
+
         self._poster = Poster(url)
         self._collector = collector
         self._device_key = device_key
