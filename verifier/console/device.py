@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from .._acts import OfficerAct, OfficerDecision, OverrideReason
 from .._algorithm import verify
 from ..card import Card, is_economy_code
+from ..challenge import challenge_text
 from ..decision import Accepted, Decision
 from ..errors import TrustError
 from ..looks import Look
@@ -32,8 +33,6 @@ from .shifts import Clocks, Shift
 
 View = Callable[[Trust, StoreInfo, Policy, datetime], dict[str, object]]
 """Shows the trust data, and what the store says of it."""
-CHALLENGE_MARK: Final = "ABTCQ1:"
-"""How the text of a challenge on the officer's screen begins."""
 CHALLENGE_LIFE: Final = timedelta(seconds=90)
 _CHALLENGES: Final = 8
 _CHALLENGE_BYTES: Final = 16
@@ -255,7 +254,7 @@ class Device:
                 self._challenges.popitem(last=False)
             return {
                 "id": made.id,
-                "text": f"{CHALLENGE_MARK}{made.nonce}",
+                "text": challenge_text(made.nonce),
                 "expires_at": (now + CHALLENGE_LIFE).isoformat(),
             }
 
