@@ -33,6 +33,7 @@ from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
 from .challenge import challenge_text, parse_challenge
+from .collecting import Collector, DeviceKey, seal_log, send_log
 from .decision import (
     Accepted,
     Ageing,
@@ -87,7 +88,9 @@ __all__ = [
     "Check",
     "CheckState",
     "CheckStep",
+    "Collector",
     "Decision",
+    "DeviceKey",
     "Entitlement",
     "Entry",
     "EntryAnswer",
@@ -143,6 +146,8 @@ __all__ = [
     "look_of",
     "pack",
     "parse_challenge",
+    "seal_log",
+    "send_log",
     "transliterate",
     "unpack",
     "verify",

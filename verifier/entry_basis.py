@@ -69,8 +69,9 @@ class EntryBasis:
     """Alpha-3."""
     arrival: date
     answered_at: datetime
-    data_as_of: datetime
-    """Of when the oldest data is that the answer rests on; UTC."""
+    data_as_of: datetime | None
+    """Of when the oldest data is that the answer rests on, in UTC. `entry_basis` always
+    tells; None is for a desk that has no data at all."""
     stay_until: date | None = None
     """Last day of a stay that begins on the day of arrival."""
     form: str | None = None

@@ -1,6 +1,7 @@
 """Start the console: the address, the threads, and a clean end."""
 
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -27,7 +28,7 @@ from .exports import Exports
 from .frames import Frames
 from .here import Console
 from .imager import Imager
-from .logbook import Logbook
+from .logbook import Logbook, Send
 from .officers import Officers, write_private
 from .session import Session
 from .shifts import Clocks
@@ -61,6 +62,10 @@ class Settings:
     """The scheme's first root."""
     log: Path | None
     log_key: Path | None
+    send: Send | None
+    """Hands the log to the economy's collector; None if there is none."""
+    problem: str | None
+    """What is wrong with what was said of the collector."""
     imager: str | None
     """Device of a serial imager."""
     port: int
@@ -76,7 +81,7 @@ def clocks_of(zone: ZoneInfo | None) -> Clocks:
 
 def _elapsed() -> float:
     # The usual clock stops while a handheld sleeps, and the officer has left it.
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def listen(port: int) -> socket.socket:
@@ -115,7 +120,7 @@ def open_console(settings: Settings, port: int, tell: Callable[[str], None]) -> 
         store=TrustStore(settings.store, floor=settings.floor),
         policy=Policy(economy=settings.economy),
         clocks=clocks,
-        logbook=_logbook(settings),
+        logbook=_logbook(settings, clocks),
         is_kiosk=settings.is_kiosk,
         is_training=settings.is_training,
     )
@@ -127,11 +132,11 @@ def open_console(settings: Settings, port: int, tell: Callable[[str], None]) -> 
 
     def tell_key(key: str) -> None:
         address = f"http://{HOST}:{port}/start?key={key}"
-        tell(address)
         # For whatever opens the browser of a device without a screen of its own.
         with contextlib.suppress(OSError):
             settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(settings.home / _ADDRESS, f"{address}\n".encode())
+        tell(address)
 
     return Console(
         version=metadata.version("abtc"),
@@ -155,22 +160,24 @@ def _source(settings: Settings) -> Source:
         economy=settings.economy,
         floor=settings.floor,
         root=settings.root,
+        partial=settings.home / "partial",
         place=settings.source,
     )
 
 
-def _logbook(settings: Settings) -> Logbook:
+def _logbook(settings: Settings, clocks: Clocks) -> Logbook:
     """Open the log; whatever is wrong with it stops no scan, and shows on the home."""
-    if settings.log is None or settings.log_key is None:
-        return Logbook(None)
-    try:
-        with settings.log_key.open("rb") as file:
-            key = bytes.fromhex(file.read(_KEY_BYTES).decode())
-        return Logbook(ScanLog(settings.log, key=key))
-    except OSError as error:
-        return Logbook(None, problem=f"{settings.log_key}: {error.strerror}")
-    except ValueError:  # it must not be quoted
-        return Logbook(None, problem=f"{settings.log_key} is no key of a log")
+    log, problem = None, settings.problem
+    if settings.log and settings.log_key:
+        try:
+            with settings.log_key.open("rb") as file:
+                key = bytes.fromhex(file.read(_KEY_BYTES).decode())
+            log = ScanLog(settings.log, key=key)
+        except OSError as error:
+            problem = f"{settings.log_key}: {error.strerror}"
+        except ValueError:  # it must not be quoted
+            problem = f"{settings.log_key} is no key of a log"
+    return Logbook(log, clocks=clocks, problem=problem, send=settings.send)
 
 
 def run(settings: Settings, tell: Callable[[str], None]) -> None:
@@ -181,8 +188,9 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
         PolicyError: ``economy`` is no code.
     """
     with listen(settings.port) as opened:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: sys.exit(0))
         parts = open_console(settings, opened.getsockname()[1], tell)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with running(parts):
             make_server(parts, opened).run()
 
@@ -213,6 +221,7 @@ def _keep(parts: Console) -> None:
     while not parts.closing.is_set():
         parts.device.tidy()
         _ = parts.session.is_locked  # it locks itself
+        parts.device.logbook.tick()
         parts.updates.tick(is_ready=_is_ready(parts.device))
         parts.closing.wait(_TICK)
 
@@ -227,6 +236,8 @@ def _is_ready(device: Device) -> bool:
 
 def make_server(parts: Console, opened: socket.socket) -> Any:
     """Make the server of a console, to be run by whoever asks."""
+    # More requests than threads for a moment is nothing to write a line about each.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     return create_server(
         make_app(parts),
         sockets=[opened],

@@ -307,7 +307,10 @@ def update() -> Response:
 @api.post("/update/file")
 def update_file() -> Response:
     """Begin an update from a file that the officer has brought."""
-    console().updates.begin_from(request.get_data())
+    try:
+        console().updates.begin_from(request.get_data())
+    except OSError as error:
+        raise RefusedError(507, Fault.DISK, error.strerror or "") from error
     return _stated()
 
 
@@ -338,6 +341,14 @@ def export() -> Response:
         return jsonify({"rows": 0})
     name = {"Content-Disposition": f'attachment; filename="{path.name}"'}
     return Response(path.read_bytes(), mimetype="application/jsonl", headers=name)
+
+
+@api.post("/log/send")
+def send_log() -> Response:
+    """Begin to hand what is new to the economy's collector."""
+    requests.parse_nothing(request.get_data())
+    console().device.logbook.send()
+    return _stated()
 
 
 # Trying it out
