@@ -18,11 +18,11 @@ from ... import MrzError, Passport
 from ..requests import MAX_CODE, RequestError
 from .questions import (
     Question,
-    check_waiting,
     parse_day,
     parse_destination,
     parse_moment,
     typed_passport,
+    waited,
 )
 
 _Read = TypeVar("_Read")
@@ -208,12 +208,7 @@ def _mrz(mrz: str) -> Passport:
 def _read_at(said: Mapping[str, str], now: datetime) -> datetime | None:
     if not said.get("code_read_at"):
         return None
-    return _cell(said, "code_read_at", lambda it: _waited(parse_moment(it), now))
-
-
-def _waited(read_at: datetime, now: datetime) -> datetime:
-    check_waiting(read_at, now)
-    return read_at
+    return _cell(said, "code_read_at", lambda it: waited(parse_moment(it), now))
 
 
 def result(row: Row, told: Mapping[str, Any] | None) -> dict[str, Any]:
