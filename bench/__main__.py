@@ -5,6 +5,7 @@ import time
 from functools import partial
 
 from bench import (
+    console,
     embedding,
     issuing,
     load,
@@ -25,6 +26,7 @@ _SECTIONS = {
     "scan": scan.run,
     "updates": updates.run,
     "embedding": embedding.run,
+    "console": console.run,
     "issuing": issuing.run,
     "signing": signing.run,
     "office": office.run,

@@ -19,15 +19,12 @@ BLUE: Final = "[i] GENUINE, NOT AN ENTRY BASIS"
 AMBER: Final = "/!\\ CHECK BY HAND"
 RED: Final = "<X> DO NOT ACCEPT"
 GREY: Final = "- - NOT A LIVE CARD"
-_NOT_LIVE: Final = {
-    verifier.RejectReason.FOREIGN,
-    verifier.RejectReason.MALFORMED,
-    verifier.RejectReason.TEST,
-}
-_ENTRY_LOOKS: Final = {
-    verifier.EntryAnswer.VISA_FREE: GREEN,
-    verifier.EntryAnswer.NOT_BY_THIS_CARD: BLUE,
-    verifier.EntryAnswer.CANNOT_TELL: AMBER,
+_LOOKS: Final = {
+    verifier.Look.ACCEPTED: GREEN,
+    verifier.Look.GENUINE: BLUE,
+    verifier.Look.BY_HAND: AMBER,
+    verifier.Look.REFUSED: RED,
+    verifier.Look.NOT_LIVE: GREY,
 }
 _MRZ_LINE = re.compile(r"[A-Z0-9<]{30}|[A-Z0-9<]{36}|[A-Z0-9<]{44}")
 _LONGEST: Final = 16_384
@@ -150,16 +147,8 @@ def _advice(reason: verifier.Reason) -> list[str]:
 
 
 def look_of(decision: verifier.Decision) -> str:
-    """Return which of the five looks a decision has."""
-    match decision:
-        case verifier.Accepted(_, entitlement):
-            return _ENTRY_LOOKS[entitlement.entry.answer]
-        case verifier.Rejected(reason):
-            return GREY if reason in _NOT_LIVE else RED
-        case verifier.Undecided():
-            return AMBER
-        case _:
-            assert_never(decision)
+    """Return which of the five looks a decision has, as a sign and a word."""
+    return _LOOKS[verifier.look_of(decision)]
 
 
 def data_age(evidence: verifier.Evidence) -> str:

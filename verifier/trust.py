@@ -98,6 +98,10 @@ class SeenCards:
             self._cards.clear()
         self._cards[sighting.card_key] = sighting.presentation.card, key
 
+    def forget(self) -> None:
+        """Forget all cards: the next scan of each is merely slower."""
+        self._cards.clear()
+
 
 def _card_key(frame: Frame, shown: Presentation) -> tuple[bytes, bool] | None:
     """Return under what a card may be remembered, if the cut fell where it should.

@@ -57,6 +57,8 @@ class Fault(StrEnum):
     UPDATING = "update.running"
     NO_SOURCE = "update.no_source"
     """The console was started without a root, so nothing can be verified."""
+    DISK = "disk.failed"
+    """The disk of this device is full or broken."""
     NO_LOG = "log.off"
     LOG = "log.failed"
     NO_IMAGER = "imager.none"

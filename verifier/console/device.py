@@ -76,6 +76,7 @@ class _Kept:
     answer: Answer
     at: datetime
     began: float
+    is_masked: bool = False
     code: str | None = None
     """What was scanned; None once it is masked or done, and of what was typed."""
     challenge: Challenge | None = None
@@ -113,6 +114,7 @@ class Device:
         self.logbook = logbook
         self._store = store
         self._lock = threading.Lock()
+        self._trust: Trust | None = None
         self._guard = ReplayGuard(policy)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._challenges: OrderedDict[str, Challenge] = OrderedDict()
@@ -140,7 +142,7 @@ class Device:
             self._tidy()
             asked = self._find_challenge(challenge, code)
             try:
-                trust = self._store.load()
+                trust = self._trust = self._store.load()
             except TrustError:
                 plain = self._plain(ConsoleReason.NOT_READY, Look.BY_HAND)
                 return self._keep(plain, self.clocks.now()).answer
@@ -225,6 +227,7 @@ class Device:
         with self._lock:
             self._kept.clear()
             self._challenges.clear()
+            self._forget_cards()
 
     def tidy(self) -> None:
         """Mask what has been kept for three minutes; to be called every few seconds."""
@@ -461,13 +464,20 @@ class Device:
         return found
 
     def _forget_person(self, kept: _Kept) -> None:
+        kept.is_masked = True
         kept.code = kept.found = kept.challenge = None
         kept.answer = answers.masked(kept.answer)
+        self._forget_cards()
+
+    def _forget_cards(self) -> None:
+        """Empty the snapshot's memory of cards, which would save half a millisecond."""
+        if self._trust:
+            self._trust.seen_cards.forget()
 
     def _tidy(self) -> None:
         latest = self.clocks.elapsed() - answers.MASKED_AFTER.total_seconds()
         for kept in self._kept.values():
-            if kept.began <= latest:
+            if kept.began <= latest and not kept.is_masked:
                 self._forget_person(kept)
 
 

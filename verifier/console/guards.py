@@ -23,7 +23,9 @@ _TYPES: Final = {
     "api.update_file": {"application/zip", "application/octet-stream"},
 }
 _JSON: Final = frozenset({"application/json"})
-_FOR_ANY_BROWSER: Final = frozenset({"api.state", "api.take_over", "api.words_of"})
+_FOR_ANYBODY: Final = "api.words_of"
+"""Also a browser that has no session has to be told so in words."""
+_FOR_ANY_BROWSER: Final = frozenset({_FOR_ANYBODY, "api.state", "api.take_over"})
 _WHILE_LOCKED: Final = frozenset({"api.unlock", "api.end_shift", "api.lock"})
 _FORWARDED: Final = (
     "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
@@ -78,7 +80,7 @@ def _check_type() -> None:
 
 
 def _check_browser() -> None:
-    if request.blueprint != API:
+    if request.blueprint != API or request.endpoint == _FOR_ANYBODY:
         return
     session = console().session
     if not session.is_known(token()):

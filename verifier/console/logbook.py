@@ -7,13 +7,14 @@ nobody: rows wait here, bounded, and the home says how many.
 import queue
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from .._acts import OfficerAct
-from ..decision import Decision
+from ..card import Card
+from ..decision import Accepted, Decision
 from ..scan_log import LoggedScan, ScanLog, ScanLogExport, ScanLogStatus
 
 _MAX_WAITING: Final = 1024
@@ -30,7 +31,8 @@ class NoLogError(Exception):
 class Entry:
     """A decision on its way into the log, so that an officer's act can name it."""
 
-    decision: Decision
+    decision: Decision | None
+    """Without a person; None once the log has it."""
     scan: LoggedScan | None = None
     """Set once the log has it."""
 
@@ -65,8 +67,9 @@ class Logbook:
 
     def record(self, decision: Decision) -> Entry:
         """Have a decision written down."""
-        entry = Entry(decision)
-        self._put(entry)
+        entry = Entry(_bare(decision))
+        if not self._put(entry):
+            entry.decision = None
         return entry
 
     def record_act(self, act: OfficerAct, *, of: Entry | None, now: datetime) -> bool:
@@ -135,7 +138,9 @@ class Logbook:
         self._status = log.status()
         while (what := self._queue.get()) is not None:
             if isinstance(what, Entry):
-                what.scan = log.record(what.decision)
+                if what.decision is not None:
+                    what.scan = log.record(what.decision)
+                what.decision = None
             else:
                 log.record_act(
                     what.act, of=what.of.scan if what.of else None, now=what.now
@@ -143,3 +148,36 @@ class Logbook:
             if self._queue.empty():
                 self._status = log.status()
         log.flush()
+        self._status = log.status()
+
+
+def _bare(decision: Decision) -> Decision:
+    """Return a decision without the person: it may wait for a slow disk, they may not.
+
+    The log would keep neither of what is taken away.
+    """
+    evidence = replace(
+        decision.evidence, proof_issued_at=None, proof_nonce=None, holder_key=None
+    )
+    if isinstance(decision, Accepted):
+        return replace(decision, card=_NOBODY, evidence=evidence)
+    return replace(decision, detail="", evidence=evidence)
+
+
+_NOBODY: Final = Card(
+    issuer="",
+    document_number="",
+    family_name="",
+    given_name="",
+    birthdate="",
+    nationality="",
+    passport_country="",
+    passport_number="",
+    form="",
+    economies=(),
+    issued_at=datetime.min.replace(tzinfo=UTC),
+    expires_at=datetime.min.replace(tzinfo=UTC),
+    not_before=datetime.min.replace(tzinfo=UTC),
+    status_uri="",
+    status_index=0,
+)

@@ -27,8 +27,9 @@ PAUSE: Final = timedelta(minutes=15)
 _FILE: Final = "officers.json"
 _FORMAT: Final = "abtc-officers-1"
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-_COST: Final = {"n": 2**15, "r": 8, "p": 1, "maxmem": 2**26}
-"""Some 80 ms and 32 MiB on a small device."""
+COST: Final = 2**15
+"""Of scrypt: some 100 ms and 32 MiB on a small device."""
+_MAX_COST: Final = 2**18
 _SALT: Final = 16
 _MAX_FILE: Final = 2**20
 
@@ -48,6 +49,7 @@ class BlockedError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Officer:
     salt: str
+    cost: int
     digest: str
     wrong: int = 0
     blocked_until: float = 0
@@ -60,9 +62,13 @@ class Officers:
     Args:
         home: Folder of the console.
         now: The present; a pause lasts by this clock, because it outlasts a restart.
+        cost: Of scrypt, for PINs that are set from now on; a power of two.
     """
 
-    def __init__(self, home: Path, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, home: Path, *, now: Callable[[], datetime], cost: int = COST
+    ) -> None:
+        self._cost = cost
         self._path = home / _FILE
         self._now = now
         self._lock = threading.Lock()
@@ -90,7 +96,8 @@ class Officers:
         salt = secrets.token_hex(_SALT)
         with self._lock:
             known = self._read()
-            known[officer] = _Officer(salt=salt, digest=_digest(pin, salt))
+            digest = _digest(pin, salt, self._cost)
+            known[officer] = _Officer(salt=salt, cost=self._cost, digest=digest)
             try:
                 self._write(known)
             except OSError as error:
@@ -124,12 +131,15 @@ class Officers:
             known = self._read()
             found = known.get(officer)
             if found is None:
-                _digest(pin, "00" * _SALT)  # as long as for one who is there
+                _digest(
+                    pin, "00" * _SALT, self._cost
+                )  # as long as for one who is there
                 raise WrongPinError
             left = found.blocked_until - self._now().timestamp()
             if 0 < left <= PAUSE.total_seconds():  # more: the clock was set back
                 raise BlockedError
-            is_right = hmac.compare_digest(_digest(pin, found.salt), found.digest)
+            digest = _digest(pin, found.salt, found.cost)
+            is_right = hmac.compare_digest(digest, found.digest)
             if not is_right:
                 self._note(known, officer, self._after_wrong(found))
                 raise WrongPinError
@@ -197,6 +207,14 @@ def _parse(data: bytes) -> dict[str, _Officer]:
     return {each: _Officer(**said) for each, said in told["officers"].items()}
 
 
-def _digest(pin: str, salt: str) -> str:
-    found = hashlib.scrypt(pin.encode(), salt=bytes.fromhex(salt), dklen=32, **_COST)
+def _digest(pin: str, salt: str, cost: int) -> str:
+    found = hashlib.scrypt(
+        pin.encode(),
+        salt=bytes.fromhex(salt),
+        n=min(cost, _MAX_COST),
+        r=8,
+        p=1,
+        maxmem=2**10 * _MAX_COST + 2**20,
+        dklen=32,
+    )
     return found.hex()

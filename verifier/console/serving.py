@@ -1,6 +1,7 @@
 """Start the console: the address, the threads, and a clean end."""
 
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -75,7 +76,7 @@ def clocks_of(zone: ZoneInfo | None) -> Clocks:
 
 def _elapsed() -> float:
     # The usual clock stops while a handheld sleeps, and the officer has left it.
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def listen(port: int) -> socket.socket:
@@ -179,8 +180,9 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
         PolicyError: ``economy`` is no code.
     """
     with listen(settings.port) as opened:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: sys.exit(0))
         parts = open_console(settings, opened.getsockname()[1], tell)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with running(parts):
             make_server(parts, opened).run()
 
@@ -225,6 +227,8 @@ def _is_ready(device: Device) -> bool:
 
 def make_server(parts: Console, opened: socket.socket) -> Any:
     """Make the server of a console, to be run by whoever asks."""
+    # More requests than threads for a moment is nothing to write a line about each.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     return create_server(
         make_app(parts),
         sockets=[opened],

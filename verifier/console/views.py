@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from typing import Any, Final
 
-from flask import Blueprint, Response, jsonify, request, send_file
+from flask import Blueprint, Response, jsonify, request
 
+from .._acts import OfficerDecision, OverrideReason
 from ..looks import Look
 from ..passport import Passport
 from . import (
@@ -26,6 +27,12 @@ from .imager import Scan
 from .shifts import Shift
 
 api: Final = Blueprint(guards.API, __name__, url_prefix="/api")
+_OVERRIDES: Final = {
+    "decisions": [each.value for each in OfficerDecision],
+    # A comparison that fails is no override: it has a button of its own.
+    "reasons": [each.value for each in OverrideReason if each != "mismatch"],
+}
+"""What an officer may decide otherwise, and why."""
 _LONGEST_WAIT: Final = 20.0
 """Seconds for which a page may wait for the imager."""
 
@@ -61,6 +68,7 @@ def _state(here: Console) -> dict[str, Any]:
             "update": here.updates.state(),
         },
         "imager": here.imager and here.imager.state(),
+        "overrides": _OVERRIDES,
     }
 
 
@@ -298,7 +306,10 @@ def update() -> Response:
 @api.post("/update/file")
 def update_file() -> Response:
     """Begin an update from a file that the officer has brought."""
-    console().updates.begin_from(request.get_data())
+    try:
+        console().updates.begin_from(request.get_data())
+    except OSError as error:
+        raise RefusedError(507, Fault.DISK, error.strerror or "") from error
     return _stated()
 
 
@@ -327,7 +338,8 @@ def export() -> Response:
     found = here.device.logbook.export(path)
     if not found.rows:
         return jsonify({"rows": 0})
-    return send_file(path, as_attachment=True, mimetype="application/jsonl")
+    name = {"Content-Disposition": f'attachment; filename="{path.name}"'}
+    return Response(path.read_bytes(), mimetype="application/jsonl", headers=name)
 
 
 # Trying it out

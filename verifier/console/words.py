@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from ..guidance import guidance
+from ..guidance import guidance, guidance_languages
 from ..reasons import EntryReason, LaneReason, RejectReason, UndecidedReason
 
 ENGLISH: Final = "en"
@@ -40,15 +40,18 @@ def words(language: str) -> dict[str, object]:
     said = json.loads(file.read_bytes()) if file.is_file() else {}
     return {
         "ui": said.get("ui", {}),
-        "reasons": _reasons() | said.get("reasons", {}),
+        "reasons": _reasons(language) | said.get("reasons", {}),
         "economies": said.get("economies", {}),
     }
 
 
-def _reasons() -> dict[str, dict[str, str]]:
+def _reasons(language: str) -> dict[str, dict[str, str]]:
+    spoken = language if language in guidance_languages() else ENGLISH
     kinds = (RejectReason, UndecidedReason, EntryReason, LaneReason)
-    texts = {reason.value: guidance(reason) for kind in kinds for reason in kind}
+    texts = {
+        reason.value: guidance(reason, spoken) for kind in kinds for reason in kind
+    }
     return {
-        code: {"what": text.what, "do": text.do, "not": ""}
+        code: {"what": text.what, "do": text.do, "not": text.does_not_say}
         for code, text in texts.items()
     }

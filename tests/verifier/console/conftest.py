@@ -24,8 +24,7 @@ from verifier.console.shifts import Clocks
 from verifier.console.updates import Source, Updates
 
 PORT = 8324
-HOST = f"127.0.0.1:{PORT}"
-ORIGIN = f"http://{HOST}"
+ORIGIN = f"http://127.0.0.1:{PORT}"
 
 
 class Desk:
@@ -39,8 +38,10 @@ class Desk:
         log: verifier.ScanLog | None = None,
         imager: Imager | None = None,
         is_kiosk: bool = False,
+        port: int = PORT,
         **source: Any,
     ) -> None:
+        self.origin = f"http://127.0.0.1:{port}"
         self.now, self.ticks = NOW, 1000.0
         self.keys: list[str] = []
         clocks = Clocks(now=lambda: self.now, elapsed=lambda: self.ticks)
@@ -60,10 +61,10 @@ class Desk:
         known: dict[str, Any] = {"root": None, "place": None, **source}
         self.console = Console(
             version="1",
-            port=PORT,
+            port=port,
             device=self.device,
             session=self.session,
-            officers=Officers(home, now=clocks.now),
+            officers=Officers(home, now=clocks.now, cost=2**10),
             updates=Updates(
                 Source(store=store, economy="SGP", floor=verifier.Floor(), **known),
                 clocks=clocks,
@@ -79,7 +80,7 @@ class Desk:
     def new_browser(self) -> FlaskClient:
         """A browser that has opened the address that was told last."""
         browser = self.app.test_client()
-        found = browser.get(f"/start?key={self.keys[-1]}", base_url=ORIGIN)
+        found = browser.get(f"/start?key={self.keys[-1]}", base_url=self.origin)
         assert found.status_code == 303
         return browser
 
@@ -88,7 +89,7 @@ class Desk:
         self.ticks += seconds
 
     def get(self, path: str, *, by: FlaskClient | None = None) -> Any:
-        return (by or self.browser).get(f"/api/{path}", base_url=ORIGIN)
+        return (by or self.browser).get(f"/api/{path}", base_url=self.origin)
 
     def post(
         self, path: str, body: object = None, *, by: FlaskClient | None = None
@@ -96,8 +97,8 @@ class Desk:
         return (by or self.browser).post(
             f"/api/{path}",
             json=body or {},
-            base_url=ORIGIN,
-            headers={"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"},
+            base_url=self.origin,
+            headers={"Origin": self.origin, "Sec-Fetch-Site": "same-origin"},
         )
 
     def begin(self) -> None:
@@ -131,6 +132,14 @@ def desk(synced: Path, tmp_path: Path) -> Iterator[Desk]:
     yield made
     made.console.frames.close()
     made.console.updates.close()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Repository:
+    """What is published for Singapore's device."""
+    made = Repository(tmp_path / "mirror", WORLD.documents())
+    made.publish()
+    return made
 
 
 def at(seconds: float) -> datetime:
