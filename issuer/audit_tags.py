@@ -143,6 +143,11 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "phone:suspended": _tag("card", "credential", "how"),
         "phone:removed": _tag("card", "phone", "by_phone"),
         "phone:lost_locked": _tag("card"),
+        # Officers' devices; nothing is logged of each batch, which has its own chain.
+        "device:enrolled": _tag("public_key"),
+        "device:retired": _tag(),
+        "device:file_collected": _tag("batches", "rows"),
+        "device:rows_removed": _tag("count", "keep_days"),
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

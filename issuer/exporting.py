@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
-from issuer import lifecycle, reports
+from issuer import lifecycle, reports, scan_reports
 from issuer.intake import sheet
 from issuer.office import Desk
 from issuer.operations import Answer, Request, operation
@@ -215,6 +215,7 @@ class ReportName(StrEnum):
     ANSWER_TIMES = "answer_times"
     MONTHS = "months"
     BACKLOG = "backlog"
+    SCANS = "scans"
 
 
 class WhichReport(Request):
@@ -266,6 +267,11 @@ def _backlog(desk: Desk, days: int) -> _Table:
     return ("direction", *columns), list(rows)
 
 
+def _scans(desk: Desk, days: int) -> _Table:
+    found = scan_reports.scans(desk, scan_reports.ScanWindow(days=days))
+    return _table(scan_reports.ScanCount, found.rows)
+
+
 def _table(shape: type[BaseModel], rows: Iterable[BaseModel]) -> _Table:
     columns = tuple(shape.model_fields)
     return columns, [tuple(getattr(row, name) for name in columns) for row in rows]
@@ -276,5 +282,6 @@ _REPORTS: Final[Mapping[ReportName, Any]] = MappingProxyType(
         ReportName.ANSWER_TIMES: _answer_times,
         ReportName.MONTHS: _months,
         ReportName.BACKLOG: _backlog,
+        ReportName.SCANS: _scans,
     }
 )

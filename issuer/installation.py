@@ -22,6 +22,9 @@
     revoke = 100
     decide = 1000
 
+    [collector.keep_days]                   # how long scan logs of devices are kept;
+    AUS = 400                               # absent: until somebody decides
+
     [web]
     hosts = ["localhost", "127.0.0.1"]      # names under which browsers may ask
     proxies = 0                             # reverse proxies in front
@@ -104,6 +107,16 @@ class Limits(_Table):
     issue: Annotated[int, Field(ge=1)] = 500
     revoke: Annotated[int, Field(ge=1)] = 100
     decide: Annotated[int, Field(ge=1)] = 1_000
+
+
+class CollectorSettings(_Table):
+    """What becomes of the scan logs that devices send; see docs/scan-log.md."""
+
+    keep_days: Mapping[_Code, Annotated[int, Field(ge=1, le=36_600)]] = Field(
+        default_factory=dict
+    )
+    """By economy: days for which rows are kept; that is for its law to say.  Absent:
+    nothing is removed."""
 
 
 class SignOn(_Table):
@@ -201,6 +214,7 @@ class Installation(_Table):
     """By economy: a file as docs/operations/intake.md describes it."""
     limits: Limits = Limits()
     publish: PublishPlaces = PublishPlaces()
+    collector: CollectorSettings = CollectorSettings()
     web: Web = Web()
     wallet: Wallet = Wallet()
 

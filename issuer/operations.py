@@ -44,6 +44,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.importing",
     "issuer.configuration",
     "issuer.checking",
+    "issuer.devices",
     "issuer.held",
     "issuer.incoming",
     "issuer.issue_check",
@@ -56,6 +57,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.receiving",
     "issuer.reports",
     "issuer.restoring",
+    "issuer.scan_reports",
 )
 """Where operations are defined; `all_operations` imports them."""
 

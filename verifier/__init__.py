@@ -32,6 +32,8 @@ from ._algorithm import verify
 from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
+from .challenge import challenge_text, parse_challenge
+from .collecting import Collector, DeviceKey, seal_log, send_log
 from .decision import (
     Accepted,
     Ageing,
@@ -86,7 +88,9 @@ __all__ = [
     "Check",
     "CheckState",
     "CheckStep",
+    "Collector",
     "Decision",
+    "DeviceKey",
     "Entitlement",
     "Entry",
     "EntryAnswer",
@@ -133,6 +137,7 @@ __all__ = [
     "UndecidedReason",
     "VerifierError",
     "basis_answer",
+    "challenge_text",
     "checks_of",
     "compare",
     "entry_basis",
@@ -140,6 +145,9 @@ __all__ = [
     "guidance_languages",
     "look_of",
     "pack",
+    "parse_challenge",
+    "seal_log",
+    "send_log",
     "transliterate",
     "unpack",
     "verify",

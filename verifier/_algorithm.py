@@ -15,6 +15,7 @@ from ._sdjwt import parse_presentation_text
 from ._status import StatusList, is_ageing
 from ._stop import Refer, Reject
 from .card import PHYSICAL, Card
+from .challenge import check_challenge
 from .decision import (
     Accepted,
     Ageing,
@@ -30,7 +31,6 @@ from .policy import Policy
 from .reasons import RejectReason, UndecidedReason
 from .trust import Sighting, Trust
 
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{22,86}")
 _LIST_NUMBER = re.compile(r"0|[1-9][0-9]{0,9}")
 _BAD_STATES = {
     1: RejectReason.REVOKED,
@@ -85,8 +85,8 @@ def verify(
         raise TypeError("presentation must be text")
     if now.utcoffset() is None:
         raise ValueError("now must be timezone-aware")
-    if expected_challenge is not None and not _CHALLENGE.fullmatch(expected_challenge):
-        raise ValueError("a challenge is 22 to 86 of A-Z, a-z, 0-9, _ and -")
+    if expected_challenge is not None:
+        check_challenge(expected_challenge)
     trail = _Trail(now=now, trust=trust, policy=policy)
     try:
         return _accept(presentation, trail, expected_passport, expected_challenge)

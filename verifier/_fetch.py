@@ -28,7 +28,7 @@ from urllib.parse import SplitResult, urlsplit
 from tuf.api.exceptions import DownloadError, DownloadHTTPError
 from tuf.ngclient.fetcher import FetcherInterface
 
-from .errors import SyncError
+from .errors import ScanLogError, SyncError
 
 MAX_SECONDS = 60.0
 """For everything that one `sync` fetches."""
@@ -234,31 +234,83 @@ class MirrorFetcher(_Counting):
 
     def _connection(self) -> HTTPConnection:
         connection = self._kind(self._place)
-        connection.response_class = self._answer  # type: ignore[assignment]
+        connection.response_class = _paced_by(self)
         return connection
 
-    def _answer(self, sock: socket, *args: Any, **options: Any) -> HTTPResponse:
-        """Let an answer be read through `_Paced`, its first line included."""
+
+class Poster:
+    """Brings small bodies to one address of a collector, each over its own connection.
+
+    As `MirrorFetcher` in all else: https or this machine, no redirects, a minute for
+    everything that one `post` does.
+
+    Raises:
+        ScanLogError: ``url`` is no such address.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = _address(url)
+        except ValueError as error:
+            raise ScanLogError(f"a collector's address {error}") from error
+        self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._place, self._path = parts.netloc, parts.path or "/"
+
+    def post(self, body: bytes) -> tuple[int, bytes]:
+        """Send JSON; return status and body of the answer, 64 KiB of it at most.
+
+        Raises:
+            ScanLogError: The collector was not reached, or took too long.
+        """
+        counting = _Counting()
+        connection = self._kind(self._place, timeout=_CONNECT)
+        connection.response_class = _paced_by(counting)
+        headers = {"Content-Type": "application/json", "User-Agent": "abtc"}
+        try:
+            connection.request("POST", self._path, body=body, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(_CHUNK)
+        except (OSError, HTTPException) as error:
+            raise ScanLogError(_one_line(error, "collector")) from error
+        except DownloadError as error:
+            raise ScanLogError(f"the collector {error}") from error
+        finally:
+            connection.close()
+
+
+def _paced_by(counting: _Counting) -> Any:
+    """Let answers be read through `_Paced`, their first lines included."""
+
+    def made(sock: socket, *args: Any, **options: Any) -> HTTPResponse:
         answer = HTTPResponse(sock, *args, **options)
-        answer.fp = io.BufferedReader(_Paced(answer.fp.detach(), sock, self))
+        answer.fp = io.BufferedReader(_Paced(answer.fp.detach(), sock, counting))
         return answer
+
+    return made
 
 
 def _parts_of(url: str) -> SplitResult:
+    try:
+        return _address(url)
+    except ValueError as error:
+        raise SyncError(f"a mirror's address {error}") from error
+
+
+def _address(url: str) -> SplitResult:
     if not _URL.fullmatch(url):
-        raise SyncError("a mirror's address has only printable ASCII characters")
+        raise ValueError("has only printable ASCII characters")
     try:
         parts = urlsplit(url)
         has_place = bool(parts.hostname) and parts.port != 0
     except ValueError as error:
-        raise SyncError("a mirror's address is malformed") from error
+        raise ValueError("is malformed") from error
     if not has_place:
-        raise SyncError("a mirror's address has a host, and perhaps a port")
+        raise ValueError("has a host, and perhaps a port")
     is_local = parts.hostname in _LOOPBACK
     if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
-        raise SyncError("a mirror's address begins with https://")
+        raise ValueError("begins with https://")
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise SyncError("a mirror's address has no query, fragment or user")
+        raise ValueError("has no query, fragment or user")
     return parts
 
 
@@ -349,7 +401,7 @@ def _refusal(status: int) -> str:
     return f"answer {status}"
 
 
-def _one_line(error: OSError | HTTPException) -> str:
+def _one_line(error: OSError | HTTPException, who: str = "mirror") -> str:
     """Say what went wrong, and nothing in a server's own words."""
     match error:
         case SSLCertVerificationError():
@@ -357,11 +409,11 @@ def _one_line(error: OSError | HTTPException) -> str:
         case SSLError():
             return "no TLS connection"
         case gaierror():
-            return "the mirror's name is not known"
+            return f"the {who}'s name is not known"
         case TimeoutError():
-            return "the mirror does not answer"
+            return f"the {who} does not answer"
         case ConnectionRefusedError():
-            return "the mirror takes no connections"
+            return f"the {who} takes no connections"
         case ConnectionError() | IncompleteRead():
             return "the connection was cut"
         case OSError():

@@ -38,6 +38,7 @@ from ._delta import MAX_DELTA, apply_delta, delta_name
 from ._fetch import Tell, _Counting, open_source
 from ._floor import Floor, list_times
 from ._json import EXACT_INTEGER, is_moment
+from ._partial import Partial
 from ._status import revives
 from .errors import SyncError
 from .trust import DOCUMENT_NAME, MAX_ISSUED_AHEAD, Problem
@@ -84,6 +85,8 @@ class Wish:
     """This moment, by its clock."""
     tell: Tell | None
     """What is told of each file that has come."""
+    partial: Partial | None
+    """What an update that broke off has left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,14 +324,11 @@ class _Collector:
             raise RepositoryError(f"{name} is listed nowhere")
         if info.length > MAX_FILE:
             raise RepositoryError(f"{name} is longer than 4 MiB")
-        known = self._wish.known.get(name)
+        known, left = self._wish.known.get(name), self._left(info)
+        for data in (known, left):
+            if data is not None and _is(data, info):
+                return data
         if known is not None:
-            try:
-                info.verify_length_and_hashes(known)
-            except RepositoryError:
-                pass  # it has changed: fetch it
-            else:
-                return known
             made = self._from_delta(info, known)
             if made is not None:
                 return made
@@ -336,7 +336,7 @@ class _Collector:
             with tempfile.TemporaryDirectory(dir=self._metadata) as folder:
                 path = Path(folder) / "document"
                 self._updater.download_target(info, str(path))
-                return path.read_bytes()
+                data = path.read_bytes()
         except DownloadHTTPError as error:
             # A bundle carries policy and overlays of one destination only.
             is_no_wish = self._wish.economy is None and _is_destination_s(name)
@@ -344,6 +344,13 @@ class _Collector:
                 self._absent.append(name)
                 return known
             raise
+        if self._wish.partial:
+            self._wish.partial.keep(data)
+        return data
+
+    def _left(self, info: TargetFile) -> bytes | None:
+        partial = self._wish.partial
+        return partial.get(info.hashes.get("sha256")) if partial else None
 
     def _from_delta(self, info: TargetFile, known: bytes) -> bytes | None:
         """Make a list of the one that the device has, if the source helps with it.
@@ -370,6 +377,15 @@ class _Collector:
         """Return metadata that the updater has just verified and stored."""
         path = self._metadata / f"{role}.json"
         return Metadata[Any].from_bytes(path.read_bytes()).signed
+
+
+def _is(data: bytes, info: TargetFile) -> bool:
+    """Tell whether data is what signed metadata names."""
+    try:
+        info.verify_length_and_hashes(data)
+    except RepositoryError:
+        return False
+    return True
 
 
 def _check_version(version: int) -> None:

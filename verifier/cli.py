@@ -28,11 +28,12 @@ from ._algorithm import verify
 from ._floor import Floor
 from ._packing import is_any_version, pack, unpack
 from .card import is_economy_code
+from .collecting import Collector, DeviceKey, seal_log, send_log
 from .decision import Decision
 from .errors import PolicyError, ScanLogError, TrustError
 from .passport import Passport
 from .policy import Policy
-from .scan_log import LogHead, ScanLog
+from .scan_log import LogHead, ScanLog, ScanLogExport
 from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Trust
 
@@ -118,6 +119,9 @@ _FLOOR = "a mark that came with the installation: floor-a of an up-to-date store
 _LOG = "folder of the log of scans; it names no traveller"
 _LOG_KEY = "file with the key of the log, as `log key` makes it"
 _HEAD = "the last row as it was noted elsewhere, such as from an export"
+_COLLECTOR = "whom the log is for, as the back office said at enrolment"
+_DEVICE_KEY = "file with the key of this device, as `log device-key` makes it"
+_URL = "address of the collector: https://HOST/collect/ECONOMY/scan-log"
 _NOTES = "also hand out what officers wrote down"
 _QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
 _TEXT_INPUT = "presentation text, or - for standard input, one text a line"
@@ -152,11 +156,14 @@ def _add_log_commands(
         ("show", _log_show, "count outcomes and reasons by day"),
         ("verify", _log_verify, "say whether the log is as it was written"),
         ("export", _log_export, "write what was not exported yet as JSON Lines"),
+        ("device-key", _log_device_key, "make the key that signs what is sent"),
+        ("seal", _log_seal, "write it into a file for the collector only"),
+        ("send", _log_send, "send it to the economy's collector"),
     ):
         action = actions.add_parser(name, help=what, description=f"{what}.")
         action.set_defaults(run=run)
         action.add_argument("--json", action="store_true", help=_JSON)
-        if name == "key":
+        if name in {"key", "device-key"}:
             action.add_argument("out", metavar="FILE", type=Path, help="a new file")
             continue
         for option, metavar, text in (
@@ -168,8 +175,11 @@ def _add_log_commands(
             )
         if name == "verify":
             action.add_argument("--head", type=_head, metavar="NUMBER:HASH", help=_HEAD)
-        if name == "export":
+        if name in {"seal", "send"}:
+            _add_collector_options(action, name)
+        if name in {"export", "seal"}:
             action.add_argument("--out", type=Path, metavar="FILE", required=True)
+        if name == "export":
             action.add_argument("--notes", action="store_true", help=_NOTES)
 
 
@@ -213,6 +223,11 @@ def _add_console_command(
     )
     command.add_argument("--log", metavar="DIR", type=Path, help=_LOG)
     command.add_argument("--log-key", metavar="FILE", type=Path, help=_LOG_KEY)
+    command.add_argument("--send-to", metavar="URL", dest="url", help=_URL)
+    command.add_argument(
+        "--collector", metavar="COLLECTOR.json", type=Path, help=_COLLECTOR
+    )
+    command.add_argument("--device-key", metavar="FILE", type=Path, help=_DEVICE_KEY)
     command.add_argument(
         "--imager", metavar="DEVICE", help="serial port of a hardware imager"
     )
@@ -309,12 +324,21 @@ def _console(options: argparse.Namespace) -> int:
     if options.source and not options.root:
         _print_error("--from needs --root", as_json=False)
         return USAGE
+    sending = {options.url is None, options.collector is None}
+    if len(sending | {options.device_key is None}) != 1:
+        _print_error(
+            "--send-to, --collector and --device-key go together", as_json=False
+        )
+        return USAGE
     try:
         from .console import serving  # noqa: PLC0415  # an extra that may be absent
     except ImportError:
         _print_error("the console needs abtc[console]", as_json=False)
         return USAGE
+    send, problem = _sender(options)
     settings = serving.Settings(
+        send=send,
+        problem=problem,
         store=options.store,
         economy=options.economy,
         zone=options.zone,
@@ -390,6 +414,24 @@ def _show_progress(done: int, of: int) -> None:
     print(f"{done} of {of} passengers", end=end, file=sys.stderr, flush=True)
 
 
+def _sender(
+    options: argparse.Namespace,
+) -> tuple[Callable[[ScanLog], ScanLogExport] | None, str | None]:
+    """Return what hands the log over; what is wrong with it stops no scan."""
+    if options.url is None:
+        return None, None
+    try:
+        collector, device_key = _collector(options)
+    except _InputError as error:
+        return None, str(error)
+    return (
+        lambda log: send_log(
+            log, options.url, collector=collector, device_key=device_key
+        ),
+        None,
+    )
+
+
 class _AddressTeller:
     """Prints each address that lets a browser in; the first one is opened if asked."""
 
@@ -430,6 +472,24 @@ def _ask_pin() -> str:
     if pin != getpass.getpass("Once more: "):
         raise _InputError("the two differ")
     return pin
+
+
+def _add_collector_options(action: argparse.ArgumentParser, name: str) -> None:
+    collector = "--to" if name == "seal" else "--collector"
+    for option, metavar, text in (
+        (collector, "COLLECTOR.json", _COLLECTOR),
+        ("--device-key", "FILE", _DEVICE_KEY),
+    ):
+        action.add_argument(
+            option,
+            metavar=metavar,
+            type=Path,
+            required=True,
+            help=text,
+            dest=None if option == "--device-key" else "collector",
+        )
+    if name == "send":
+        action.add_argument("--to", metavar="URL", required=True, dest="url", help=_URL)
 
 
 def _add_sync_options(command: argparse.ArgumentParser) -> None:
@@ -593,14 +653,59 @@ def _log(options: argparse.Namespace) -> ScanLog:
 
 
 def _log_key(options: argparse.Namespace) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        with os.fdopen(os.open(options.out, flags, 0o600), "w") as file:
-            file.write(f"{secrets.token_hex(32)}\n")
-    except OSError as error:
-        raise _InputError(f"{options.out}: {error.strerror}") from error
+    _write_secret(options.out, secrets.token_bytes(32))
     _print_found(options, {"key": str(options.out)}, [f"{options.out} written"])
     return OK
+
+
+def _log_device_key(options: argparse.Namespace) -> int:
+    secret = DeviceKey.make()
+    _write_secret(options.out, secret)
+    public = DeviceKey(secret).public
+    lines = [f"{options.out} written", f"public key to be enrolled: {public}"]
+    found = {"key": str(options.out), "public_key": public}
+    _print_found(options, found, lines)
+    return OK
+
+
+def _write_secret(path: Path, secret: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+            file.write(f"{secret.hex()}\n")
+    except OSError as error:
+        raise _InputError(f"{path}: {error.strerror}") from error
+
+
+def _log_seal(options: argparse.Namespace) -> int:
+    collector, device_key = _collector(options)
+    found = seal_log(
+        _log(options),
+        str(options.out),
+        collector=collector,
+        device_key=device_key,
+    )
+    return _print_export(options, found)
+
+
+def _log_send(options: argparse.Namespace) -> int:
+    collector, device_key = _collector(options)
+    found = send_log(
+        _log(options), options.url, collector=collector, device_key=device_key
+    )
+    return _print_export(options, found)
+
+
+def _collector(options: argparse.Namespace) -> tuple[Collector, DeviceKey]:
+    try:
+        collector = Collector.parse(_read_file(options.collector))
+    except ValueError as error:
+        raise _InputError(f"{options.collector}: {error}") from error
+    try:
+        secret = bytes.fromhex(_read_file(options.device_key).decode())
+        return collector, DeviceKey(secret)
+    except ValueError as error:  # it must not be quoted
+        raise _InputError(f"{options.device_key} is no key of a device") from error
 
 
 def _log_show(options: argparse.Namespace) -> int:
@@ -642,6 +747,10 @@ def _log_verify(options: argparse.Namespace) -> int:
 
 def _log_export(options: argparse.Namespace) -> int:
     found = _log(options).export(options.out, notes=options.notes)
+    return _print_export(options, found)
+
+
+def _print_export(options: argparse.Namespace, found: ScanLogExport) -> int:
     head = str(found.head) if found.head else None
     told = {"rows": found.rows, "first": found.first, "lost": found.lost, "head": head}
     line = f"{found.rows} rows, head {head}, {found.lost} lost before"

@@ -19,12 +19,12 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
-from pathlib import Path
-from typing import BinaryIO, Final, Self
+from itertools import islice, takewhile
+from pathlib import Path, PurePath
+from typing import BinaryIO, Final, Self, TypeAlias
 
 from . import _json
 from ._acts import OfficerAct
@@ -342,7 +342,7 @@ class ScanLog:
         Not checked: that what is written is what was decided. Who has the key could
         have written all of it anew; only a head kept elsewhere shows that.
         """
-        mark = self._exported_head()  # before the rows, of which it must be one
+        mark = self.exported_head()  # before the rows, of which it must be one
         with self._reading() as snapshot:
             heads = tuple(filter(None, (head, mark)))
             check = _Check(heads, start=snapshot.dropped())
@@ -390,17 +390,48 @@ class ScanLog:
             ScanLogError: There is no log, another process keeps writing, or ``path``
                 exists or cannot be written.
         """
-        path = Path(path)
-        with self._reading() as snapshot:
-            try:
-                if path.exists():
-                    raise ScanLogError(f"{path} exists")
-                return self._hand_out(path, snapshot, notes=notes)
-            except OSError as error:
-                raise ScanLogError(f"{path}: {error.strerror}") from error
+
+        def write(
+            file: BinaryIO, snapshot: "_Snapshot", mark: Row | None
+        ) -> tuple[ScanLogExport, Row | None]:
+            handed = _Handed(snapshot.log(), mark=mark, notes=notes)
+            return _write_rows(file, snapshot.rows_after(mark), handed)
+
+        return self._export(Path(path), write)
+
+    def export_batches(
+        self,
+        path: str | PurePath,
+        convert: Callable[[ScanLogBatch], bytes],
+        *,
+        max_rows: int,
+    ) -> ScanLogExport:
+        """Write the rows that were not exported yet in batches, and remember the last.
+
+        Args:
+            path: As for `export`.
+            convert: Returns what is written for a batch.
+            max_rows: Rows of a batch, 1 or more.
+
+        Raises:
+            ScanLogError: As for `export`.
+        """
+
+        def write(
+            file: BinaryIO, snapshot: "_Snapshot", mark: Row | None
+        ) -> tuple[ScanLogExport, Row | None]:
+            handed, last = _Handed(snapshot.log(), mark=mark, notes=False), mark
+            rows = snapshot.rows_after(mark)
+            while piece := tuple(islice(rows, max_rows)):
+                file.write(convert(_batch(snapshot.log(), last, piece)))
+                last = piece[-1]
+                handed.add_all(piece)
+            return handed.report(), handed.last
+
+        return self._export(Path(path), write)
 
     def batches(
-        self, *, notes: bool = False, max_rows: int = 500
+        self, *, max_rows: int = 500, within: tuple[int, int] | None = None
     ) -> Iterator[ScanLogBatch]:
         """Hand out what was not exported yet, in pieces; remember nothing.
 
@@ -408,18 +439,24 @@ class ScanLog:
         the moment of the first piece.
 
         Args:
-            notes: As for `export`.
             max_rows: Rows of a piece, 1 or more.
+            within: First and last number of rows that are wanted again instead, though
+                they were handed out; nothing comes if the log has the first no more.
 
         Raises:
             ScanLogError: There is no log, or another process keeps writing.
         """
         with self._reading() as snapshot:
-            mark, log = self._exported(), snapshot.log()
-            rows = snapshot.rows_after(mark)
+            last, log = None if within else self._exported(), snapshot.log()
+            rows = snapshot.within(*within) if within else snapshot.rows_after(last)
             while piece := tuple(islice(rows, max_rows)):
-                yield _batch(_Handed(log, mark=mark, notes=notes), piece)
-                mark = piece[-1]
+                yield _batch(log, last, piece)
+                last = piece[-1]
+
+    def exported_head(self) -> LogHead | None:
+        """Return the last row that was handed out; None if that cannot be told."""
+        mark = self._exported()
+        return LogHead(mark.seq, mark.digest) if mark else None
 
     def collected(self, batch: ScanLogBatch) -> None:
         """Remember that a batch, and so all before it, has been collected.
@@ -730,10 +767,6 @@ class ScanLog:
         except (OSError, ValueError):
             return None
 
-    def _exported_head(self) -> LogHead | None:
-        mark = self._exported()
-        return LogHead(mark.seq, mark.digest) if mark else None
-
     def _unsent(self) -> int | None:
         try:
             last = self._end_on_disk().last
@@ -744,15 +777,24 @@ class ScanLog:
             return None
         return last.seq - (mark.seq if mark else 0)
 
+    def _export(self, path: Path, write: "_Write") -> ScanLogExport:
+        with self._reading() as snapshot:
+            try:
+                if path.exists():
+                    raise ScanLogError(f"{path} exists")
+                return self._hand_out(path, snapshot, write)
+            except OSError as error:
+                raise ScanLogError(f"{path}: {error.strerror}") from error
+
     def _hand_out(
-        self, path: Path, snapshot: "_Snapshot", *, notes: bool
+        self, path: Path, snapshot: "_Snapshot", write: "_Write"
     ) -> ScanLogExport:
         mark = self._exported()
         handle, name = tempfile.mkstemp(prefix=_NEW, dir=path.parent)
         beside = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                report, last = _write_rows(file, snapshot, mark, notes=notes)
+                report, last = write(file, snapshot, mark)
                 file.flush()
                 os.fsync(handle)
             if last:
@@ -823,6 +865,15 @@ class _Snapshot:
             elif mark and row.digest == mark.digest:
                 is_behind = True
 
+    def within(self, first: int, last: int) -> Iterator[Row]:
+        """Read the rows from a number to another; none, if the first is not there."""
+        rows = (row for row in self._rows() if row.seq >= first)
+        for row in takewhile(lambda row: row.seq <= last, rows):
+            if row.seq != first:
+                return
+            yield row
+            first += 1
+
     def _rows(self) -> Iterator[Row]:
         return (found.row for found in self.lines() if found.row)
 
@@ -848,6 +899,10 @@ class _Handed:
         self._first = 0
         self.last: Row | None = None
         self._rows = 0
+
+    def add_all(self, rows: Iterable[Row]) -> bytes:
+        """Take some more; return their lines."""
+        return b"".join([self.add(row) for row in rows])
 
     def add(self, row: Row) -> bytes:
         """Take one more; return its line."""
@@ -887,23 +942,25 @@ class _Handed:
 
 
 def _write_rows(
-    file: BinaryIO, snapshot: "_Snapshot", mark: Row | None, *, notes: bool
+    file: BinaryIO, rows: Iterable[Row], handed: _Handed
 ) -> tuple[ScanLogExport, Row | None]:
     """Write what comes after the mark; everything, if the log has it no more."""
-    handed = _Handed(snapshot.log(), mark=mark, notes=notes)
-    file.writelines(handed.add(row) for row in snapshot.rows_after(mark))
+    file.writelines(handed.add(row) for row in rows)
     if handed.last:
         file.write(handed.about())
     return handed.report(), handed.last
 
 
-def _batch(handed: _Handed, rows: tuple[Row, ...]) -> ScanLogBatch:
-    lines = [handed.add(row) for row in rows]
-    return ScanLogBatch(
-        text=b"".join([*lines, handed.about()]),
-        report=handed.report(),
-        last=rows[-1],
-    )
+def _batch(log: str, mark: Row | None, rows: Sequence[Row]) -> ScanLogBatch:
+    handed = _Handed(log, mark=mark, notes=False)
+    text = handed.add_all(rows) + handed.about()
+    return ScanLogBatch(text=text, report=handed.report(), last=rows[-1])
+
+
+_Write: TypeAlias = Callable[
+    [BinaryIO, _Snapshot, Row | None], tuple[ScanLogExport, Row | None]
+]
+"""Writes the rows behind a mark; returns what to say of them, and the last."""
 
 
 class _Check:

@@ -169,6 +169,7 @@ class TrustStore:
         now: datetime,
         economy: str | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        resume: str | Path | None = None,
     ) -> SyncReport:
         """Bring the store up to date, or leave it exactly as it is.
 
@@ -182,6 +183,9 @@ class TrustStore:
                 every economy's keys and lists. None keeps everything there is.
             on_progress: Is called after each file that has come, with the number of
                 files and of bytes so far. Nothing of them is used before all are here.
+            resume: A folder of this and nothing else: documents that an update has
+                fetched before it broke off are kept there, and not fetched again by
+                the next. They are verified like any other.
 
         Raises:
             SyncError: What the source offers is not properly signed, has ended, is
@@ -194,6 +198,7 @@ class TrustStore:
         Source: the TUF specification, section 5, by python-tuf; and `Floor`.
         """
         # Deciding needs neither python-tuf nor a network library: only this does.
+        from ._partial import Partial  # noqa: PLC0415
         from ._sync import Wish, collect  # noqa: PLC0415
 
         if now.utcoffset() is None:
@@ -202,6 +207,7 @@ class TrustStore:
             raise ValueError("now is not from 1970 to 2099")
         if economy is not None and not is_economy_code(economy):
             raise ValueError("economy is not an alpha-3 code")
+        partial = Partial(Path(resume)) if resume else None
         with self._locked():
             self._clear_leftovers()
             before = self._newest_or_none()
@@ -218,9 +224,13 @@ class TrustStore:
                     floor=floor,
                     now=now,
                     tell=on_progress,
+                    partial=partial,
                 )
                 found = collect(source, metadata, root, wish)
-                return self._adopt(before, found, metadata, floor)
+                report = self._adopt(before, found, metadata, floor)
+            if partial:
+                partial.clear()
+            return report
 
     def _adopt(
         self,

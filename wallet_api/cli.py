@@ -12,11 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+import verifier
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.offering import make
 from issuer.commands.opening import at_home
@@ -25,7 +27,7 @@ from issuer.plastic.codes import qr_image, qr_lines
 from wallet_api import serving
 from wallet_api.config import VARIABLE, wallet_passphrase
 from wallet_api.dcql import asked_for, which
-from wallet_api.holder import CredentialError, claims_of
+from wallet_api.holder import ANSWERED, CredentialError, claims_of
 from wallet_api.holder_client import Holder, OfferError, read_offer
 from wallet_api.holder_file import read_wallet, write_wallet
 from wallet_api.holder_net import Network, Refused, Unreachable
@@ -159,6 +161,15 @@ def refresh(path: Path) -> None:
     _fetch(path, _holder(path, passphrase), network, passphrase)
 
 
+def _read_challenge(
+    _context: click.Context, _option: click.Parameter, text: str | None
+) -> str | None:
+    challenge = None if text is None else verifier.parse_challenge(text)
+    if text is not None and challenge is None:
+        raise click.BadParameter("not an officer's code: ABTCQ1: and a challenge")
+    return challenge
+
+
 @_cli.command("show")
 @_in_file
 @click.option("--once", is_flag=True, help="Show one code and stop.")
@@ -167,20 +178,31 @@ def refresh(path: Path) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write one code into a picture instead.",
 )
-def show(path: Path, once: bool, png: Path | None) -> None:
+@click.option(
+    "--challenge",
+    metavar="TEXT",
+    callback=_read_challenge,
+    help="Answer an officer, whose code says TEXT, for 90 seconds.",
+)
+def show(path: Path, once: bool, png: Path | None, challenge: str | None) -> None:
     """Show the card's code, a new one every ten seconds; no network is needed."""
     phone = _holder(path, _passphrase(path)).phone()
+    code_at = phone.show if challenge is None else partial(phone.answer, challenge)
     if png is not None:
-        qr_image(phone.show(_now()), module_pixels=_MODULE).save(png)
+        qr_image(code_at(_now()), module_pixels=_MODULE).save(png)
         return
-    while True:
-        moment = _now()
-        click.echo("\n".join(qr_lines(phone.show(moment))))
+    moment = _now()
+    end = None if challenge is None else moment + ANSWERED
+    while end is None or moment < end:
+        click.echo("\n".join(qr_lines(code_at(moment))))
         if once:
             return
-        left = phone.next_renewal(moment) - _now()
+        renewal = phone.next_renewal(moment)
+        left = (renewal if end is None else min(renewal, end)) - _now()
         time.sleep(max(0.0, left.total_seconds()))
         click.clear()
+        moment = _now()
+    click.echo("The officer's code is not answered any longer.")
 
 
 @_cli.command("status")

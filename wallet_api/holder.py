@@ -23,6 +23,8 @@ from issuer.jws import (
 
 RENEWAL: Final = timedelta(seconds=10)
 """How long one code is shown (specification, section 3.3)."""
+ANSWERED: Final = timedelta(seconds=90)
+"""How long an officer's challenge is answered at most (specification, section 3.4)."""
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{22,86}")
 _PRINTABLE = re.compile(r"[!-~]{1,256}")
@@ -97,11 +99,14 @@ class Phone:
         """Return the QR text that answers an officer's challenge.
 
         Args:
-            challenge: 22 to 86 of ``A-Za-z0-9_-``, as scanned from the device.
+            challenge: 22 to 86 of ``A-Za-z0-9_-``, as `verifier.parse_challenge` read
+                it from the device's screen.
             now: This moment.
 
         Raises:
             ValueError: ``challenge`` is no challenge; or as for every method.
+
+        Not checked: who asks, and for how long it has been answered (see `ANSWERED`).
         """
         if not _CHALLENGE.fullmatch(challenge):
             raise ValueError("not a challenge of 22 to 86 of A-Z, a-z, 0-9, _ and -")

@@ -19,6 +19,8 @@ POLICY: Final = (
     "frame-ancestors 'none'; object-src 'none'"
 )
 """What the pages may load and do (``Content-Security-Policy``)."""
+DEVICES: Final = "camera=(self), microphone=(), geolocation=()"
+"""What of the phone they may ask for (``Permissions-Policy``): an officer's code."""
 PLACE: Final = '"@/'
 """Before which files stand in the page, until it is known which version they are."""
 

@@ -9,10 +9,9 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from wallet_api.here import issuer_of
-from wallet_api.pages import POLICY, WebFile, WebWallet, load
+from wallet_api.pages import DEVICES, POLICY, WebFile, WebWallet, load
 from wallet_api.protocol import Economy
 
-_DEVICES: Final = "camera=(self), microphone=(), geolocation=()"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 
@@ -55,7 +54,7 @@ def _dressed(file: WebFile) -> Response:
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["Cache-Control"] = _FOREVER if file.is_immutable else _ASK_AGAIN
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Permissions-Policy"] = _DEVICES
+    response.headers["Permissions-Policy"] = DEVICES
     response.set_etag(hashlib.sha256(body).hexdigest()[:32])
     response.make_conditional(request)
     return response

@@ -58,6 +58,7 @@ _GROUPS: Final = {
     "bulk": "Changes of many records, which need a second person.",
     "card": "Cards, and what becomes of them.",
     "credential": "A card on one phone or one piece of plastic.",
+    "device": "Officers' devices, and what they send of their scan logs.",
     "economy": "The economies that this installation works for.",
     "export": "Records and figures as sheets (CSV).",
     "incoming": "Requests of other economies for pre-clearance.",

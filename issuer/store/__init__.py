@@ -43,6 +43,13 @@ from issuer.store.cases import (
     WatchHit,
 )
 from issuer.store.database import ANSWER_KEPT, Store
+from issuer.store.devices import (
+    CollectedFinding,
+    CollectedLog,
+    CollectedRow,
+    Device,
+    FindingKind,
+)
 from issuer.store.office import (
     AuditChain,
     AuditRow,
@@ -90,11 +97,16 @@ __all__ = [
     "BulkItem",
     "BulkState",
     "Card",
+    "CollectedFinding",
+    "CollectedLog",
+    "CollectedRow",
     "Content",
     "CounterPhone",
     "Credential",
+    "Device",
     "Document",
     "DocumentKind",
+    "FindingKind",
     "ForeignCredential",
     "HeldDecision",
     "HitState",

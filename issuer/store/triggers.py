@@ -278,6 +278,25 @@ TRIGGERS: Final = (
         " OR NEW.card_id <> OLD.card_id",
     ),
     Trigger(name="tr_offer_kept", table="offer", on="DELETE"),
+    # A device that is retired stays so; what it has sent is never written over.
+    Trigger(
+        name="tr_device_final",
+        table="device",
+        on="UPDATE",
+        when="(OLD.retired_at IS NOT NULL AND NEW.retired_at IS NULL)"
+        " OR NEW.public_key <> OLD.public_key OR NEW.economy <> OLD.economy",
+    ),
+    Trigger(name="tr_device_kept", table="device", on="DELETE"),
+    Trigger(
+        name="tr_collected_log_grows",
+        table="collected_log",
+        on="UPDATE",
+        when="NEW.head_seq < OLD.head_seq OR NEW.removed_to < OLD.removed_to"
+        " OR NEW.log <> OLD.log OR NEW.device_id <> OLD.device_id"
+        " OR (NEW.head_seq = OLD.head_seq AND NEW.head_digest <> OLD.head_digest)",
+    ),
+    Trigger(name="tr_collected_row_unchanged", table="collected_row", on="UPDATE"),
+    Trigger(name="tr_collected_finding_kept", table="collected_finding", on="DELETE"),
 )
 
 

@@ -22,8 +22,10 @@ from issuer.web.views import (
     applications,
     bulk,
     cards,
+    collect,
     configuration,
     demonstration,
+    devices,
     incoming,
     logbook,
     outgoing,
@@ -49,6 +51,7 @@ VIEWS: Final = (
     plastic.pages,
     reports.pages,
     publication.pages,
+    devices.pages,
     configuration.pages,
     logbook.pages,
     accounts.pages,
@@ -100,6 +103,7 @@ def create_app(
     case_words.install(app)
     for pages in _views(settings):
         app.register_blueprint(pages)
+    app.register_blueprint(collect.blueprint(office, clock=settings.clock))
     if programs is not None:
         app.register_blueprint(programs)
     if web.proxies:

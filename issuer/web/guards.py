@@ -13,6 +13,8 @@ from issuer.web.here import go_to, is_local, may, signed_in, site
 STATIC: Final = "static"
 PROGRAMS: Final = "api"
 """The blueprint for programs: they show a key, and no cookie counts."""
+DEVICES: Final = "collect"
+"""The blueprint for officers' devices: they sign, and no cookie counts."""
 POLICY: Final = (
     "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; "
     "object-src 'none'"
@@ -38,7 +40,8 @@ def _check_host() -> None:
 
 
 def _is_ours() -> bool:
-    return request.blueprint != PROGRAMS and request.endpoint != STATIC
+    is_signed = request.blueprint in {PROGRAMS, DEVICES}
+    return not is_signed and request.endpoint != STATIC
 
 
 def _know_visitor() -> None:

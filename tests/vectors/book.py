@@ -142,6 +142,17 @@ class Book:
             | texts
         )
 
+    def add_challenge(self, name: str, description: str, challenge: str) -> None:
+        """Add an officer's code and the challenge that it says."""
+        code = f"ABTCQ1:{challenge}"
+        texts = {"challenge": challenge, "qr": code, "spec": "3.4"}
+        self.add_wire(name, "answerable", description, **texts)
+
+    def add_no_challenge(self, name: str, description: str, code: Any) -> None:
+        """Add a text that no phone answers."""
+        texts = {"qr": code, "spec": "3.4", "threats": "Q4"}
+        self.add_wire(name, "unanswerable", description, **texts)
+
     def add_unusable(self, name: str, description: str, trust: Any, spec: str) -> None:
         """Add a trust document set that no decision may be taken from."""
         self.vectors.append(

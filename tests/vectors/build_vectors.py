@@ -14,6 +14,7 @@ from typing import Any
 
 from . import (
     cases_accept,
+    cases_challenge,
     cases_entitlement,
     cases_jose,
     cases_keybinding,
@@ -45,6 +46,7 @@ AREAS = (
     cases_entitlement,
     cases_order,
     cases_pack,
+    cases_challenge,
 )
 
 

@@ -61,6 +61,7 @@ def foreign(book: Book) -> None:
         "nul": "\0",
         "surrogate": "ABTC\U0001f4b3",
         "script": "<script>alert(1)</script>",
+        "challenge": "ABTCQ1:kZ2mV4pQ9xT1bN7cW5rY8A",
     }
     for name, text in cases.items():
         book.add(

@@ -169,6 +169,20 @@ def test_ununpackable(name: str) -> None:
         verifier.unpack(text(VECTORS[name]["qr"]))
 
 
+@of_kind("answerable")
+def test_answerable(name: str) -> None:
+    """An officer's code and its challenge stand for each other, to the character."""
+    vector = VECTORS[name]
+    assert verifier.parse_challenge(text(vector["qr"])) == vector["challenge"]
+    assert verifier.challenge_text(vector["challenge"]) == text(vector["qr"])
+
+
+@of_kind("unanswerable")
+def test_unanswerable(name: str) -> None:
+    """What is not wholly an officer's code has no challenge."""
+    assert verifier.parse_challenge(text(VECTORS[name]["qr"])) is None
+
+
 @of_kind("unusable")
 def test_unusable(name: str) -> None:
     """Trust data without a good scheme document is not used at all."""

@@ -3,6 +3,7 @@
 import json
 import stat
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+import verifier
 from issuer import lifecycle
 from issuer.errors import KeyFileError
 from issuer.store import Card
-from tests.wallet_api.scene import Scene, claims_of, serving
+from tests.simulator import NOW
+from tests.wallet_api.scene import Clock, Scene, claims_of, serving
 from wallet_api.cli import main
 from wallet_api.config import VARIABLE
 from wallet_api.holder_client import Holder, OfferError, read_offer
@@ -22,6 +25,7 @@ from wallet_api.holder_net import Network, Unreachable
 
 pytestmark = pytest.mark.enable_socket
 WORD = "correct horse"
+CHALLENGE = "kZ2mV4pQ9xT1bN7cW5rY8A"
 
 
 @pytest.fixture
@@ -58,6 +62,48 @@ def test_an_offer_becomes_a_code_on_the_screen(
     assert found.text.startswith("ABTC1:")
     assert main(["show", "--file", str(file), "--once"]) == 0
     assert "\N{FULL BLOCK}" in capsys.readouterr().out
+
+
+def test_k4_an_officers_code_is_answered_and_nothing_else(
+    served: Scene, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For a border, whatever else is asked; without an officer's code, nothing."""
+    assert take(served, served.cards.make("AUS"), file) == 0
+    picture = tmp_path / "code.png"
+    show = ["show", "--file", str(file), "--png", str(picture), "--challenge"]
+    assert main([*show, verifier.challenge_text(CHALLENGE)]) == 0
+    (found,) = zxingcpp.read_barcodes(Image.open(picture))
+    proof = claims_of(verifier.unpack(found.text).split("~")[1])
+    assert (proof["nonce"], proof["aud"]) == (CHALLENGE, "urn:abtc:border")
+    picture.unlink()
+    for text in (CHALLENGE, "https://menu.example/", ""):
+        capsys.readouterr()
+        assert main([*show, text]) == 64
+        assert "not an officer's code" in capsys.readouterr().err
+    assert not picture.exists()
+
+
+def test_an_officer_is_answered_for_ninety_seconds(
+    served: Scene,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert take(served, served.cards.make("AUS"), file) == 0
+    capsys.readouterr()
+    clock, codes = Clock(), []
+
+    def sleep(seconds: float) -> None:
+        codes.append(capsys.readouterr().out)
+        clock.passes(seconds=seconds)
+
+    monkeypatch.setattr("wallet_api.cli._now", clock)
+    monkeypatch.setattr("wallet_api.cli.time.sleep", sleep)
+    text = verifier.challenge_text(CHALLENGE)
+    assert main(["show", "--file", str(file), "--challenge", text]) == 0
+    assert len(set(codes)) == 9
+    assert clock.now - NOW == timedelta(seconds=90)
+    assert "not answered any longer" in capsys.readouterr().out
 
 
 def test_the_file_is_its_owners_and_encrypted(served: Scene, file: Path) -> None:

@@ -82,6 +82,14 @@ def test_w14_pages_run_their_own_scripts_and_no_others(client: FlaskClient) -> N
     assert "unsafe" not in policy
 
 
+def test_w14_pages_may_use_the_camera_and_nothing_else_of_the_phone(
+    client: FlaskClient,
+) -> None:
+    """They read officers' codes themselves; a page inside them could not."""
+    allowed = client.get("/wallet/").headers["Permissions-Policy"].split(", ")
+    assert sorted(allowed) == ["camera=(self)", "geolocation=()", "microphone=()"]
+
+
 def test_a_browser_that_has_a_file_is_not_sent_it(client: FlaskClient) -> None:
     page = client.get("/wallet/")
     again = client.get("/wallet/", headers={"If-None-Match": page.headers["ETag"]})

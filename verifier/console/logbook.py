@@ -5,8 +5,9 @@ nobody: rows wait here, bounded, and the home says how many.
 """
 
 import queue
+import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +16,20 @@ from typing import Final
 from .._acts import OfficerAct
 from ..card import Card
 from ..decision import Accepted, Decision
+from ..errors import ScanLogError
 from ..scan_log import LoggedScan, ScanLog, ScanLogExport, ScanLogStatus
+from .shifts import Clocks
 
 _MAX_WAITING: Final = 1024
 """Rows that wait for a disk that hangs; for one that fails the log keeps more."""
+_SEND_EVERY: Final = 3600
+"""Seconds between two attempts to hand the log over, and half as many more."""
 _END: Final = 5.0
 """Seconds that the last rows get when the program ends."""
+
+
+Send = Callable[[ScanLog], ScanLogExport]
+"""Hands a log to the economy's collector, as `send_log` does."""
 
 
 class NoLogError(Exception):
@@ -49,11 +58,25 @@ class Logbook:
 
     Args:
         log: The log; None if there is none.
-        problem: Why there is none, where one was asked for.
+        clocks: Moments and durations.
+        problem: What is wrong with what was asked for.
+        send: Hands the log to the economy's collector; None if it has none.
     """
 
-    def __init__(self, log: ScanLog | None, *, problem: str | None = None) -> None:
+    def __init__(
+        self,
+        log: ScanLog | None,
+        *,
+        clocks: Clocks,
+        problem: str | None = None,
+        send: Send | None = None,
+    ) -> None:
         self._log = log
+        self._clocks = clocks
+        self._send = send
+        self._sending: threading.Thread | None = None
+        self._sent: dict[str, object] | None = None
+        self._send_at = clocks.elapsed() + secrets.randbelow(_SEND_EVERY)
         self._problem = problem
         self._queue: queue.Queue[Entry | _Act | None] = queue.Queue(_MAX_WAITING)
         self._missed = 0
@@ -85,7 +108,10 @@ class Logbook:
             "unsent": status.unsent if status else None,
             "waiting": waiting + (status.waiting if status else 0),
             "missed": missed + (status.missed if status else 0),
-            "problem": status.problem if status else self._problem,
+            "problem": (status.problem if status else None) or self._problem,
+            "collector": self._send is not None,
+            "sending": self._is_sending(),
+            "sent": self._sent,
         }
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -108,6 +134,41 @@ class Logbook:
         done = log.export(path)
         self._status = log.status()
         return done
+
+    def tick(self) -> None:
+        """Send what is new if it is time; to be called every few seconds."""
+        if self._log and self._send and self._clocks.elapsed() >= self._send_at:
+            self.send()
+
+    def send(self) -> None:
+        """Begin to send what is new to the collector; nothing, if that is going on.
+
+        Raises:
+            NoLogError: There is no log, or no collector.
+        """
+        log = self._open()
+        if self._send is None:
+            raise NoLogError(self._problem or "this console knows no collector")
+        if not self._is_sending():
+            wait = _SEND_EVERY + secrets.randbelow(_SEND_EVERY // 2)
+            self._send_at = self._clocks.elapsed() + wait
+            self._sending = threading.Thread(
+                target=self._hand_over, args=(log, self._send), daemon=True
+            )
+            self._sending.start()
+
+    def _is_sending(self) -> bool:
+        return self._sending is not None and self._sending.is_alive()
+
+    def _hand_over(self, log: ScanLog, send: Send) -> None:
+        rows, problem = 0, None
+        try:
+            rows = send(log).rows
+        except (ScanLogError, OSError) as error:
+            problem = str(error)
+        at = self._clocks.now().isoformat()
+        self._sent = {"at": at, "rows": rows, "error": problem}
+        self._status = log.status()
 
     def close(self) -> None:
         """Write what waits, with a few seconds for a slow disk."""

@@ -28,7 +28,7 @@ from .exports import Exports
 from .frames import Frames
 from .here import Console
 from .imager import Imager
-from .logbook import Logbook
+from .logbook import Logbook, Send
 from .officers import Officers, write_private
 from .session import Session
 from .shifts import Clocks
@@ -62,6 +62,10 @@ class Settings:
     """The scheme's first root."""
     log: Path | None
     log_key: Path | None
+    send: Send | None
+    """Hands the log to the economy's collector; None if there is none."""
+    problem: str | None
+    """What is wrong with what was said of the collector."""
     imager: str | None
     """Device of a serial imager."""
     port: int
@@ -115,7 +119,7 @@ def open_console(settings: Settings, port: int, tell: Callable[[str], None]) -> 
         store=TrustStore(settings.store, floor=settings.floor),
         policy=Policy(economy=settings.economy),
         clocks=clocks,
-        logbook=_logbook(settings),
+        logbook=_logbook(settings, clocks),
         is_kiosk=settings.is_kiosk,
     )
 
@@ -126,11 +130,11 @@ def open_console(settings: Settings, port: int, tell: Callable[[str], None]) -> 
 
     def tell_key(key: str) -> None:
         address = f"http://{HOST}:{port}/start?key={key}"
-        tell(address)
         # For whatever opens the browser of a device without a screen of its own.
         with contextlib.suppress(OSError):
             settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(settings.home / _ADDRESS, f"{address}\n".encode())
+        tell(address)
 
     return Console(
         version=metadata.version("abtc"),
@@ -154,22 +158,24 @@ def _source(settings: Settings) -> Source:
         economy=settings.economy,
         floor=settings.floor,
         root=settings.root,
+        partial=settings.home / "partial",
         place=settings.source,
     )
 
 
-def _logbook(settings: Settings) -> Logbook:
+def _logbook(settings: Settings, clocks: Clocks) -> Logbook:
     """Open the log; whatever is wrong with it stops no scan, and shows on the home."""
-    if settings.log is None or settings.log_key is None:
-        return Logbook(None)
-    try:
-        with settings.log_key.open("rb") as file:
-            key = bytes.fromhex(file.read(_KEY_BYTES).decode())
-        return Logbook(ScanLog(settings.log, key=key))
-    except OSError as error:
-        return Logbook(None, problem=f"{settings.log_key}: {error.strerror}")
-    except ValueError:  # it must not be quoted
-        return Logbook(None, problem=f"{settings.log_key} is no key of a log")
+    log, problem = None, settings.problem
+    if settings.log and settings.log_key:
+        try:
+            with settings.log_key.open("rb") as file:
+                key = bytes.fromhex(file.read(_KEY_BYTES).decode())
+            log = ScanLog(settings.log, key=key)
+        except OSError as error:
+            problem = f"{settings.log_key}: {error.strerror}"
+        except ValueError:  # it must not be quoted
+            problem = f"{settings.log_key} is no key of a log"
+    return Logbook(log, clocks=clocks, problem=problem, send=settings.send)
 
 
 def run(settings: Settings, tell: Callable[[str], None]) -> None:
@@ -213,6 +219,7 @@ def _keep(parts: Console) -> None:
     while not parts.closing.is_set():
         parts.device.tidy()
         _ = parts.session.is_locked  # it locks itself
+        parts.device.logbook.tick()
         parts.updates.tick(is_ready=_is_ready(parts.device))
         parts.closing.wait(_TICK)
 

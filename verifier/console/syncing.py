@@ -26,6 +26,7 @@ def main() -> None:
             root=Path(asked["root"]).read_bytes(),
             now=datetime.now().astimezone(),  # noqa: TID251  # a process of its own
             economy=asked["economy"],
+            resume=asked["partial"],
             on_progress=lambda files, size: _say({"files": files, "bytes": size}),
         )
     except (TrustError, OSError) as error:

@@ -38,6 +38,8 @@ class Source:
     floor: Floor
     root: Path | None
     """File of the scheme's first root; None where nothing can be verified."""
+    partial: Path
+    """Folder for what an update that broke off has left for the next."""
     place: str | None
     """Address or folder; None for files that an officer brings."""
 
@@ -198,6 +200,7 @@ class Updates:
                 "source": place,
                 "root": str(self._source.root),
                 "economy": self._source.economy,
+                "partial": str(self._source.partial),
                 "floor": self._source.floor.to_bytes().decode(),
             }
             with _pipe(process.stdin) as sink:

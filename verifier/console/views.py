@@ -342,6 +342,14 @@ def export() -> Response:
     return Response(path.read_bytes(), mimetype="application/jsonl", headers=name)
 
 
+@api.post("/log/send")
+def send_log() -> Response:
+    """Begin to hand what is new to the economy's collector."""
+    requests.parse_nothing(request.get_data())
+    console().device.logbook.send()
+    return _stated()
+
+
 # Trying it out
 
 

@@ -8,6 +8,7 @@ import { Network, Refused, Unreachable } from "./phone/network.js";
 import { StoreError, openStore } from "./phone/store.js";
 import { STEP, Wallet } from "./phone/wallet.js";
 import { activity } from "./screens/activity.js";
+import { answer, asked, reply } from "./screens/answer.js";
 import { code } from "./screens/code.js";
 import { counter, counterNumber } from "./screens/counter.js";
 import { devices, move } from "./screens/devices.js";
@@ -36,7 +37,7 @@ const OF_CARD = {
   [STEP.COUNTER]: { at: counterNumber },
   [STEP.SHOWN]: { preview },
   [STEP.WAITING]: { waiting },
-  [STEP.HELD]: { home, show, economies, trip, passport, devices, move, activity, suspend },
+  [STEP.HELD]: { home, show, answer, asked, reply, economies, trip, passport, devices, move, activity, suspend },
   [STEP.ENDED]: { ended },
 };
 const OFFER = "#offer?";
@@ -60,6 +61,8 @@ class App {
     this.wallet = wallet;
     this.words = words;
     this.isOffline = !navigator.onLine;
+    /** The officer's code that was read last; see `screens/answer.js`. */
+    this.asked = null;
   }
 
   /** @returns {string} A text; see `Words.t`. */
@@ -136,7 +139,7 @@ class App {
    * Keep what was done with a card, unless the holder wishes otherwise; nothing depends on its being kept.
    *
    * @param {object} card Which one.
-   * @param {"shown" | "offered" | "removed" | "suspended"} what Happened.
+   * @param {"shown" | "answered" | "offered" | "removed" | "suspended"} what Happened.
    */
   async note(card, what) {
     try {

@@ -1,7 +1,9 @@
 """Reports: a picture, the same numbers as a table, and as a file."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -104,6 +106,33 @@ def _backlog(title: str, about: str, rows: Sequence[Any]) -> Report:
     )
 
 
+_RESULTS: Final = (("Accepted", "accepted"), ("Rejected", "rejected"),
+                   ("Undecided", "undecided"))  # fmt: skip
+
+
+def _scans(found: Any) -> Report:
+    days = sorted({row.day for row in found.rows})
+    counts: Counter[tuple[date, str]] = Counter()
+    for row in found.rows:
+        counts[row.day, row.result] += row.count
+    cut = " Only the newest 5,000 rows are shown." if found.is_cut else ""
+    return Report(
+        title="What officers' devices have answered",
+        about=f"Days in UTC, by the devices' clocks; as far as it was collected.{cut}",
+        heads=("Day", "Device", "Result", "Code", "Second code", "Count"),
+        rows=tuple(
+            (r.day.isoformat(), f"{r.device} {r.name}", r.result, r.code,
+             r.second_code, r.count) for r in found.rows
+        ),
+        labels=tuple(day.isoformat() for day in days),
+        series=tuple(
+            Series(name=name, values=[counts[day, result] for day in days])
+            for name, result in _RESULTS
+        ),
+        unit="scans",
+    )  # fmt: skip
+
+
 _KINDS: Final = MappingProxyType(
     {
         "answer-times": _Kind(
@@ -124,6 +153,9 @@ _KINDS: Final = MappingProxyType(
                 "Our open questions by destination and age.",
                 found.outgoing,
             ),
+        ),
+        "scans": _Kind(
+            operation="report.scans", export="scans", takes_days=True, make=_scans
         ),
         "incoming": _Kind(
             operation="report.backlog",

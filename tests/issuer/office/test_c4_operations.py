@@ -12,6 +12,7 @@ from issuer.operations import all_operations
 from issuer.store import (
     ApiKey,
     BrowserSession,
+    Device,
     HeldDecision,
     ImportRun,
     ImportState,
@@ -38,7 +39,7 @@ KINDS = {
     "confirm_duplicate_of": None, "bulk": "bulk", "ids": None, "card": "card",
     "credential": "credential", "preclearance": "preclearance", "held": "held",
     "hit": "hit", "session": "session", "approval": "shrink", "batch": "batch",
-    "offer": "offer",
+    "offer": "offer", "device": "device",
 }  # fmt: skip
 """What a field names; None where other tests say what becomes of it."""
 IDS = {"import": "import", "lists": "shrink"}
@@ -106,6 +107,8 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
         "import": ImportRun(economy="AUS", kind="applications", fingerprint="f",
                             at=NOW, rows=1, state=ImportState.RUNNING,
                             started_by=account, changed_at=NOW),
+        "device": Device(economy="AUS", name="Gate 1", public_key="A" * 43,
+                         enrolled_by=account, enrolled_at=NOW),
         "offer": Offer(economy="AUS", card_id=card, state="open", reference_hash=b"r",
                        code_hash=b"c", one_time_mark="m", made_by=account,
                        made_at=NOW, ends_at=NOW + timedelta(minutes=1),

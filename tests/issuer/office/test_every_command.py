@@ -18,6 +18,7 @@ import click
 import pytest
 from PIL import Image, ImageDraw
 
+import verifier
 from issuer import cli, sessions
 from issuer.cli import OK, USAGE, main
 from issuer.commands import opening
@@ -27,7 +28,7 @@ from issuer.operations import all_operations
 from issuer.scheme import Scheme
 from issuer.store import CounterPhone, Role, Store
 from tests.issuer.office.card_builder import phone
-from tests.simulator import NOW
+from tests.simulator import NOW, World
 
 PASSPHRASE = "wide blue yonder"  # noqa: S105
 NEVER_ENDS = {"serve"}
@@ -672,9 +673,33 @@ def phones(shell: Shell) -> None:
     shell.asks("ann-kor", "counter activate", card=1, number="00000000")
 
 
+def devices(shell: Shell) -> None:
+    secret = verifier.DeviceKey.make()
+    made = shell.asks(
+        "ann-kor", "device enrol", name="Gate 1",
+        public_key=verifier.DeviceKey(secret).public,
+    )  # fmt: skip
+    shell.file("collector.json", json.dumps(made["collector"]))
+    log = verifier.ScanLog(shell.folder / "log", key=bytes(32))
+    log.record(World(economies=["KOR"]).verify("no code"))
+    collector = verifier.Collector.parse((shell.folder / "collector.json").read_bytes())
+    verifier.seal_log(
+        log, str(shell.folder / "sealed"), collector=collector,
+        device_key=verifier.DeviceKey(secret),
+    )  # fmt: skip
+    found = shell.asks("ann-kor", "device collect", content=shell.folder / "sealed")
+    assert (found["batches"], found["rows"]) == (1, 2)
+    shell.asks("ann-kor", "device list")
+    assert shell.asks("ann-kor", "device show", device=made["device"])["findings"] == 0
+    (counted,) = shell.asks("ann-kor", "report scans", days=3660)["rows"]
+    assert (counted["name"], counted["count"]) == ("Gate 1", 1)
+    shell.asks("ann-kor", "device remove-old")
+    shell.asks("ann-kor", "device retire", device=made["device"])
+
+
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
     setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
-    phones, plastic, lost_and_renewed, many, sheets, audit, backups, publisher,
+    phones, plastic, lost_and_renewed, many, sheets, devices, audit, backups, publisher,
     demonstration,
 )  # fmt: skip
 WATCH_LIST = (

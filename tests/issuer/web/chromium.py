@@ -111,11 +111,11 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
+def launched(*flags: str) -> Iterator[Browser]:
     """One browser for many tests: each has a profile of its own in it."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=path_of("Chromium"), args=list(FLAGS)
+            executable_path=path_of("Chromium"), args=[*FLAGS, *flags]
         )
         yield chromium
         chromium.close()

@@ -144,6 +144,14 @@ MATRIX: Final = {
     ("publication.publish", "POST"): Row(PUBLISHING),
     ("publication.propose_shrink", "POST"): Row(PUBLISHING),
     ("publication.approve_shrink", "POST"): Row(PUBLISHING),
+    ("devices.index", "GET"): Row(ADMIN_AND_AUDIT),
+    ("devices.enrol", "POST"): Row(ADMIN),
+    # Other economies' devices: test_c4_another_economys_device_is_not_there.
+    ("devices.show", "GET"): Row(ADMIN_AND_AUDIT),
+    ("devices.file", "GET"): Row(ADMIN_AND_AUDIT),
+    ("devices.retire", "POST"): Row(ADMIN),
+    # Devices sign what they send, and have no roles.
+    ("collect.scan_log", "POST"): Row(ANYBODY),
     ("configuration.index", "GET"): Row(ALL_ROLES),
     ("configuration.economy", "GET"): Row(ALL_ROLES),
     ("configuration.versions", "GET"): Row(ALL_ROLES),

@@ -140,7 +140,8 @@ def test_signing_in_by_keyboard_alone(place: Place) -> None:
 
 
 PAGES = ("/", "/keyboard", "/account", "/account/password", "/account/factors",
-         "/accounts", "/accounts/new", "/accounts/1", "/nowhere")  # fmt: skip
+         "/accounts", "/accounts/new", "/accounts/1", "/devices",
+         "/nowhere")  # fmt: skip
 EVERY_LOOK = ((1280, "light"), (400, "dark"), (1280, "dark"), (400, "light"))
 LOOKS = EVERY_LOOK[: rounds(2, 4)]
 """Each width and each scheme; all of each in a soak."""

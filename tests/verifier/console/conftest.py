@@ -17,7 +17,7 @@ from verifier.console.exports import Exports
 from verifier.console.frames import Frames
 from verifier.console.here import Console
 from verifier.console.imager import Imager
-from verifier.console.logbook import Logbook
+from verifier.console.logbook import Logbook, Send
 from verifier.console.officers import Officers
 from verifier.console.session import Session
 from verifier.console.shifts import Clocks
@@ -36,6 +36,7 @@ class Desk:
         home: Path,
         *,
         log: verifier.ScanLog | None = None,
+        send: Send | None = None,
         imager: Imager | None = None,
         is_kiosk: bool = False,
         port: int = PORT,
@@ -49,7 +50,7 @@ class Desk:
             store=verifier.TrustStore(store),
             policy=verifier.Policy(economy="SGP"),
             clocks=clocks,
-            logbook=Logbook(log),
+            logbook=Logbook(log, clocks=clocks, send=send),
             is_kiosk=is_kiosk,
         )
         self.session = Session(
@@ -66,7 +67,13 @@ class Desk:
             session=self.session,
             officers=Officers(home, now=clocks.now, cost=2**10),
             updates=Updates(
-                Source(store=store, economy="SGP", floor=verifier.Floor(), **known),
+                Source(
+                    store=store,
+                    economy="SGP",
+                    floor=verifier.Floor(),
+                    partial=home / "partial",
+                    **known,
+                ),
                 clocks=clocks,
             ),
             frames=Frames(),

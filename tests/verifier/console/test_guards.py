@@ -23,6 +23,7 @@ UNSAFE = [
     ("POST", "passport"), ("POST", "answers/x/compared"),
     ("POST", "answers/x/override"), ("POST", "answers/x/done"), ("POST", "challenge"),
     ("POST", "update"), ("POST", "update/file"), ("POST", "log/export"),
+    ("POST", "log/send"),
     ("POST", "selftest/imager"), ("POST", "training/check"),
 ]  # fmt: skip
 SAFE = ["state", "imager?after=0", "trust", "log", "selftest", "training"]

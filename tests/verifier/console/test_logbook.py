@@ -133,3 +133,44 @@ def test_only_the_last_exports_are_kept(tmp_path: Path) -> None:
     names = sorted(path.name for path in (tmp_path / "exports").iterdir())
     assert len(names) == 8
     assert names[-1] == "scan-log-20300115T120010000000Z.jsonl"
+
+
+def test_the_log_goes_to_the_collector_by_itself(synced: Path, tmp_path: Path) -> None:
+    """About every hour and when asked; what went wrong is told, and tried again."""
+    answers = iter(["the collector was not reached", None, None])
+    handed: list[int] = []
+
+    def send(log: verifier.ScanLog) -> verifier.ScanLogExport:
+        problem = next(answers)
+        if problem:
+            raise verifier.ScanLogError(problem)
+        done = log.export(tmp_path / f"handed-{len(handed)}")
+        handed.append(done.rows)
+        return done
+
+    log = verifier.ScanLog(tmp_path / "log", key=KEY)
+    desk = Desk(synced, tmp_path / "home", log=log, send=send)
+    desk.begin()
+    log.record(WORLD.verify(CODE))
+    assert sent(desk, desk.post("log/send"))["error"] == "the collector was not reached"
+    book = desk.device.logbook
+    book.tick()
+    assert handed == []  # it is not yet time
+    desk.wait(5400)
+    book.tick()
+    told = sent(desk, desk.get("state"))
+    assert (told["rows"], told["error"], handed) == (2, None, [2])
+    assert desk.get("state").json["freshness"]["log"]["unsent"] == 0
+
+
+def sent(desk: Desk, begun: Any) -> Any:
+    assert begun.json["freshness"]["log"]["collector"] is True
+    thread = desk.device.logbook._sending
+    assert thread is not None
+    thread.join(timeout=60)
+    return desk.get("state").json["freshness"]["log"]["sent"]
+
+
+def test_without_a_collector(logging: Desk) -> None:
+    found = logging.post("log/send")
+    assert (found.status_code, found.json["error"]) == (409, "log.off")

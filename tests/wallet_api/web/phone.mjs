@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { webcrypto } from "node:crypto";
 
 globalThis.crypto ??= webcrypto;
+const { parseChallenge } = await import("../../../wallet_api/web/format/challenge.js");
 const { FormatError } = await import("../../../wallet_api/web/format/errors.js");
 const { Showing, pack, unpack } = await import("../../../wallet_api/web/format/packing.js");
 const { checkNumber } = await import("../../../wallet_api/web/phone/counter.js");
@@ -13,6 +14,7 @@ const key = await makeKey();
 const WORK = {
   pack: ({ text }) => pack(text),
   unpack: ({ text }) => unpack(text),
+  challenge: ({ text }) => parseChallenge(text),
   key: () => publicJwk(key),
   thumbprint: () => thumbprint(key),
   export: () => crypto.subtle.exportKey("pkcs8", key.privateKey),

@@ -16,7 +16,7 @@ from playwright.sync_api import (
 )
 
 from tests.issuer.web.chromium import AXE
-from wallet_api.pages import POLICY, WebWallet, load
+from wallet_api.pages import DEVICES, POLICY, WebWallet, load
 
 
 class _Quiet(WSGIRequestHandler):
@@ -43,6 +43,7 @@ class Files:
             ("Content-Type", found.content_type),
             ("Content-Encoding", "gzip"),
             ("Content-Security-Policy", POLICY),
+            ("Permissions-Policy", DEVICES),
             ("Cache-Control", kept if found.is_immutable else "no-cache"),
         ])  # fmt: skip
         return [found.zipped]

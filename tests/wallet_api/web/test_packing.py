@@ -56,6 +56,19 @@ def test_ununpackable(node: Node, name: str) -> None:
         node.ask("unpack", text=text(VECTORS[name]["qr"]))
 
 
+@of_kind("answerable")
+def test_answerable(node: Node, name: str) -> None:
+    """The wallet answers exactly what the officer's device asked."""
+    vector = VECTORS[name]
+    assert node.ask("challenge", text=text(vector["qr"])) == vector["challenge"]
+
+
+@of_kind("unanswerable")
+def test_q4_unanswerable(node: Node, name: str) -> None:
+    """The wallet answers no other code than an officer's."""
+    assert node.ask("challenge", text=text(VECTORS[name]["qr"])) is None
+
+
 def test_what_is_scanned_in_decisions_reads_alike(node: Node) -> None:
     """Whatever the verifier unpacks in order to decide, the wallet unpacks as well."""
     codes = [each.get("presentation") for each in VECTORS.values()]
@@ -173,6 +186,14 @@ def test_k4_an_answer_is_for_one_challenge(node: Node) -> None:
     shown = node.ask("show", card=card_for(node), at=at, challenge=CHALLENGE)
     assert isinstance(WORLD.verify(shown, challenge=CHALLENGE), Accepted)
     assert not isinstance(WORLD.verify(shown, challenge=CHALLENGE[::-1]), Accepted)
+
+
+@pytest.mark.parametrize("asked", ["", "iat.1893456000", CHALLENGE[:21], "~" * 22])
+def test_k4_the_wallet_signs_no_other_nonce(node: Node, asked: str) -> None:
+    """Not even where the page that scans would let it through."""
+    shown = {"card": card_for(node), "at": seconds(NOW), "challenge": asked}
+    with pytest.raises(NodeError, match=r"^FormatError$"):
+        node.ask("show", **shown)
 
 
 def test_the_longest_names_fit_a_code_of_73_modules(node: Node) -> None:

@@ -4,6 +4,7 @@ import * as base45 from "./base45.js";
 import * as base64url from "./base64url.js";
 import { utf8 } from "./bytes.js";
 import * as cbor from "./cbor.js";
+import { checkChallenge } from "./challenge.js";
 import { KEY, SIGNATURE_BYTES, fieldsOf, moment, payloadOf } from "./claims.js";
 import { demand } from "./errors.js";
 import { canonical, parseObject } from "./json.js";
@@ -85,10 +86,13 @@ export class Showing {
   /**
    * @param {bigint} issuedAt The present moment, in seconds.
    * @param {(input: Uint8Array) => Promise<Uint8Array>} sign Makes the 64 bytes of an ES256 signature.
-   * @param {string} [challenge] Of an officer's device: 22 to 86 characters of base64url.
-   * @returns {Promise<string>} QR text to show for the next seconds.
+   * @param {string} [challenge] Of an officer's device, as `parseChallenge` read it.
+   * @returns {Promise<string>} QR text to show for the next seconds.  It is always for a border: no challenge names another
+   *   audience, nor a moment other than `issuedAt`.
+   * @throws {FormatError} That is no challenge; nothing is signed.
    */
   async qrText(issuedAt, sign, challenge) {
+    if (challenge !== undefined) checkChallenge(challenge);
     const input = inputOf(await this.#digest, { issuedAt, nonce: challenge });
     const proof = [[KEY.PROOF_ISSUED_AT, issuedAt], [KEY.PROOF_SIGNATURE, await sign(utf8(input))]];
     if (challenge !== undefined) proof.push([KEY.PROOF_NONCE, challenge]);

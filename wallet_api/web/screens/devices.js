@@ -3,7 +3,7 @@
 import { el, plain } from "../dom.js";
 import { factsOf } from "../phone/facts.js";
 import { claimsOf } from "../phone/wallet.js";
-import encodeQR from "../vendor/qr.js";
+import encodeQR from "../vendor/qr/index.js";
 import { drawCode } from "./drawing.js";
 import { actions, button, door, facts, notice } from "./parts.js";
 

@@ -3,7 +3,7 @@
 import { el } from "../dom.js";
 import { actions, door } from "./parts.js";
 
-const QUESTIONS = ["border", "offline", "clock", "picture", "phone", "gone", "passport", "lost"];
+const QUESTIONS = ["border", "offline", "clock", "picture", "answer", "phone", "gone", "passport", "lost"];
 
 /** @returns {object} The screen. */
 export function help(app) {
