@@ -2,7 +2,7 @@
 
 import { ask, Gone, Refused } from "./console/api.js";
 import { el, plain } from "./console/dom.js";
-import { actions, button, form, notice, submit } from "./console/screens/parts.js";
+import { actions, button, form, submit } from "./console/screens/parts.js";
 
 /** Milliseconds without a row after which the desk has stopped answering. */
 const PATIENCE = 60_000;
@@ -110,10 +110,10 @@ export class Listing {
     const t = (key) => this.#app.t(key);
     const { words } = this.#app;
     const row = ({ line, reference, error: { column, detail } }) => el("tr", el("td.count", words.number(line)), el("td", plain(reference)),
-      el("td.code-text", column), el("td", t(`row.${column}`), el("small", plain(detail))));
-    return el("section", el("h2", t("list.errors")), notice("warn", t("list.count.error")),
+      el("td", el("code", column), " ", t(`row.${column}`), el("small", plain(detail))));
+    return el("section", el("h2", t("list.errors")),
       el("div.wide-table", { tabindex: "0", role: "region", "aria-label": t("list.errors") }, el("table",
-        el("thead", el("tr", ...["line", "reference", "column", "problem"].map((name) => el("th", { scope: "col" }, t(`list.${name}`))))),
+        el("thead", el("tr", ...["line", "reference", "problem"].map((name) => el("th", { scope: "col" }, t(`list.${name}`))))),
         el("tbody", ...faults.slice(0, SHOWN).map(row)))));
   }
 }
