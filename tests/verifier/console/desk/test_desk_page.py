@@ -17,6 +17,7 @@ from tests.issuer.web.chromium import FLAGS
 from tests.simulator import NOW
 from tests.verifier.console.desk.conftest import WORLD
 from tests.verifier.console.desk.site import Site, opened
+from verifier.console.desk import words
 
 pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
 YES = "ABTC gives an entry basis for Singapore for this passport"
@@ -52,9 +53,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         chromium.close()
 
 
-def check(site: Site) -> None:
+def fits(site: Site) -> None:
     wide = site.page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0
+
+
+def check(site: Site) -> None:
+    fits(site)
     assert site.page.evaluate(SMALL) == []
     assert site.accessibility() == []
 
@@ -104,6 +109,23 @@ def test_a_passenger_from_check_in_to_the_gate(
         assert "PA1234567" not in site.page.content()
         assert site.complaints == []
         assert {each.split("/", 3)[2] for each in site.asked} == {site.origin[7:]}
+
+
+def test_every_language_fits_a_phone(browser: Browser, synced: Path) -> None:
+    """Question and answer, in each of the languages that there are."""
+    with opened(browser, synced, viewport={"width": 320, "height": 640}) as site:
+        page = site.page
+        for language in words.languages():
+            page.locator("#language").select_option(language)
+            expect(page.locator(f"html[lang={language}]")).to_be_attached()
+            page.locator("#destination").select_option("SGP")
+            page.locator("#arrival").fill("2030-01-18")
+            fits(site)
+            site.scan(PLASTIC)
+            page.locator("button.main").click()
+            expect(page.locator(".look-accepted h1")).to_contain_text("ABTC")
+            fits(site)
+        assert site.complaints == []
 
 
 def test_the_keyboard_alone_suffices(browser: Browser, synced: Path) -> None:
