@@ -106,12 +106,13 @@ def _lines(content: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(
         io.StringIO(content, newline=""), delimiter=separator, strict=True
     )
-    begins = 1
-    for number, cells in enumerate(reader):
-        if number > MAX_ROWS:
-            raise ListError(f"more than {MAX_ROWS:,} passengers")
+    begins, count = 1, 0
+    for cells in reader:
         if any(cells):
             yield begins, cells
+            count += 1
+        if count > MAX_ROWS + 1:
+            raise ListError(f"more than {MAX_ROWS:,} passengers")
         begins = reader.line_num + 1
 
 
