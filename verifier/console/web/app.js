@@ -207,9 +207,9 @@ export class Console {
 
   /** The next traveller. */
   next() {
-    const isTraining = this.result?.answer.training;
+    const isCourse = this.result?.answer.course;
     this.forget();
-    this.go(isTraining ? "training" : "scan");
+    this.go(isCourse ? "training" : "scan");
   }
 
   #hide() {
@@ -222,7 +222,7 @@ export class Console {
     if (this.closed || !this.state?.shift || this.state.locked || document.querySelector("dialog[open]")) return;
     if (this.onscan) this.onscan(read);
     // From an answer the next traveller is one scan away, if it is not to be compared still.
-    else if (this.result?.step === "verdict" && !this.result.answer.training && read.text && !this.#isForTraveller) {
+    else if (this.result?.step === "verdict" && !this.result.answer.course && read.text && !this.#isForTraveller) {
       this.forget();
       this.check(read.text);
     }
@@ -295,7 +295,8 @@ export class Console {
     if (focused >= 0) header.querySelectorAll("a, button")[focused]?.focus();
   }
 
-  #place(name, { title, body, foot, look, training: isTraining }) {
+  #place(name, { title, body, foot, look, training: isCourse }) {
+    const isTraining = isCourse || this.state?.training;
     const main = document.querySelector("main");
     const heading = el("h1", { tabindex: "-1", id: "title" }, title);
     document.title = `${title} – ${this.t("app.name")}`;

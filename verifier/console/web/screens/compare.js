@@ -28,7 +28,7 @@ export function compare(app) {
       reading, left.element,
     ],
     foot: [!isWrong && button(app.t("compare.yes"), judge(true), "main"), button(app.t("compare.no"), judge(false), "danger"),
-      !answer.training && open].filter(Boolean),
+      !answer.course && open].filter(Boolean),
     enter: () => {
       expiry.start();
       app.say(app.t("compare.say"));
@@ -90,7 +90,7 @@ async function recheck(app, mrz, source) {
 /** Only what the service says after the comparison is a verdict. */
 async function judged(app, matches) {
   const { answer, code } = app.result;
-  if (answer.training) return app.show(matches ? answer : app.trainee.mismatch(answer), { code, step: "verdict" });
+  if (answer.course) return app.show(matches ? answer : app.trainee.mismatch(answer), { code, step: "verdict" });
   const told = await app.ask("POST", `answers/${encodeURIComponent(answer.id)}/compared`, { matches });
   if (told && app.result) app.show(told, { code, step: "verdict" });
   return undefined;

@@ -57,7 +57,7 @@ function groupName(app, group) {
 
 async function open(app, each) {
   const answer = await app.trainee.check(each.id);
-  if (answer) app.show({ ...answer, training: true }, { code: null });
+  if (answer) app.show({ ...answer, training: true, course: true }, { code: null });
 }
 
 /** A card of the run: the verdict's shape and word, and what the officer would do. */

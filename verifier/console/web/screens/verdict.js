@@ -20,14 +20,14 @@ export function verdict(app) {
   const tell = () => who.replaceChildren(...personal(app, result));
   tell();
   const expiry = new Expiry({
-    stays: answer.training ? null : answer.expires_in, mask: answer.mask_in ?? 180, ontick: left.show, onend: () => app.next(),
+    stays: answer.course ? null : answer.expires_in, mask: answer.mask_in ?? 180, ontick: left.show, onend: () => app.next(),
     onmask: () => {
       app.result.isMasked = true;
       app.result.code = null;
       tell();
     },
   });
-  const next = button(app.t(answer.training ? "training.next" : "verdict.next"), () => app.next(), "main");
+  const next = button(app.t(answer.course ? "training.next" : "verdict.next"), () => app.next(), "main");
   return {
     title: app.t("verdict.title"),
     look: `verdict look-${answer.look}`,
@@ -38,7 +38,7 @@ export function verdict(app) {
         el("div.first", advice(app, answer), answer.typed && typed(app, answer.typed), badges(app, answer), mustSee(app, answer), foundBy(app, answer), left.element),
         // Where the passport decided, what differs is what has to be looked at.
         el("div.second", ...(answer.reason.startsWith("passport.") ? [who, checks(app, answer)] : [checks(app, answer), who])))],
-    foot: [next, !answer.training && button(app.t("override.title"), () => app.step("override"), "plain")].filter(Boolean),
+    foot: [next, !answer.course && button(app.t("override.title"), () => app.step("override"), "plain")].filter(Boolean),
     enter: () => {
       expiry.start();
       next.focus({ preventScroll: true });
@@ -136,12 +136,12 @@ function personal(app, { answer, isMasked }) {
 }
 
 /** By what data the answer was found, and its code. */
-function foundBy(app, { data_as_of: asOf, data_age: age, ageing, reason, at, lane, training }) {
+function foundBy(app, { data_as_of: asOf, data_age: age, ageing, reason, at, lane, course }) {
   const { words } = app;
   const codes = [reason, lane && lane.reason !== reason ? lane.reason : null].filter(Boolean);
   const data = asOf && el("p.data-of", sign("clock"),
     el("span", app.t("verdict.data", { at: words.since(asOf, at), age: words.span(age) })));
-  const old = ageing?.length && !training ? notice("warn", app.t("verdict.ageing", { parts: words.list(ageing.map((each) => app.t(`ageing.${each}`))) })) : null;
+  const old = ageing?.length && !course ? notice("warn", app.t("verdict.ageing", { parts: words.list(ageing.map((each) => app.t(`ageing.${each}`))) })) : null;
   return el("section.found", data, old, el("p.code", el("span", app.t("verdict.code")), " ", ...codes.flatMap((code) => [el("code", code), " "])));
 }
 
