@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -46,8 +45,6 @@ _STILL_GOOD: Final = timedelta(hours=6)
 """For so long an economy that has nothing new to say need not sign anything."""
 _STOP: Final = timedelta(seconds=10)
 """For a server to finish what it does."""
-_TRIES, _PAUSE = 100, 0.2
-"""To find the console's address, and seconds between them."""
 _WALLET_SETTINGS: Final = f'\n[wallet]\nurl = "http://127.0.0.1:{WALLET}"\n'
 
 
@@ -102,6 +99,8 @@ class Demonstration:
         if "[wallet]" not in settings.read_text():
             with settings.open("a") as file:
                 file.write(_WALLET_SETTINGS)
+        # It may have been made by an earlier version.
+        _abtc("issuer", "database", "upgrade", "--home", self.folder)
         count = str(TRAVELLERS)
         _abtc(
             "issuer", "demo-data", "--home", self.folder, "--cards", count, quiet=False
@@ -178,7 +177,7 @@ def _serve(demonstration: Demonstration) -> int:
     demonstration.publish()
     ended = threading.Event()
     with _running(demonstration) as servers:
-        _say_where(demonstration)
+        _say_where()
         for server in servers:
             threading.Thread(target=_watch, args=(server, ended), daemon=True).start()
         while not ended.wait(EVERY.total_seconds()):
@@ -193,7 +192,6 @@ def _serve(demonstration: Demonstration) -> int:
 def _running(here: Demonstration) -> Iterator[list["subprocess.Popen[bytes]"]]:
     """Run the three servers until left; one that ends ends the others."""
     home = str(here.folder)
-    (here.device / "console/address").unlink(missing_ok=True)
     servers = [
         _start("issuer", "serve", "--home", home, "--demonstration"),
         _start("wallet_api", "serve", "--home", home),
@@ -201,7 +199,7 @@ def _running(here: Demonstration) -> Iterator[list["subprocess.Popen[bytes]"]]:
             "verifier", "console", "--training",
             "--store", str(here.device / "store"), "--economy", BORDER, "--zone", ZONE,
             "--from", str(here.public), "--root", str(here.root),
-            "--home", str(here.device / "console"), "--port", str(CONSOLE),
+            "--home", str(here.device / "console"), "--port", str(CONSOLE), quiet=False,
         ),
     ]  # fmt: skip
     try:
@@ -215,11 +213,15 @@ def _running(here: Demonstration) -> Iterator[list["subprocess.Popen[bytes]"]]:
             each.kill()
 
 
-def _start(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+def _start(
+    module: str, *arguments: str, quiet: bool = True
+) -> "subprocess.Popen[bytes]":
     # A session of its own: interrupting the terminal ends them one after another, here.
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.Popen(  # noqa: S603  # no word of it is anybody else's
-        command, stdout=subprocess.DEVNULL, start_new_session=True
+        command,
+        stdout=subprocess.DEVNULL if quiet else None,
+        start_new_session=True,
     )
 
 
@@ -235,17 +237,11 @@ def _abtc(*arguments: str | Path, quiet: bool = True) -> None:
     )
 
 
-def _say_where(here: Demonstration) -> None:
-    console = here.device / "console/address"
-    for _ in range(_TRIES):
-        if console.exists():
-            break
-        time.sleep(_PAUSE)
-    address = console.read_text().strip() if console.exists() else "(not started)"
+def _say_where() -> None:
     print(
         f"apply  http://localhost:{OFFICE}/demonstration\n"
         f"show   http://127.0.0.1:{WALLET}/wallet/\n"
-        f"scan   {address}\n"
+        "scan   at what the console prints; each such address is good once\n"
         "Stop with Ctrl-C.",
         flush=True,
     )
