@@ -236,9 +236,11 @@ def answering(answer: Callable[[bytes], tuple[int, bytes]]) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 PROOF = {"proof": "a" * 64, "missing": [[1, 2]]}
@@ -316,10 +318,12 @@ def test_d4_a_collector_that_dawdles(
         thread = threading.Thread(target=dawdle)
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        with pytest.raises(ScanLogError, match=r"took longer|does not answer"):
-            send(gate, url)
-        is_over.set()
-        thread.join()
+        try:
+            with pytest.raises(ScanLogError, match=r"took longer|does not answer"):
+                send(gate, url)
+        finally:
+            is_over.set()
+            thread.join()
     assert log.status().unsent == 2
 
 

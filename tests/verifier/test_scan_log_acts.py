@@ -323,6 +323,25 @@ def test_o2_a_disk_that_hangs_keeps_no_other_lane_waiting(
     assert (log.status().waiting, scans(folder)) == (0, 3)
 
 
+def test_o2_a_row_that_comes_as_another_thread_leaves_the_disk(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not left to the next scan, which may be tomorrow's."""
+    log = fill(folder, 1)
+    real, late = log._write_waiting, [GOOD]
+
+    def leaving(patience: timedelta) -> bool:
+        is_done = real(patience)
+        if late:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(log.record, late.pop()).result()
+        return is_done
+
+    monkeypatch.setattr(log, "_write_waiting", leaving)
+    log.record(STALE)
+    assert (log.status().waiting, scans(folder)) == (0, 3)
+
+
 @pytest.mark.parametrize("is_full", [False, True])
 def test_o2_a_queue_that_overflows_while_a_thread_writes(
     folder: Path, monkeypatch: pytest.MonkeyPatch, is_full: bool
