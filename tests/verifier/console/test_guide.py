@@ -15,6 +15,7 @@ import verifier
 from issuer.documents import policy_document, scheme_document
 from tests.docs import build_guide
 from tests.simulator import NOW, SCHEME
+from tests.verifier.console.conftest import ORIGIN, Desk
 from tests.verifier.test_guidance import (
     CHARSETS,
     EVERY_REASON,
@@ -23,6 +24,7 @@ from tests.verifier.test_guidance import (
     OTHERS,
     STATES,
 )
+from verifier.console import words as console_words
 from verifier.console.guide import Guide, blueprint, every_page, pages
 from verifier.console.guide.pages import economy, look_of_reason
 from verifier.console.guide.views import guide_of
@@ -169,6 +171,16 @@ def test_five_shapes_are_told_apart_without_colour() -> None:
     drawn = dict(svg.findall(page))
     assert set(drawn) == {each.value for each in verifier.Look}
     assert len(set(drawn.values())) == len(drawn)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_looks_have_the_words_of_the_screen(language: str) -> None:
+    """What an officer has read about is what the console says."""
+    shown, told = console_words.words(language)["ui"], words_of(language)
+    assert isinstance(shown, dict)
+    for look in verifier.Look:
+        word = told[f"look.{look}.word"]
+        assert shown[f"look.{look}"].casefold() == word.casefold()
 
 
 # Facts.
@@ -347,3 +359,14 @@ def test_the_guide_needs_no_data() -> None:
     assert page.status_code == 200
     assert ENGLISH["fresh.update"] in page.text
     assert "economies/" not in page.text
+
+
+def test_the_console_has_the_guide_of_its_own_data(desk: Desk) -> None:
+    """With the headers of every page, and nothing but pages: no template, no word."""
+    page = desk.browser.get("/guide/en/economies/SGP.html", base_url=ORIGIN)
+    assert page.status_code == 200
+    assert ENGLISH["fact.now"] in page.text
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+    for name in ("en/pages.py", "templates/index.html", "words/en.json"):
+        found = desk.browser.get(f"/guide/{name}", base_url=ORIGIN)
+        assert found.status_code == 404
