@@ -64,7 +64,7 @@ def of_decision(found: Found, *, is_kiosk: bool) -> Answer:
         **_NO_DECISION,
         "look": look.value,
         "outcome": type(decision).__name__.lower(),
-        "reason": _reason(decision),
+        "reason": reason_of(decision),
         "person": _person(card, decision.evidence) if card else None,
         "passport": _compared(card, found.passport),
         "read": _read(found.passport),
@@ -134,7 +134,8 @@ def _read(passport: Passport | None) -> dict[str, object] | None:
     return read_of(passport) if passport else None
 
 
-def _reason(decision: Decision) -> str:
+def reason_of(decision: Decision) -> str:
+    """Return the code that an officer sees: of an accepted card, that of its entry."""
     if isinstance(decision, Accepted):
         return decision.entitlement.entry.reason.value
     return decision.reason.value

@@ -16,7 +16,7 @@ from .._acts import OfficerAct, OfficerDecision, OverrideReason
 from .._algorithm import verify
 from ..card import Card, is_economy_code
 from ..challenge import challenge_text
-from ..decision import Accepted, Decision
+from ..decision import Accepted, Decision, Undecided
 from ..errors import TrustError
 from ..looks import Look
 from ..passport import Passport
@@ -125,9 +125,9 @@ class Device:
     ) -> Answer:
         """Decide about what was scanned, and have it written down.
 
-        The text that is on the screen already is decided again as of the moment when
-        it was scanned, and by what was read of a passport since: the answer keeps its
-        id. So it may be held up twice, and a passport may be read after the code.
+        The text that is on the screen already keeps its answer as long as it would be
+        decided alike. A passport that was read since joins it: then it is decided as of
+        the moment when the code was scanned.
 
         Args:
             code: Exactly what was scanned.
@@ -146,8 +146,8 @@ class Device:
                 plain = self._plain(ConsoleReason.NOT_READY, Look.BY_HAND)
                 return self._keep(plain, self.clocks.now()).answer
             shown = self._on_screen(code, asked)
-            if shown:
-                return self._again(shown, code, trust, passport)
+            if shown and self._joins(shown, code, trust, passport):
+                return shown.answer
             return self._first(code, trust, passport, asked)
 
     def add_plain(self, reason: ConsoleReason, look: Look, **more: object) -> Answer:
@@ -291,8 +291,7 @@ class Device:
         Raises:
             StoreError: There is none that can be used.
         """
-        with self._lock:
-            trust, info = self._store.load(), self._store.info()
+        trust, info = self.load(), self._store.info()
         return show(trust, info, self.policy, self.clocks.now())
 
     # Deciding; all below is called with the lock.
@@ -321,25 +320,38 @@ class Device:
         kept.entry = self.logbook.record(decision)
         return kept.answer
 
-    def _again(
+    def _joins(
         self, kept: _Kept, code: str, trust: Trust, passport: Passport | None
-    ) -> Answer:
+    ) -> bool:
+        """Join a text with the answer on the screen, if it belongs to it."""
         found = kept.found
-        if found is None or passport is None or passport == found.passport:
-            return kept.answer
+        if found is None:
+            return False
+        if passport is None or passport == found.passport:
+            now = self.clocks.now()
+            again = self._verify(code, trust, found.passport, kept.challenge, now)
+            return answers.reason_of(again) == kept.answer["reason"]
+        self._join_passport(kept, code, trust, passport)
+        return True
+
+    def _join_passport(
+        self, kept: _Kept, code: str, trust: Trust, passport: Passport
+    ) -> None:
         decision = self._verify(code, trust, passport, kept.challenge, kept.at)
+        before = kept.found.decision if kept.found else decision
+        if isinstance(decision, Accepted) and _is_repeat(before):
+            decision = before  # a passport does not make a code new
         newly = Found(
             decision=decision,
             passport=passport,
             card=self._card(code, trust, decision, kept.challenge),
-            seen_before=None,
+            seen_before=self._seen_before(decision),
         )
         answer = answers.of_decision(newly, is_kiosk=self.is_kiosk)
         if answer["reason"] != kept.answer["reason"]:  # else it was the same scan
             kept.entry = self.logbook.record(decision)
         kept.found = newly
         kept.answer = answer | {name: kept.answer[name] for name in _STAMP}
-        return kept.answer
 
     def _verify(
         self,
@@ -375,9 +387,7 @@ class Device:
         return alone.card if isinstance(alone, Accepted) else None
 
     def _seen_before(self, decision: Decision) -> timedelta | None:
-        if isinstance(decision, Accepted):
-            return None
-        if decision.reason is not UndecidedReason.PROOF_REPEAT:
+        if not _is_repeat(decision):
             return None
         first = self._guard.first_seen(decision)
         return abs(decision.evidence.now - first) if first else None
@@ -482,3 +492,10 @@ class Device:
 
 _STAMP: Final = ("id", "at", "training")
 """Members that an answer keeps while it becomes another."""
+
+
+def _is_repeat(decision: Decision) -> bool:
+    return (
+        isinstance(decision, Undecided)
+        and decision.reason is UndecidedReason.PROOF_REPEAT
+    )

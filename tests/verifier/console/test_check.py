@@ -30,6 +30,30 @@ def test_q6_the_same_code_again_is_the_same_answer_then_amber(desk: Desk) -> Non
     assert (again["seen_before"], again["person"]) == (20, None)
 
 
+def test_q5_what_is_on_the_screen_ends_with_its_window(desk: Desk) -> None:
+    """A picture of the code, shown while nobody has gone on, is not green again."""
+    code = WORLD.show(CARD)
+    first = desk.check(code)
+    desk.wait(45)
+    assert desk.check(code) == first
+    desk.wait(1)
+    late = desk.check(code)
+    assert (late["look"], late["reason"]) == ("by_hand", "proof.stale")
+    assert late["id"] != first["id"]
+
+
+def test_q6_a_repeat_that_was_told_stays_told(desk: Desk) -> None:
+    """Held up again, what was shown before does not turn green."""
+    code = WORLD.show(CARD)
+    first = desk.check(code)
+    desk.post(f"answers/{first['id']}/done")
+    desk.wait(6)  # more than one traveller needs who is held up twice
+    again = [desk.check(code) for _ in range(3)]
+    assert {each["look"] for each in again} == {"by_hand"}
+    passport = {"country": "AUS", "number": "PA1234567"}
+    assert desk.check(code, passport=passport)["reason"] == "proof.repeat"
+
+
 def test_a_passport_read_after_the_code_joins_its_answer(desk: Desk) -> None:
     """The code is not asked for again, and its age counts from when it was scanned."""
     code = WORLD.show(CARD)

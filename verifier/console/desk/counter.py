@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any, Final, TypeAlias
 
@@ -19,7 +19,7 @@ from . import answers, passengers
 from .book import Book
 from .passengers import Row
 from .places import zone_of
-from .questions import Question, check_waiting
+from .questions import Question, waited
 
 Told: TypeAlias = dict[str, Any]
 """What is told, as JSON."""
@@ -70,7 +70,7 @@ class Counter:
             RequestError: Its code was not read within the last 72 hours.
         """
         now = self.now()
-        check_waiting(question.code_read_at, now)
+        question = replace(question, code_read_at=waited(question.code_read_at, now))
         basis = self._decide(question, self._trust(), now)
         told = self._told(basis, question)
         if question.previous is None:

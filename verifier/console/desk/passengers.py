@@ -18,11 +18,11 @@ from ... import MrzError, Passport
 from ..requests import MAX_CODE, RequestError
 from .questions import (
     Question,
-    check_waiting,
     parse_day,
     parse_destination,
     parse_moment,
     typed_passport,
+    waited,
 )
 
 _Read = TypeVar("_Read")
@@ -106,12 +106,13 @@ def _lines(content: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(
         io.StringIO(content, newline=""), delimiter=separator, strict=True
     )
-    begins = 1
-    for number, cells in enumerate(reader):
-        if number > MAX_ROWS:
-            raise ListError(f"more than {MAX_ROWS:,} passengers")
+    begins, count = 1, 0
+    for cells in reader:
         if any(cells):
             yield begins, cells
+            count += 1
+        if count > MAX_ROWS + 1:
+            raise ListError(f"more than {MAX_ROWS:,} passengers")
         begins = reader.line_num + 1
 
 
@@ -208,12 +209,7 @@ def _mrz(mrz: str) -> Passport:
 def _read_at(said: Mapping[str, str], now: datetime) -> datetime | None:
     if not said.get("code_read_at"):
         return None
-    return _cell(said, "code_read_at", lambda it: _waited(parse_moment(it), now))
-
-
-def _waited(read_at: datetime, now: datetime) -> datetime:
-    check_waiting(read_at, now)
-    return read_at
+    return _cell(said, "code_read_at", lambda it: waited(parse_moment(it), now))
 
 
 def result(row: Row, told: Mapping[str, Any] | None) -> dict[str, Any]:

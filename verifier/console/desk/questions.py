@@ -17,6 +17,7 @@ _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+_CLOCK_SKEW: Final = timedelta(minutes=1)
 _REQUIRED: Final = ("destination", "arrival")
 _OPTIONAL: Final = ("code", "passport", "code_read_at", "previous")
 
@@ -101,14 +102,20 @@ def parse_moment(moment: str) -> datetime:
     return found.astimezone(UTC)
 
 
-def check_waiting(read_at: datetime | None, now: datetime) -> None:
-    """Refuse a moment at which no code can have been read that is asked about now.
+def waited(read_at: datetime | None, now: datetime) -> datetime | None:
+    """Return when a code was read that is asked about now.
+
+    A clock that was put right in between may say that it will be; by up to a minute
+    that means now.
 
     Raises:
-        RequestError: It is later than now, or more than 72 hours before.
+        RequestError: It is later, or more than 72 hours before.
     """
-    if read_at and not timedelta(0) <= now - read_at <= MAX_CODE_AGE:
+    if read_at is None:
+        return None
+    if not -_CLOCK_SKEW <= now - read_at <= MAX_CODE_AGE:
         raise RequestError("code_read_at is not of the last 72 hours")
+    return min(read_at, now)
 
 
 def _text_or_none(found: Mapping[str, object], name: str) -> str | None:

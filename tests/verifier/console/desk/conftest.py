@@ -1,6 +1,7 @@
 """An airline desk with a store of the simulator's world, asked as its page would."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ class AirlineDesk:
             zones=places.zones(),
             now=lambda: self.now,
         )
-        parts = open_desk(self.counter, PORT, self.addresses.append)
-        self.app = make_app(parts)
+        self.parts = open_desk(self.counter, PORT, self.addresses.append)
+        self.app = make_app(self.parts)
         self.browser = self.new_browser()
 
     def new_browser(self) -> FlaskClient:
@@ -87,5 +88,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(synced: Path) -> AirlineDesk:
-    return AirlineDesk(synced)
+def desk(synced: Path) -> Iterator[AirlineDesk]:
+    made = AirlineDesk(synced)
+    yield made
+    made.parts.frames.close()

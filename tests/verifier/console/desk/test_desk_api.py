@@ -1,5 +1,6 @@
 """What an agent gets from the desk's API, and who does not get in."""
 
+import io
 import json
 import logging
 import re
@@ -11,14 +12,17 @@ import pytest
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
+from issuer.plastic.codes import qr_image
 from tests.examples.desk_scene import PASSPORT, passport
 from tests.simulator import NOW
 from tests.verifier.console.desk.conftest import (
     HEADERS,
     ORIGIN,
     TODAY,
+    WORLD,
     AirlineDesk,
 )
+from verifier import BasisAnswer, EntryBasis
 from verifier.console.desk import words
 
 DOCUMENT = json.loads(
@@ -116,6 +120,12 @@ def test_a_code_read_before_counts_as_of_now(desk: AirlineDesk) -> None:
     assert desk.ask(code, code_read_at="2030-01-15T12:00:10Z")["answer"] == "gives"
 
 
+def test_t3_a_clock_put_right_in_between_is_no_fault(desk: AirlineDesk) -> None:
+    """A page says that the code was read a moment from now: that is now."""
+    told = desk.ask(desk.code(), code_read_at="2030-01-15T12:00:59Z")
+    assert told["answer"] == "gives"
+
+
 # Again at the gate
 
 
@@ -166,6 +176,21 @@ def test_an_answer_is_forgotten_after_three_days(desk: AirlineDesk) -> None:
     assert told["previous"] is None
 
 
+def test_w12_what_is_remembered_is_bounded(desk: AirlineDesk) -> None:
+    """The oldest answer is forgotten first, and a busy day fills no memory."""
+    book, told = desk.counter.book, desk.ask("x")
+    answer = EntryBasis(
+        answer=BasisAnswer.NO_ANSWER,
+        destination="SGP",
+        arrival=NOW.date(),
+        answered_at=NOW,
+        data_as_of=None,
+    )
+    references = [book.add(answer, None) for _ in range(10_000)]
+    assert book.find(told["reference"], answer, None) is None
+    assert book.find(references[0], answer, None)
+
+
 def test_o7_nothing_that_is_kept_or_logged_names_a_traveller(
     desk: AirlineDesk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -196,7 +221,7 @@ def test_o7_nothing_that_is_kept_or_logged_names_a_traveller(
         {"passport": {"number": "PA1234567"}},
         {"code_read_at": "2030-01-15T12:00:00"},
         {"code_read_at": "yesterday"},
-        {"code_read_at": "2030-01-15T12:00:01Z"},
+        {"code_read_at": "2030-01-15T12:01:01Z"},
         {"code_read_at": "2030-01-12T11:59:59Z"},
         {"previous": 7},
         {"board": True},
@@ -263,6 +288,54 @@ def test_w12_a_request_has_bounds(desk: AirlineDesk) -> None:
     assert desk.post("lists", {"csv": "a" * (10 * 2**20)}).status_code == 413
 
 
+def test_q8_a_picture_is_read_for_a_browser_that_cannot(
+    desk: AirlineDesk,
+) -> None:
+    """ABTC codes alone; what is no picture is refused, and no others are read."""
+    plastic = WORLD.show(WORLD.card(form="physical"))
+    drawn = qr_image(plastic, module_pixels=4)
+    picture = io.BytesIO()
+    drawn.save(picture, format="PNG")
+    grey = drawn.convert("L")
+    size = f"?width={grey.width}&height={grey.height}"
+    for query, data, kind in (
+        ("", picture.getvalue(), "image/png"),
+        (size, grey.tobytes(), "application/octet-stream"),
+    ):
+        found = post_frame(desk, query, data, kind)
+        assert (found.status_code, found.get_json()) == (200, {"codes": [plastic]})
+    for query, data, kind, status in (
+        ("", b"no picture", "image/png", 422),
+        ("?width=9&height=9", b"short", "application/octet-stream", 422),
+        ("", b"short", "application/octet-stream", 422),
+        ("", picture.getvalue(), "text/plain", 415),
+    ):
+        assert post_frame(desk, query, data, kind).status_code == status
+
+
+def post_frame(desk: AirlineDesk, query: str, data: bytes, kind: str) -> TestResponse:
+    return desk.browser.post(
+        f"/api/frame{query}",
+        data=data,
+        base_url=ORIGIN,
+        headers=HEADERS | {"Content-Type": kind},
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/app.py", "/../app.py", "/console/../app.py", "/console/../../cli.py"]
+)
+def test_d11_only_pages_are_handed_out(desk: AirlineDesk, path: str) -> None:
+    """And what is, may load nothing from elsewhere, nor stand in another's frame."""
+    assert desk.browser.get(path, base_url=ORIGIN).status_code == 404
+    with desk.browser.get("/", base_url=ORIGIN) as page:
+        assert page.status_code == 200
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert page.headers["Cache-Control"] == "no-store"
+
+
 # What is published
 
 
@@ -308,8 +381,6 @@ def test_every_language_has_all_words(desk: AirlineDesk) -> None:
 
 def test_the_words_are_those_of_every_desk() -> None:
     """The page says in English what `BasisAnswer.sentence` says, without full stops."""
-    from verifier import BasisAnswer  # noqa: PLC0415
-
     texts = words.words("en")["ui"]
     assert isinstance(texts, dict)
     for each in BasisAnswer:

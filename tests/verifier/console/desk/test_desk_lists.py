@@ -139,6 +139,9 @@ def test_what_is_no_list_is_refused_with_one_line(
 def test_a_list_has_bounds(desk: AirlineDesk) -> None:
     """A day's passengers of an airport are several lists."""
     row = f"A,SGP,{TODAY},x,,,\n"
+    rows, _ = desk.check(HEADER + "\n" * 100_000 + row)
+    assert [each["line"] for each in rows] == [100_002]
+    assert desk.counter.ask_all((HEADER + row * MAX_ROWS).encode())[0] == MAX_ROWS
     with pytest.raises(ListError, match="5,000"):
         desk.counter.ask_all((HEADER + row * (MAX_ROWS + 1)).encode())
     with pytest.raises(ListError, match="8 MiB"):
