@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check bench serve vectors openapi soak clean
+.PHONY: help demo test check bench serve vectors guide openapi soak clean
 
 help:
 	@echo "make demo     the whole story on pictures, in build/demo"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench    figures beside what you would pick instead, in build/bench"
 	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races, half an hour of load"
 	@echo "make vectors  write tests/vectors anew from their generator"
+	@echo "make guide    write the officer's guide anew: docs/guide, and build/guide as PDF (needs Chromium)"
 	@echo "make openapi  write the descriptions of the back office's and the holder's API anew"
 	@echo "make serve    back office, wallet and officer's console of a demonstration, side by side"
 
@@ -35,9 +36,13 @@ check: $(READY)
 	$(BIN)/deptry .
 	$(BIN)/codespell
 	$(BIN)/python -m tests.vectors.build_vectors --check
+	$(BIN)/python -m tests.docs.build_guide --check
 
 vectors: $(READY)
 	$(BIN)/python -m tests.vectors.build_vectors
+
+guide: $(READY)
+	$(BIN)/python -m tests.docs.build_guide --pdf
 
 openapi: $(READY)
 	$(BIN)/python -c 'from issuer.api.openapi import text_of; from issuer.operations import all_operations; \

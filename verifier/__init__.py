@@ -29,6 +29,7 @@ This is not an ABTC code.
 
 from ._acts import OfficerAct, OfficerDecision, OverrideReason
 from ._algorithm import verify
+from ._dated import DatedFact
 from ._floor import Floor
 from ._packing import pack, unpack
 from .card import Card
@@ -89,6 +90,7 @@ __all__ = [
     "CheckState",
     "CheckStep",
     "Collector",
+    "DatedFact",
     "Decision",
     "DeviceKey",
     "Entitlement",

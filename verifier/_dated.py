@@ -1,5 +1,6 @@
 """Facts that change over time (specification, section 7)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
@@ -46,6 +47,24 @@ class Dated(Generic[T]):
             if moment in period:
                 return value
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedFact:
+    """A row of a trust document as published: for people to read, not to decide by."""
+
+    key: str
+    """Under what it stands there, such as ``max_stay`` or ``pair_rules``."""
+    says: Mapping[str, str | int | bool | tuple[str, ...] | None]
+    """Its own members, such as ``value`` and ``unit``."""
+    starts_at: datetime | None
+    """From when it holds; None where the row gives no start."""
+    ends_at: datetime | None
+    """Until when, excluded; None where the row gives no end."""
+    mark: str
+    """How sure it is: ``verified``, ``reported`` or ``assumed``; may be empty."""
+    source: str
+    """Who says so; may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

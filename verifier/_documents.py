@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from . import _b64, _jose, _json
-from ._dated import Dated, Period, Span
+from ._dated import Dated, DatedFact, Period, Span
 from ._keys import TrustedKey
 from ._rules import (
     DestinationRules,
@@ -28,6 +29,10 @@ _MEMBERSHIPS = ("full", "transitional")
 _UNITS = ("days", "months")
 _USES = ("card", "status")
 _MAX_SPAN = 1200
+_DEMANDS = (
+    "accepts_form", "lane", "max_stay", "allowed_purposes", "min_passport_validity",
+)  # fmt: skip
+_ABOUT = frozenset({"from", "until", "mark", "source"})
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _Row = Mapping[str, object]
 
@@ -136,6 +141,55 @@ def parse_policy(document: bytes, *, economy: str, scheme: Scheme) -> Destinatio
         ),
         exclusions=exclusions,
     )
+
+
+def read_facts(
+    economy: str, *, scheme: bytes, policy: bytes | None
+) -> tuple[DatedFact, ...]:
+    """Return the rows about an economy, in the order of the documents.
+
+    Args:
+        economy: Whose membership, pair rules and demands are wanted.
+        scheme: A ``scheme.json`` that `parse_scheme` has read.
+        policy: The economy's ``policy.json`` that `parse_policy` has read, if any.
+    """
+    content = _content(scheme, "scheme")
+    demands = _content(policy, "policy") if policy else {}
+    about = [row for row in _rows(content, "economies") if row.get("code") == economy]
+    members = [row for each in about for row in _rows(each, "membership")]
+    rules = [row for row in _rows(content, "pair_rules") if _speaks_of(row, economy)]
+    tables: dict[str, list[_Row]] = {
+        "membership": members,
+        **{name: _rows(demands, name) for name in _DEMANDS},
+        "exclusions": [
+            {**row, "destination": economy} for row in _rows(demands, "exclusions")
+        ],
+        "pair_rules": rules,
+        "own_economy": _rows(content, "own_economy"),
+    }
+    return tuple(_fact(key, row) for key, found in tables.items() for row in found)
+
+
+def _speaks_of(rule: _Row, economy: str) -> bool:
+    return rule.get("issuer") == economy or rule.get("destination") in {None, economy}
+
+
+def _fact(key: str, row: _Row) -> DatedFact:
+    said = {name: _said(each) for name, each in row.items() if name not in _ABOUT}
+    return DatedFact(
+        key=key,
+        says=MappingProxyType(said),
+        starts_at=_optional_moment(row, "from"),
+        ends_at=_optional_moment(row, "until"),
+        mark=str(row.get("mark") or ""),
+        source=str(row.get("source") or ""),
+    )
+
+
+def _said(value: object) -> str | int | bool | tuple[str, ...] | None:
+    if isinstance(value, list):
+        return tuple(map(str, value))
+    return value if isinstance(value, str | int) else None
 
 
 def _content(document: bytes, kind: str) -> _Row:

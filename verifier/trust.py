@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from . import _documents
+from ._dated import DatedFact
 from ._documents import Issuer
 from ._jose import PublicKey
 from ._keys import TrustedKey
@@ -140,6 +141,8 @@ class Trust:
     _pair_rules: Mapping[str, tuple[PairRule, ...]] = field(repr=False)
     _lists: Mapping[str, StatusList] = field(repr=False)
     _unusable: frozenset[str] = field(repr=False)
+    _texts: Mapping[str, bytes] = field(repr=False)
+    """The scheme and the policies that could be read, for people to read."""
     seen_cards: SeenCards = field(
         default_factory=SeenCards, init=False, repr=False, compare=False
     )
@@ -201,6 +204,12 @@ class Trust:
             _pair_rules=MappingProxyType(read.pair_rules()),
             _lists=MappingProxyType(read.lists),
             _unusable=frozenset(read.unusable),
+            _texts=MappingProxyType(
+                {
+                    name: documents[name]
+                    for name in (_SCHEME, *map(_policy_name, read.rules))
+                }
+            ),
         )
 
     def for_training(self) -> Self:
@@ -242,6 +251,26 @@ class Trust:
     def unusable_lists(self) -> frozenset[str]:
         """Addresses of lists that were refused."""
         return self._unusable - self._lists.keys()
+
+    def facts_of(self, economy: str) -> tuple[DatedFact, ...]:
+        """Return what the documents say about an economy, each row with its source.
+
+        For people to read: decisions are made from the same documents elsewhere.
+
+        Args:
+            economy: Alpha-3 code; one that the scheme does not name has the rules for
+                any economy only.
+
+        Returns:
+            Its membership, then, if this device has the economy's own rules, what it
+            demands as destination (`rules_of` tells whether), then every pair rule that
+            can speak of it. In the order of the documents, past and future rows too.
+        """
+        return _documents.read_facts(
+            economy,
+            scheme=self._texts[_SCHEME],
+            policy=self._texts.get(_policy_name(economy)),
+        )
 
     def card_key(self, url: str, key_id: str) -> tuple[Issuer, TrustedKey]:
         """Return the issuer of that URL and its card key of that id.
@@ -409,6 +438,10 @@ class _Reader:
 
     def _note(self, name: str, error: ValueError) -> None:
         self.problems.append(Problem(document=name, detail=str(error)))
+
+
+def _policy_name(economy: str) -> str:
+    return f"{economy}/policy.json"
 
 
 def _parse_scheme(documents: Mapping[str, bytes]) -> Scheme:

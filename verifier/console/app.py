@@ -1,5 +1,6 @@
 """Put the console together."""
 
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -7,9 +8,12 @@ from typing import Final
 from flask import Flask, Response, redirect, request, send_from_directory
 from werkzeug.wrappers import Response as BaseResponse
 
+from ..errors import TrustError
+from ..trust import Trust
 from . import failures, guards
 from .codes import Fault
 from .failures import RefusedError
+from .guide import blueprint
 from .here import COOKIE, NAME, Console, console
 from .views import api
 
@@ -20,7 +24,6 @@ MAX_SMALL_BODY: Final = 64 * 2**10
 MAX_FRAME: Final = 8 * 2**20
 _LIMITS: Final = {"api.frame": MAX_FRAME, "api.update_file": MAX_BODY}
 _WEB: Final = "web"
-_GUIDE: Final = "guide"
 _PAGE: Final = "index.html"
 
 
@@ -37,8 +40,8 @@ def make_app(parts: Console) -> Flask:
     app.before_request(_allow_body)
     guards.install(app)
     app.register_blueprint(api)
+    app.register_blueprint(blueprint(_trust_of(parts), now=parts.device.clocks.now))
     app.add_url_rule("/start", view_func=start)
-    app.add_url_rule("/guide/<path:path>", view_func=guide)
     app.add_url_rule("/", view_func=page, defaults={"path": _PAGE})
     app.add_url_rule("/<path:path>", view_func=page)
     return app
@@ -60,14 +63,15 @@ def start() -> BaseResponse:
 
 def page(path: str) -> Response:
     """Hand out a file of the pages; they hold nothing of anybody."""
-    return _file(_WEB, path)
-
-
-def guide(path: str) -> Response:
-    """Hand out a page of the officer's guide; a folder stands for its first page."""
-    return _file(_GUIDE, f"{path}{_PAGE}" if path.endswith("/") else path)
-
-
-def _file(folder: str, path: str) -> Response:
-    place = resources.files(__package__).joinpath(folder)
+    place = resources.files(__package__).joinpath(_WEB)
     return send_from_directory(Path(str(place)), path)
+
+
+def _trust_of(parts: Console) -> Callable[[], Trust | None]:
+    def trust_of() -> Trust | None:
+        try:
+            return parts.device.load()
+        except TrustError:
+            return None
+
+    return trust_of
