@@ -5,6 +5,7 @@ import time
 from functools import partial
 
 from bench import (
+    camera,
     console,
     embedding,
     issuing,
@@ -24,6 +25,7 @@ _SECTIONS = {
     "verify": verification.run,
     "size": size.run,
     "scan": scan.run,
+    "camera": camera.run,
     "updates": updates.run,
     "embedding": embedding.run,
     "console": console.run,

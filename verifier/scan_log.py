@@ -812,7 +812,8 @@ class ScanLog:
     def _remember(self, last: Row) -> None:
         sealer = Sealer.fresh(self._key)
         mark = sealer.header + sealer.seal(last, 0)
-        self._write_whole(self._folder / _EXPORTED, mark)
+        with self._locked(_PATIENCE):  # who begins a segment clears leftovers away
+            self._write_whole(self._folder / _EXPORTED, mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,14 @@
 for one browser on the same machine, without any network. Nothing of a traveller
 reaches a disk; what is shown is forgotten with the answer.
 
-Layers, each below using none above: `serving` (sockets, threads, clocks), `app` and
-`views` (HTTP), `device`, `session`, `updates`, `imager`, `frames` (state, each with a
-lock of its own), and pure functions: `answers`, `freshness`, `requests`, `manual`.
+Layers, each below using none above:
+
+* `serving`: sockets, threads, clocks;
+* `app`, `views`, `guards`, `failures`, `here`: HTTP;
+* `device`, `session`, `logbook`, `updates`, `frames`, `imager`, `officers`, `exports`:
+  state, each with a lock of its own;
+* `answers`, `freshness`, `viewer`, `requests`, `manual`, `layout`, `words`, `codes`,
+  `shifts`, `training`: data and pure functions.
+
+`decoding` and `syncing` are programs, run in processes of their own.
 """

@@ -56,7 +56,6 @@ class Challenge(NamedTuple):
     nonce: str
     until: float
     """On the clock of durations."""
-    asked_at: datetime
 
 
 class ChallengeGoneError(Exception):
@@ -247,7 +246,6 @@ class Device:
                 id=secrets.token_urlsafe(_ID_BYTES),
                 nonce=secrets.token_urlsafe(_CHALLENGE_BYTES),
                 until=self.clocks.elapsed() + CHALLENGE_LIFE.total_seconds(),
-                asked_at=now,
             )
             self._challenges[made.id] = made
             while len(self._challenges) > _CHALLENGES:

@@ -292,6 +292,9 @@ def test_i4_who_is_not_enrolled(
         gate.collector = replace(gate.collector, device=number)
         gate.device_key = other.device_key
         assert refused(back_office, one(gate)) == "device.unknown"
+    gate.collector = replace(gate.collector, device=theirs.number)
+    gate.device_key = theirs.device_key  # one that is enrolled, and elsewhere
+    assert refused(back_office, one(gate)) == "device.unknown"
 
 
 def test_i4_a_batch_is_for_one_economy(
@@ -443,6 +446,17 @@ def json_of(data: bytes) -> Any:
         return json.loads(data)
     except ValueError:
         return None
+
+
+def test_o7_a_batch_tells_nothing_by_its_length(
+    gate: Gate, back_office: BackOffice, tmp_path: Path
+) -> None:
+    """Green or red, with an officer's act or without: as long as its number of rows."""
+    other = Gate.enrolled(back_office, tmp_path / "other", name="other")
+    gate.scan(5)
+    log = other.scan(3, FOREIGN)
+    log.record_act(ACT, of=log.record(FOREIGN), now=NOW)
+    assert len(one(gate)) == len(one(other))
 
 
 # How long rows are kept

@@ -13,6 +13,7 @@ from tests.issuer.web.test_c4_access_matrix import routes
 from tests.simulator import NOW
 
 CANARY = "Zelmira-Quondam-4711"
+SIGNED = "/collect/1/scan-log"
 
 
 def posts(front: Front) -> list[str]:
@@ -30,7 +31,10 @@ def test_c1_every_form_needs_its_token(small: Front) -> None:
     browser = small.browser().enter(small.person())
     token = browser.token
     other = small.browser().enter(small.person()).token
-    for path in posts(small):
+    # Devices sign what they send; a form is nothing there, with whatever token.
+    assert SIGNED in posts(small)
+    assert browser.post(SIGNED, {"form_token": token}).status_code == 400
+    for path in [each for each in posts(small) if each != SIGNED]:
         for wrong in ("", "x", token[:-1], other):
             answer = browser.post(path, {"form_token": wrong})
             assert answer.status_code == 403, (path, wrong)

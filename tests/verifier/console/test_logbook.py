@@ -10,7 +10,7 @@ import pytest
 
 import verifier
 from tests.verifier.console.conftest import WORLD, Desk, at
-from verifier.console import logbook
+from verifier.console import logbook, training
 from verifier.console.exports import Exports
 
 KEY = bytes(32)
@@ -75,6 +75,19 @@ def test_c8_o7_no_row_names_a_traveller(logging: Desk, tmp_path: Path) -> None:
     exports = list((tmp_path / "home" / "exports").iterdir())
     assert len(exports) == 1
     assert exports[0].parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_training_is_in_no_log(logging: Desk) -> None:
+    """Neither the answer nor what the trainee did with it."""
+    case = {"case": training.self_test().id}
+    found = logging.post("training/check", case).json
+    order = {"decision": "admit", "reason": "other"}
+    done = logging.post(f"answers/{found['id']}/override", order).json
+    logging.post(f"answers/{found['id']}/compared", {"matches": False})
+    assert done["override"]["recorded"] is False
+    logging.check("x")
+    _, row, end = rows(logging)
+    assert (row["reason"], end["rows"]) == ("card.foreign", 2)
 
 
 def test_days_are_counted(logging: Desk) -> None:

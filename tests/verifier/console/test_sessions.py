@@ -1,6 +1,7 @@
 """One browser, one officer, and nothing personal left behind."""
 
 import gc
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 import verifier
 from tests.verifier.console.conftest import ORIGIN, WORLD, Desk
+from verifier.console import serving
 from verifier.console.officers import TRIES, Officers, OfficersError
 
 CODE = WORLD.show(WORLD.card())
@@ -234,3 +236,38 @@ def test_o7_nothing_of_a_traveller_is_on_the_disk(desk: Desk, tmp_path: Path) ->
             data = path.read_bytes()
             assert b"CITIZEN" not in data
             assert b"PA1234567" not in data
+
+
+def test_o7_a_person_goes_even_if_no_page_asks_any_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser that was closed leaves nobody in the memory, and locks the screen."""
+    monkeypatch.setattr(serving, "_TICK", 0.01)
+    desk.check(WORLD.show(WORLD.card(family_name="LEFT BEHIND")))
+    with serving.running(desk.console):
+        desk.wait(15 * 60 + 1)
+        for _ in range(600):
+            if desk.session._is_locked:
+                break
+            threading.Event().wait(0.02)
+        assert desk.session._is_locked
+        assert not is_in_memory("LEFT BEHIND")
+    assert desk.console.closing.is_set()
+
+
+def test_a_full_disk_keeps_no_officer_from_the_lane(guarded: Desk) -> None:
+    """Wrong tries are counted in memory then, and the right PIN counts."""
+    officers = guarded.console.officers
+    kept = officers._path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("verifier.console.officers.write_private", full)
+        for _ in range(TRIES):
+            assert guarded.post("shift", {**SHIFT, "pin": "x"}).status_code == 403
+        assert guarded.post("shift", {**SHIFT, "pin": PIN}).status_code == 429
+        guarded.wait(15 * 60 + 1)
+        assert guarded.post("shift", {**SHIFT, "pin": PIN}).status_code == 200
+    assert officers._path.read_bytes() == kept

@@ -35,6 +35,9 @@ const ANSWERS = { compare, verdict, override };
 /** Screens that decide something about a traveller, which without whole data nobody can. */
 const DECIDING = ["scan", "passport", "manual", "challenge"];
 
+/** Screens between a question to a phone and its answer. */
+const ASKING = ["challenge", "scan", "gone"];
+
 export class Console {
   #turn = 0;
   #leave = () => {};
@@ -269,6 +272,8 @@ export class Console {
     if (key === this.#shown && !isNew) return this.view?.update?.(this.state);
     // An answer that comes later than the screen it was asked on is nobody's.
     if (key !== this.#shown) this.#turn++;
+    // A question whose answer nobody went to scan is not held against the next traveller.
+    if (!ASKING.includes(name)) this.asked = null;
     if (this.result && !Object.hasOwn(ANSWERS, name) && name !== "kiosk" && name !== this.result.step) this.forget();
     this.#leave();
     this.onscan = null;

@@ -119,7 +119,8 @@ def opened(browser: Browser, store: Path, **look: Any) -> Iterator[Site]:
     """Open a page of a desk; ``look`` is Playwright's."""
     with served(store) as (address, stop):
         origin = address.partition("/start")[0]
-        context = browser.new_context(**{"locale": "en-GB", **look})
+        usual = {"locale": "en-GB", "reduced_motion": "reduce"}
+        context = browser.new_context(**{**usual, **look})
         context.grant_permissions(["camera"], origin=origin)
         page = context.new_page()
         page.clock.install(time=NOW)

@@ -10,7 +10,7 @@ from tests.verifier.console.conftest import Desk
 from tests.verifier.console.web.site import launched
 
 
-@pytest.fixture(scope="session", name="browser")
+@pytest.fixture(scope="module", name="browser")
 def running() -> Iterator[Browser]:
     with launched() as found:
         yield found

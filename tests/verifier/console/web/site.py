@@ -54,6 +54,16 @@ def launched(*flags: str) -> Iterator[Browser]:
         chromium.close()
 
 
+@contextmanager
+def another(browser: Browser, *flags: str) -> Iterator[Browser]:
+    """A second browser beside one: only one program drives them at a time."""
+    chromium = browser.browser_type.launch(
+        executable_path=path_of("Chromium"), args=[*FLAGS, *CAMERA[2:], *flags]
+    )
+    yield chromium
+    chromium.close()
+
+
 class Service:
     """A console's service that can be stopped, and started anew at its address."""
 

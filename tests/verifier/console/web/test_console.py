@@ -556,6 +556,7 @@ def test_every_screen_is_accessible_and_fits(
             site.go(name)
             site.page.wait_for_load_state("networkidle")
             check(site, name)
+        site.go("home")
         site.go("scan")
         compared(site)
         check(site, "compare")

@@ -3,8 +3,13 @@
 
 importScripts("../vendor/zxing-reader.js");
 
-// More than this in one picture is a wall of codes: enough to know that one must be asked for.
-const OPTIONS = { formats: ["QRCode"], tryHarder: true, maxNumberOfSymbols: 4, textMode: "Plain" };
+/**
+ * More symbols than these in one picture are a wall of codes: enough to know that one must be asked for.  Symbols that
+ * are there and cannot be read are told too.  White on black is looked for only in a second try.
+ */
+const OPTIONS = {
+  formats: ["QRCode"], tryHarder: true, tryRotate: false, tryInvert: false, maxNumberOfSymbols: 4, returnErrors: true, textMode: "Plain",
+};
 const ready = ZXingWASM.prepareZXingModule({
   overrides: { locateFile: (name) => new URL(`../vendor/${name}`, self.location.href).href },
   fireImmediately: true,
@@ -13,9 +18,9 @@ ready.then(() => postMessage({ ready: true }), (error) => postMessage({ ready: f
 
 onmessage = async ({ data: { id, picture, region, scale } }) => {
   try {
-    postMessage({ id, texts: await read(picture, region, scale) });
+    postMessage({ id, found: await read(picture, region, scale) });
   } catch (error) {
-    postMessage({ id, texts: [], why: String(error) });
+    postMessage({ id, found: { texts: [], isWhole: false }, why: String(error) });
   } finally {
     picture.close();
   }
@@ -26,6 +31,8 @@ async function read(picture, { x, y, width, height }, scale) {
   const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
   context.imageSmoothingQuality = "high";
   context.drawImage(picture, x, y, width, height, 0, 0, canvas.width, canvas.height);
-  const found = await ZXingWASM.readBarcodes(context.getImageData(0, 0, canvas.width, canvas.height), OPTIONS);
-  return found.filter(({ isValid }) => isValid).map(({ text }) => text);
+  const options = { ...OPTIONS, tryInvert: scale > 1 };
+  const found = await ZXingWASM.readBarcodes(context.getImageData(0, 0, canvas.width, canvas.height), options);
+  const read = found.filter(({ isValid }) => isValid);
+  return { texts: read.map(({ text }) => text), isWhole: read.length === found.length };
 }

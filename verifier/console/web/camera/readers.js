@@ -10,13 +10,18 @@ const READING = 5_000;
 const LOOKED_AT = 1280;
 /** How much a small code is enlarged: at less than two pixels a module no reader sees it as it is. */
 const ENLARGED = 2;
-/** Looks at the middle, enlarged, one picture in so many. */
-const EVERY = 3;
+/** Where so many pictures had no code, the next ones are looked at closer in turn. */
+const MISSED = 4;
+
+/**
+ * @typedef {{texts: string[], isWhole: boolean}} Found What codes say, and whether there is surely no other in view that
+ *   could not be read.
+ */
 
 /**
  * @returns {Promise<{kind: "native" | "worker" | "server", read: (source: CanvasImageSource, size: {width: number, height:
- *   number}, turn?: number) => Promise<string[]>, close: () => void}>} The best reader that works here.  `turn` counts
- *   pictures: some are looked at closer.
+ *   number}, missed?: number) => Promise<Found>, close: () => void}>} The best reader that works here.  `missed` is how many
+ *   pictures before had no code: then some are looked at closer.
  */
 export async function openReader() {
   return (await native()) ?? (await besidePage()) ?? throughService();
@@ -28,18 +33,18 @@ async function native() {
     const detector = new BarcodeDetector({ formats: ["qr_code"] });
     // Some name the format and have no engine: that shows at the first picture.
     await detector.detect(new ImageData(16, 16));
-    return { kind: "native", read: async (source) => (await detector.detect(source)).map(({ rawValue }) => rawValue), close() {} };
+    const read = async (source) => ({ texts: (await detector.detect(source)).map(({ rawValue }) => rawValue), isWhole: false });
+    return { kind: "native", read, close() {} };
   } catch {
     return null;
   }
 }
 
 /** @returns What part of a picture to look at, and how large. */
-function regionOf({ width, height }, turn) {
-  const isClose = turn % EVERY === EVERY - 1;
+function regionOf({ width, height }, missed) {
   const whole = { x: 0, y: 0, width, height };
-  if (width > LOOKED_AT && turn % 2 === 1 && !isClose) return { region: middle(width, height, LOOKED_AT), scale: 1 };
-  if (isClose) return { region: middle(width, height, LOOKED_AT / ENLARGED), scale: ENLARGED };
+  if (missed >= MISSED && missed % 3 === 0) return { region: middle(width, height, LOOKED_AT / ENLARGED), scale: ENLARGED };
+  if (width > LOOKED_AT && missed % 2 === 1) return { region: middle(width, height, LOOKED_AT), scale: 1 };
   return { region: whole, scale: Math.min(1, LOOKED_AT / width) };
 }
 
@@ -62,15 +67,15 @@ async function besidePage() {
     worker.terminate();
     return null;
   }
-  worker.onmessage = ({ data: { id, texts } }) => waiting.get(id)?.(texts);
-  const read = async (source, size, turn = 0) => {
+  worker.onmessage = ({ data: { id, found } }) => waiting.get(id)?.(found);
+  const read = async (source, size, missed = 0) => {
     const id = next++;
     const picture = await createImageBitmap(source);
     try {
       return await new Promise((resolve, reject) => {
         waiting.set(id, resolve);
         setTimeout(() => reject(new Error("the reader does not answer")), READING);
-        worker.postMessage({ id, picture, ...regionOf(size, turn) }, [picture]);
+        worker.postMessage({ id, picture, ...regionOf(size, missed) }, [picture]);
       });
     } finally {
       waiting.delete(id);
@@ -83,13 +88,14 @@ async function besidePage() {
 function throughService() {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
-  const read = async (source, size, turn = 0) => {
-    const { region: { x, y, width, height }, scale } = regionOf(size, turn * EVERY);
+  const read = async (source, size) => {
+    const { region: { x, y, width, height }, scale } = regionOf(size, 0);
     [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
     context.drawImage(source, x, y, width, height, 0, 0, canvas.width, canvas.height);
     const grey = greyOf(context.getImageData(0, 0, canvas.width, canvas.height).data);
     const body = new Blob([grey], { type: "application/octet-stream" });
-    return (await tell("POST", `frame?width=${canvas.width}&height=${canvas.height}`, body)).codes;
+    const { codes } = await tell("POST", `frame?width=${canvas.width}&height=${canvas.height}`, body);
+    return { texts: codes, isWhole: false };
   };
   return { kind: "server", read, close() {} };
 }

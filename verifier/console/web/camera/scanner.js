@@ -12,10 +12,12 @@ export class Scanner {
   #ongone;
   #reader = null;
   #isRunning = false;
+  /** How many pictures had no code since the last that had one. */
+  #missed = 0;
 
   /**
    * @param {HTMLVideoElement} video The camera's.
-   * @param {(texts: string[]) => void} onsight Called for every picture, also where nothing is in view.
+   * @param {(found: import("./readers.js").Found) => void} onsight Called for every picture, also where nothing is in view.
    * @param {() => void} ongone Called when the service is needed for reading and does not answer.
    */
   constructor(video, onsight, ongone) {
@@ -32,9 +34,9 @@ export class Scanner {
   async start() {
     this.#isRunning = true;
     this.#reader ??= await openReader();
-    for (let turn = 0; this.#isRunning; turn++) {
+    while (this.#isRunning) {
       await this.#nextPicture();
-      if (this.#isRunning && this.#video.videoWidth > 0) await this.#look(turn);
+      if (this.#isRunning && this.#video.videoWidth > 0) await this.#look();
     }
     this.#reader?.close();
     this.#reader = null;
@@ -44,11 +46,12 @@ export class Scanner {
     this.#isRunning = false;
   }
 
-  async #look(turn) {
+  async #look() {
     const size = { width: this.#video.videoWidth, height: this.#video.videoHeight };
     try {
-      const texts = await this.#reader.read(this.#video, size, turn);
-      if (this.#isRunning) this.#onsight(texts);
+      const found = await this.#reader.read(this.#video, size, this.#missed);
+      this.#missed = found.texts.length ? 0 : this.#missed + 1;
+      if (this.#isRunning) this.#onsight(found);
     } catch (error) {
       if (!this.#isRunning) return;
       if (error instanceof Gone) return void this.#ongone();

@@ -13,6 +13,8 @@ const OURS = /^ABTC[0-9]*:/;
 const HINT = 2_500;
 /** Milliseconds without the code that was just handled, before it counts as shown again. */
 const AWAY = 1_500;
+/** As if so many pictures had been missed: the whole of a file is looked at, then its middle, then that enlarged. */
+const CLOSER = [0, 1, 6];
 /** The code of the last traveller, as long as it stays in view. */
 let handled = { text: "", seenAt: -Infinity };
 
@@ -37,13 +39,15 @@ class Scanning {
   #isBusy = false;
   #hintAt = 0;
   #isThere = true;
+  /** The only code of ours in the last picture that had one. */
+  #seen = null;
 
   constructor(app) {
     this.#app = app;
     this.video = el("video", { playsinline: true, muted: true, "aria-label": app.t("scan.picture") });
     this.video.muted = true;
     this.#camera = new Camera(this.video, () => this.#show(this.#closed("ended")));
-    this.#scanner = new Scanner(this.video, (texts) => this.#sight(texts), () => app.close("gone"));
+    this.#scanner = new Scanner(this.video, (found) => this.#sight(found), () => app.close("gone"));
     this.hint = el("p.hint-line", app.t(app.asked ? "scan.point.answer" : "scan.point"));
     this.stage = el("div.stage");
     this.controls = el("div.tools");
@@ -170,7 +174,7 @@ class Scanning {
   }
 
   #again() {
-    this.#scanner = new Scanner(this.video, (texts) => this.#sight(texts), () => this.#app.close("gone"));
+    this.#scanner = new Scanner(this.video, (found) => this.#sight(found), () => this.#app.close("gone"));
     return this.#open();
   }
 
@@ -223,16 +227,20 @@ class Scanning {
 
   // What is seen.
 
-  #sight(texts) {
+  #sight({ texts, isWhole }) {
     const now = performance.now();
     const ours = [...new Set(texts.filter((text) => OURS.test(text)))];
+    const isAlone = ours.length === 1 && (isWhole || ours[0] === this.#seen);
+    if (ours.length) this.#seen = ours.length === 1 ? ours[0] : null;
     if (ours.includes(handled.text)) {
       const isOld = now - handled.seenAt < AWAY;
       handled.seenAt = now;
       if (isOld && ours.length === 1) return;
     }
     if (ours.length > 1) this.#hint("scan.several");
-    else if (ours.length === 1) this.#take(ours[0]);
+    // Of two phones a picture may show only one: whose it is counts where nothing else is there, or once it is alone twice.
+    else if (isAlone) this.#take(ours[0]);
+    else if (ours.length) return;
     // A code of others is passed by, and never stops the next one from being read.
     else if (texts.length) this.#hint("scan.foreign");
   }
@@ -271,8 +279,9 @@ class Scanning {
     if (!picture) return this.#hint("scan.nopicture");
     const reader = await openReader();
     let texts = [];
-    for (let turn = 0; turn < 3 && !texts.some((text) => OURS.test(text)); turn++) {
-      texts = await reader.read(picture, picture, turn);
+    for (const missed of CLOSER) {
+      ({ texts } = await reader.read(picture, picture, missed));
+      if (texts.some((text) => OURS.test(text))) break;
     }
     reader.close();
     const ours = [...new Set(texts.filter((text) => OURS.test(text)))];
