@@ -27,7 +27,7 @@ FREE = ("home", "scan", "manual", "passport", "settings", "log", "trust", "selft
         "training", "challenge")  # fmt: skip
 LARGE = "document.documentElement.style.fontSize = '200%'"
 TARGETS = """(least) => [...document.querySelectorAll("a, button, select, summary,"
-    + "input:not(.wedge, .file, [type=radio]), label:has(.file)")]
+    + "input:not(.wedge, .file, [type=radio], [type=checkbox]), label:has(.file)")]
   .filter((each) => each.checkVisibility({ visibilityProperty: true }))
   .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
   .filter(([, box]) => box.width && Math.min(box.width, box.height) < least - 0.5)
