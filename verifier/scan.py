@@ -24,6 +24,8 @@ MAX_PIXELS = 50_000_000
 """Width times height; checked before any pixel is decoded."""
 _FORMATS = ("PNG", "JPEG")
 _MARK = "ABTC"
+_QUESTION = "ABTCQ"
+"""How the code on an officer's screen begins: it is for phones, and no card."""
 _QR = BarcodeFormats(BarcodeFormat.QRCode)
 _ENLARGEMENTS = ((2, 2, 120), (3, 4, 200))
 """Factor, then radius and strength of the sharpening: found by measuring."""
@@ -56,8 +58,9 @@ def read_codes(source: Source) -> tuple[str, ...]:
             most 32 MiB and 50 million pixels.
 
     Returns:
-        Texts that begin with ``ABTC``; empty if there is none. Rotated, mirrored and
-        inverted codes are read. Codes of others are ignored.
+        Texts that begin with ``ABTC``, but for the question on an officer's screen;
+        empty if there is none. Rotated, mirrored and inverted codes are read. Codes of
+        others are ignored.
 
     Raises:
         ImageError: Not a readable PNG or JPEG picture or array, or too large.
@@ -94,7 +97,7 @@ def _texts(picture: Image.Image, mark: str) -> tuple[str, ...]:
     codes = [
         code
         for code in read_barcodes(picture, formats=_QR)
-        if code.text.startswith(mark)
+        if code.text.startswith(mark) and not code.text.startswith(_QUESTION)
     ]
     codes.sort(key=_place)
     return tuple(dict.fromkeys(code.text for code in codes))

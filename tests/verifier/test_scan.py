@@ -13,6 +13,7 @@ import qrcode
 from PIL import Image, ImageOps
 from qrcode.util import MODE_ALPHA_NUM, QRData
 
+import verifier
 from examples.camera import CASUAL, photograph
 from tests.simulator import World
 from verifier.scan import ImageError, read_codes
@@ -100,9 +101,10 @@ def test_clear_ground() -> None:
 
 
 def test_q4_other_peoples_codes_are_ignored() -> None:
-    """A link, a certificate of another scheme and a card give the card alone."""
-    crowd = beside(drawn("https://example.org"), PICTURE, drawn("HC1:NCF"))
-    assert read_codes(stored(crowd)) == (CODE,)
+    """A link, another scheme's code, an officer's question and a card: the card."""
+    question = drawn(verifier.challenge_text("A" * 22))
+    others = drawn("https://example.org"), drawn("HC1:NCF"), question
+    assert read_codes(stored(beside(PICTURE, *others))) == (CODE,)
     assert read_codes(stored(drawn("https://example.org"))) == ()
 
 

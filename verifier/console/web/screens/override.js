@@ -8,6 +8,8 @@ import { actions, button, choice, field, form, notice, segments, submit } from "
 /** Reasons that the log knows; their words are the page's. */
 const REASONS = ["face_differs", "passport_differs", "supervisor", "local_order", "technical", "other"];
 const DECISIONS = ["admit", "refer", "refuse"];
+/** Bytes of a note that the log takes. */
+const NOTE = 120;
 
 /** @returns {object} The screen. */
 export function override(app) {
@@ -20,7 +22,8 @@ export function override(app) {
   const decided = segments(app.t("override.decision"), "decision", DECISIONS.map((each) => [each, app.t(`decision.${each}`)]), "");
   const reason = choice(app.t("override.reason"), "reason",
     [["", app.t("override.choose")], ...REASONS.map((each) => [each, app.t(`override.reason.${each}`)])]);
-  const note = field(app.t("override.note"), { id: "note", maxlength: "200", rows: "3" }, app.t("override.note.hint"), "textarea");
+  const note = field(app.t("override.note"), { id: "note", maxlength: `${NOTE}`, oninput: ({ target }) => shorten(target) },
+    app.t("override.note.hint"));
   const missing = el("p.wrong", { role: "alert", hidden: true }, app.t("override.missing"));
   const send = (source, data) => {
     missing.hidden = Boolean(data.get("decision") && data.get("reason"));
@@ -44,4 +47,13 @@ export function override(app) {
     enter: () => expiry.start(),
     leave: () => expiry.stop(),
   };
+}
+
+/** Letters of some scripts take three bytes each: what does not fit is not taken, so that nothing is refused later. */
+function shorten(input) {
+  const fits = (text) => new TextEncoder().encode(text).length <= NOTE;
+  if (fits(input.value)) return;
+  const letters = [...input.value];
+  while (!fits(letters.join(""))) letters.pop();
+  input.value = letters.join("");
 }
