@@ -1,14 +1,16 @@
 """Back office, wallet and officer's console of a demonstration, side by side.
 
-    python -m examples.serve [FOLDER]
+    python -m examples.serve [FOLDER] [--travellers N] [--port FIRST]
 
 All 21 economies, marked as for tests: invented travellers, cards that no device takes
 but one on which officers train, no passwords, and nobody but this machine can ask.
 What it keeps is below the folder; interrupted at any step, the same command goes on.
 """
 
+import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -34,29 +36,44 @@ from issuer.publication import open_publisher
 from issuer.publish.repository import Repository
 from issuer.store import Account, AccountKind, HostedEconomy, Role
 
-TRAVELLERS: Final = 840
 BORDER: Final = "SGP"
 ZONE: Final = "Asia/Singapore"
-OFFICE, WALLET, CONSOLE = 8321, 8322, 8324
 EVERY: Final = timedelta(minutes=1)
 """Between two publications; what an officer decides is at the border after it."""
 _PASSPHRASE: Final = "demonstration"  # noqa: S105  # it protects nothing
 _STILL_GOOD: Final = timedelta(hours=6)
 """For so long an economy that has nothing new to say need not sign anything."""
+_HOST: Final = "127.0.0.1"
+_PAUSE: Final = 0.1
+"""Seconds between two looks whether a server answers."""
 _STOP: Final = timedelta(seconds=10)
 """For a server to finish what it does."""
-_WALLET_SETTINGS: Final = f'\n[wallet]\nurl = "http://127.0.0.1:{WALLET}"\n'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make what is missing, and serve until interrupted."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    folder = Path(given[0] if given else "build/office")
+    parser = argparse.ArgumentParser(prog="python -m examples.serve")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("build/office"))
+    parser.add_argument("--travellers", type=int, default=840, help="in all")
+    parser.add_argument(
+        "--port", type=int, default=8321, help="of the office; two more follow it"
+    )
+    parser.add_argument(
+        "--economy", action="append", metavar="AAA", help="only this; may be repeated"
+    )
+    given = parser.parse_args(arguments)
     os.environ["ABTC_KEY_PASSPHRASE"] = _PASSPHRASE
     os.environ["ABTC_PUBLISH_PASSPHRASE"] = _PASSPHRASE
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        return _serve(Demonstration(folder))
+        return _serve(
+            Demonstration(
+                given.folder,
+                travellers=given.travellers,
+                port=given.port,
+                only=given.economy or (),
+            )
+        )
     except KeyboardInterrupt:
         return 0
     except subprocess.CalledProcessError as error:
@@ -68,6 +85,11 @@ class Demonstration:
     """An installation, what it publishes, and a device at one of its borders."""
 
     folder: Path
+    travellers: int
+    port: int
+    """Of the office; the wallet has the next one, and the console the one after."""
+    only: Sequence[str] = ()
+    """Economies to host; none named are all."""
     _published: Mapping[str, Head] = field(default_factory=dict)
     """Where the audit logs stood then: whatever changes is in one of them."""
 
@@ -95,13 +117,16 @@ class Demonstration:
         """Make what is missing of the installation, its people and its travellers."""
         settings = self.folder / FILE
         if not settings.exists():
-            _abtc("issuer", "init", "--home", self.folder, "--all", "--test", "--keys")
+            named = [part for code in self.only for part in ("--economy", code)]
+            hosted = named or ["--all"]
+            _abtc("issuer", "init", "--home", self.folder, *hosted, "--test", "--keys")
         if "[wallet]" not in settings.read_text():
             with settings.open("a") as file:
-                file.write(_WALLET_SETTINGS)
+                url = f"http://127.0.0.1:{self.port + 1}"
+                file.write(f'\n[wallet]\nurl = "{url}"\n')
         # It may have been made by an earlier version.
         _abtc("issuer", "database", "upgrade", "--home", self.folder)
-        count = str(TRAVELLERS)
+        count = str(self.travellers)
         _abtc(
             "issuer", "demo-data", "--home", self.folder, "--cards", count, quiet=False
         )
@@ -177,9 +202,10 @@ def _serve(demonstration: Demonstration) -> int:
     demonstration.publish()
     ended = threading.Event()
     with _running(demonstration) as servers:
-        _say_where()
         for server in servers:
             threading.Thread(target=_watch, args=(server, ended), daemon=True).start()
+        _wait_for(demonstration.port, ended)
+        _say_where(demonstration.port)
         while not ended.wait(EVERY.total_seconds()):
             try:
                 demonstration.publish()
@@ -192,14 +218,15 @@ def _serve(demonstration: Demonstration) -> int:
 def _running(here: Demonstration) -> Iterator[list["subprocess.Popen[bytes]"]]:
     """Run the three servers until left; one that ends ends the others."""
     home = str(here.folder)
+    office, wallet, console = (str(here.port + each) for each in range(3))
     servers = [
-        _start("issuer", "serve", "--home", home, "--demonstration"),
-        _start("wallet_api", "serve", "--home", home),
+        _start("issuer", "serve", "--home", home, "--port", office, "--demonstration"),
+        _start("wallet_api", "serve", "--home", home, "--port", wallet),
         _start(
             "verifier", "console", "--training",
             "--store", str(here.device / "store"), "--economy", BORDER, "--zone", ZONE,
             "--from", str(here.public), "--root", str(here.root),
-            "--home", str(here.device / "console"), "--port", str(CONSOLE), quiet=False,
+            "--home", str(here.device / "console"), "--port", console, quiet=False,
         ),
     ]  # fmt: skip
     try:
@@ -237,10 +264,18 @@ def _abtc(*arguments: str | Path, quiet: bool = True) -> None:
     )
 
 
-def _say_where() -> None:
+def _wait_for(port: int, ended: threading.Event) -> None:
+    """Wait until office and wallet answer; the console says so itself."""
+    for each in (port, port + 1):
+        while not ended.wait(_PAUSE):
+            with suppress(OSError), socket.create_connection((_HOST, each)):
+                break
+
+
+def _say_where(port: int) -> None:
     print(
-        f"apply  http://localhost:{OFFICE}/demonstration\n"
-        f"show   http://127.0.0.1:{WALLET}/wallet/\n"
+        f"apply  http://localhost:{port}/demonstration\n"
+        f"show   http://127.0.0.1:{port + 1}/wallet/\n"
         "scan   at what the console prints; each such address is good once\n"
         "Stop with Ctrl-C.",
         flush=True,
