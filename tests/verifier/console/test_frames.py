@@ -56,6 +56,8 @@ def test_codes_of_a_frame(desk: Desk, frames: Frames) -> None:
 def test_q8_pictures_that_are_none(desk: Desk, frames: Frames) -> None:
     """Each is told in one line; the reader goes on."""
     desk.console.frames = frames
+    frames.read(png(Image.new("L", (8, 8))))
+    reader = frames._process
     for data in (b"", b"GIF89a", png(Image.new("L", (8, 8)))[:40], bomb(60_000)):
         found = post(desk, data)
         assert (found.status_code, found.json["error"]) == (422, "frame.unreadable")
@@ -66,6 +68,7 @@ def test_q8_pictures_that_are_none(desk: Desk, frames: Frames) -> None:
     assert post(desk, b"<svg/>", "image/svg+xml").status_code == 415
     assert post(desk, bytes(9 * 2**20)).status_code == 413
     assert frames.read(png(qr_image(CODE, module_pixels=4))) == (CODE,)
+    assert frames._process is reader
 
 
 def bomb(side: int) -> bytes:

@@ -159,7 +159,7 @@ def test_q1_a_body_has_its_bound(desk: Desk) -> None:
 def test_c2_pages_may_run_nothing_but_themselves(desk: Desk) -> None:
     """Every answer says so, and may be kept and framed nowhere."""
     for path in ("/", "/none", "/api/state", "/start?key=x"):
-        headers = desk.browser.get(path, base_url=ORIGIN).headers
+        headers = desk.browser.get(path, base_url=ORIGIN, buffered=True).headers
         policy = headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy
         assert "script-src 'self' 'wasm-unsafe-eval'" in policy
