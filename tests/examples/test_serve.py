@@ -29,7 +29,8 @@ def served(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
         text=True,
     ) as process:
         yield process
-        process.kill()
+        process.terminate()  # it ends its servers, which a killed one could not
+        process.wait(60)
 
 
 def three_ports() -> int:
