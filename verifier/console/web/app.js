@@ -72,7 +72,11 @@ export class Console {
   }
 
   async start() {
-    addEventListener("hashchange", () => this.render());
+    addEventListener("hashchange", () => {
+      // An answer that comes after the officer has gone on is nobody's.
+      this.#turn++;
+      this.render();
+    });
     addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.#hide());
     addEventListener("pagehide", () => this.#hide());
     for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => this.sounds.wake(), { once: true });
@@ -270,8 +274,6 @@ export class Console {
     this.#header(name);
     const key = `${name} ${this.result?.answer.id ?? ""}`;
     if (key === this.#shown && !isNew) return this.view?.update?.(this.state);
-    // An answer that comes later than the screen it was asked on is nobody's.
-    if (key !== this.#shown) this.#turn++;
     // A question whose answer nobody went to scan is not held against the next traveller.
     if (!ASKING.includes(name)) this.asked = null;
     if (this.result && !Object.hasOwn(ANSWERS, name) && name !== "kiosk" && name !== this.result.step) this.forget();

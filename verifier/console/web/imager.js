@@ -66,7 +66,8 @@ export class Wedge {
   #key = (event) => {
     if (this.#settings.get("imager") !== "keyboard" || event.ctrlKey || event.altKey || event.metaKey) return;
     if (isTyping(event.target)) return;
-    const now = performance.now();
+    // When the key was struck: a page that was busy takes a whole code late, and at once.
+    const now = event.timeStamp;
     if (now - this.#at > BURST) this.#text = "";
     const isEnd = event.key === this.#settings.get("end");
     if (isEnd && this.#text.length >= SHORTEST) return void this.#end(event);

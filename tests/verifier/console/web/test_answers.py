@@ -38,7 +38,8 @@ RATE = 16_000
 
 @pytest.fixture(scope="module", name="site")
 def page(browser: Browser, new_desk: Callable[[], Desk]) -> Iterator[Site]:
-    with opened(browser, new_desk(), viewport=PHONE) as site:
+    look: dict[str, Any] = {"viewport": PHONE, "reduced_motion": "reduce"}
+    with opened(browser, new_desk(), **look) as site:
         site.begin(imager="keyboard")
         yield site
 

@@ -127,6 +127,24 @@ def test_rejected_and_undecided_go_straight_to_the_verdict(site: Site) -> None:
     expect(site.page.locator(".check-doubt")).to_have_count(1)
 
 
+def test_a_code_scanned_from_a_verdict_may_take_its_time(site: Site) -> None:
+    """Meanwhile the old verdict is gone; the new one is not lost."""
+    site.scan(code(site)[:40])
+    site.on("verdict")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    site.page.route("**/api/check", hold)
+    site.scan(code(site))
+    site.on("scan")
+    for route in held:
+        route.continue_()
+    site.page.unroute("**/api/check")
+    site.on("compare")
+
+
 def test_q6_a_code_shown_again_later_is_said_to_have_been_seen(site: Site) -> None:
     text = code(site)
     site.scan(text)
@@ -203,9 +221,9 @@ def test_a_challenge_is_asked_by_a_code_on_the_screen(site: Site) -> None:
     site.on("verdict")
     expect(site.page.locator(".found")).to_contain_text("proof.challenge")
     site.button("Scan next").click()
-    site.go("challenge")
+    site.on("scan")
     with site.page.expect_response("**/api/challenge") as told:
-        site.button("Another code").click()
+        site.go("challenge")
     nonce = told.value.json()["text"].partition(":")[2]
     site.button("Scan the answer").click()
     site.on("scan")
