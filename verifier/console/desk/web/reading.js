@@ -42,7 +42,7 @@ export class Eye {
       if (!(error instanceof NoCamera)) throw error;
       return this.#fail(error.why);
     }
-    this.#scanner = new Scanner(this.video, (texts) => this.#sight(texts), () => this.#fail("ended"));
+    this.#scanner = new Scanner(this.video, ({ texts }) => this.#sight(texts), () => this.#fail("ended"));
     return this.#scanner.start();
   }
 
@@ -76,7 +76,7 @@ export async function codeOf(file) {
   const reader = await openReader();
   try {
     for (let turn = 0; turn < LOOKS; turn++) {
-      const texts = await reader.read(picture, picture, turn);
+      const { texts } = await reader.read(picture, picture, turn);
       const ours = [...new Set(texts.filter((text) => OURS.test(text)))];
       if (ours.length > 1) return { problem: "error.codes" };
       if (ours.length === 1) return { text: ours[0] };
