@@ -26,7 +26,7 @@ demo: $(READY)
 	$(BIN)/python -m examples.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -56,7 +56,8 @@ soak: $(READY)
 	ABTC_SOAK=1 $(BIN)/python -m pytest -n 2 -rA \
 	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py \
 	  tests/issuer/office/test_issuing_faults.py tests/issuer/test_load.py tests/wallet_api/test_load.py \
-	  tests/wallet_api/test_threats.py tests/issuer/web/test_browser.py tests/wallet_api/web/test_wallet_browser.py
+	  tests/wallet_api/test_threats.py tests/issuer/web/test_browser.py tests/wallet_api/web/test_wallet_browser.py \
+	  tests/verifier/console/web/test_languages.py
 
 # A demonstration on this machine: invented travellers of all economies, cards that only a console for training takes,
 # and no passwords. What it keeps is below build/office; remove that to begin anew.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from issuer.store import Store
 from tests.components import MISSING, check, needs
@@ -18,6 +19,10 @@ from tests.databases import (
     SQLite,
     postgresql,
 )
+
+# A busy machine is no defect of what is tested.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of this kind has no other name
 ENOUGH = 4 << 30
@@ -39,8 +44,12 @@ LONG = frozenset(
         "issuer/web/test_guards",
         "issuer/web/test_story",
         "test_install",
+        "verifier/console/desk/test_desk_page",
+        "verifier/console/web/test_camera",
+        "verifier/console/web/test_console",
         "verifier/test_store_faults",
         "wallet_api/test_load",
+        "wallet_api/web/test_answer_browser",
         "wallet_api/web/test_story",
         "wallet_api/web/test_wallet_browser",
     )

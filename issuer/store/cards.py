@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer import lifecycle
-from issuer.store.base import Base, code, differs, identity, refers_to, word
+from issuer.store.base import Base, Id, code, differs, identity, refers_to, word
 
 _LIVE = sql("state IN ('valid', 'suspended')")
 _LINKED = sql("state IN ('linked', 'reported')")
@@ -34,9 +34,9 @@ class Card(Base):
     id: Mapped[int] = identity()
     economy: Mapped[str] = code()
     """Its issuer; hosted here, or an economy whose holders were sent here."""
-    person_id: Mapped[int]
-    application_id: Mapped[int | None] = mapped_column()
-    approved_by: Mapped[int | None] = mapped_column()
+    person_id: Mapped[int] = mapped_column(Id)
+    application_id: Mapped[int | None] = mapped_column(Id)
+    approved_by: Mapped[int | None] = mapped_column(Id)
     """Who approved the application; nobody signs for their own approval."""
     state: Mapped[lifecycle.Card] = word(lifecycle.Card, "state")
     applied_on: Mapped[date]
@@ -198,7 +198,7 @@ class Credential(Base):
 
     id: Mapped[int] = identity()
     economy: Mapped[str] = code()
-    card_id: Mapped[int] = mapped_column()
+    card_id: Mapped[int] = mapped_column(Id)
     form: Mapped[str] = mapped_column(String(8))
     document_number: Mapped[str] = mapped_column(String(22))
     list_number: Mapped[int]
@@ -315,8 +315,8 @@ class Issue(Base):
     """The same request gives the same card."""
     request_digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the request; another one under the same key is refused."""
-    card_id: Mapped[int]
-    credential_id: Mapped[int]
+    card_id: Mapped[int] = mapped_column(Id)
+    credential_id: Mapped[int] = mapped_column(Id)
     state: Mapped[IssueState] = word(IssueState, "state")
     header: Mapped[bytes] = mapped_column(LargeBinary)
     payload: Mapped[bytes] = mapped_column(LargeBinary)
@@ -326,7 +326,7 @@ class Issue(Base):
     key_id: Mapped[str] = mapped_column(String(64))
     text: Mapped[str | None] = mapped_column(Text)
     requested_by: Mapped[int] = refers_to("account.id")
-    approved_by: Mapped[int | None]
+    approved_by: Mapped[int | None] = mapped_column(Id)
     """Of the card: the home approval that this signature rests on."""
     intended_at: Mapped[datetime]
     recorded_at: Mapped[datetime | None]

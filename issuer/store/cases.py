@@ -70,7 +70,7 @@ class Passport(Base):
 
     id: Mapped[int] = identity()
     economy: Mapped[str] = code()
-    person_id: Mapped[int] = mapped_column(index=True)
+    person_id: Mapped[int] = mapped_column(Id, index=True)
     issuer: Mapped[str] = code()
     """Alpha-3 code of who issued the passport: the card's ``passport.country``."""
     number: Mapped[str] = mapped_column(String(22))
@@ -127,9 +127,9 @@ class Application(Base):
     number: Mapped[str] = mapped_column(String(22))
     """What the applicant is told; never a document number."""
     kind: Mapped[ApplicationKind] = word(ApplicationKind, "kind")
-    person_id: Mapped[int]
-    passport_id: Mapped[int]
-    renews_card_id: Mapped[int | None]
+    person_id: Mapped[int] = mapped_column(Id)
+    passport_id: Mapped[int] = mapped_column(Id)
+    renews_card_id: Mapped[int | None] = mapped_column(Id)
     state: Mapped[lifecycle.Application] = word(lifecycle.Application, "state")
     stage: Mapped[int] = mapped_column(default=0)
     """Position of the review stage that is next."""

@@ -13,7 +13,7 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from issuer.store.base import Base, code, differs, identity, refers_to, word
+from issuer.store.base import Base, Id, code, differs, identity, refers_to, word
 
 MOST_WRONG = 5
 """Wrong one-time codes after which an offer is dead."""
@@ -42,7 +42,7 @@ class Offer(Base):
 
     id: Mapped[int] = identity()
     economy: Mapped[str] = code()
-    card_id: Mapped[int]
+    card_id: Mapped[int] = mapped_column(Id)
     state: Mapped[OfferState] = word(OfferState, "state")
     reference_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     code_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
@@ -54,7 +54,7 @@ class Offer(Base):
     lost_mark: Mapped[str | None] = mapped_column(String(43))
     """Of the code that suspends the card from any phone once this one is lost."""
     made_by: Mapped[int] = refers_to("account.id")
-    approved_by: Mapped[int | None] = mapped_column()
+    approved_by: Mapped[int | None] = mapped_column(Id)
     """Of the card, once it is approved: nobody offers what they have approved."""
     made_at: Mapped[datetime]
     ends_at: Mapped[datetime]
@@ -105,7 +105,7 @@ class Phone(Base):
 
     id: Mapped[int] = identity()
     economy: Mapped[str] = code()
-    card_id: Mapped[int]
+    card_id: Mapped[int] = mapped_column(Id)
     offer_id: Mapped[int] = refers_to("offer.id", unique=True)
     state: Mapped[PhoneState] = word(PhoneState, "state")
     key: Mapped[str] = mapped_column(String(43))

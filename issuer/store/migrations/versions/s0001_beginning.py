@@ -375,7 +375,7 @@ def _make_tables() -> None:
         "passport",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("economy", sa.String(length=3), nullable=False),
-        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", _ID, nullable=False),
         sa.Column("issuer", sa.String(length=3), nullable=False),
         sa.Column("number", sa.String(length=22), nullable=False),
         sa.Column("issued_on", sa.Date(), nullable=True),
@@ -508,9 +508,9 @@ def _make_tables() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("person_id", sa.Integer(), nullable=False),
-        sa.Column("passport_id", sa.Integer(), nullable=False),
-        sa.Column("renews_card_id", sa.Integer(), nullable=True),
+        sa.Column("person_id", _ID, nullable=False),
+        sa.Column("passport_id", _ID, nullable=False),
+        sa.Column("renews_card_id", _ID, nullable=True),
         sa.Column(
             "state",
             sa.Enum(
@@ -982,9 +982,9 @@ def _make_tables() -> None:
         "card",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("economy", sa.String(length=3), nullable=False),
-        sa.Column("person_id", sa.Integer(), nullable=False),
-        sa.Column("application_id", sa.Integer(), nullable=True),
-        sa.Column("approved_by", sa.Integer(), nullable=True),
+        sa.Column("person_id", _ID, nullable=False),
+        sa.Column("application_id", _ID, nullable=True),
+        sa.Column("approved_by", _ID, nullable=True),
         sa.Column(
             "state",
             sa.Enum(
@@ -1177,7 +1177,7 @@ def _make_tables() -> None:
         "credential",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("economy", sa.String(length=3), nullable=False),
-        sa.Column("card_id", sa.Integer(), nullable=False),
+        sa.Column("card_id", _ID, nullable=False),
         sa.Column("form", sa.String(length=8), nullable=False),
         sa.Column("document_number", sa.String(length=22), nullable=False),
         sa.Column("list_number", sa.Integer(), nullable=False),
@@ -1430,8 +1430,8 @@ def _make_tables() -> None:
         sa.Column("economy", sa.String(length=3), nullable=False),
         sa.Column("request_key", sa.String(length=100), nullable=False),
         sa.Column("request_digest", sa.String(length=64), nullable=False),
-        sa.Column("card_id", sa.Integer(), nullable=False),
-        sa.Column("credential_id", sa.Integer(), nullable=False),
+        sa.Column("card_id", _ID, nullable=False),
+        sa.Column("credential_id", _ID, nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -1452,7 +1452,7 @@ def _make_tables() -> None:
         sa.Column("key_id", sa.String(length=64), nullable=False),
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("requested_by", _ID, nullable=False),
-        sa.Column("approved_by", sa.Integer(), nullable=True),
+        sa.Column("approved_by", _ID, nullable=True),
         sa.Column("intended_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(

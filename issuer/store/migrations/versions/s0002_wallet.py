@@ -39,7 +39,7 @@ def _make_tables() -> None:
         "offer",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("economy", sa.String(length=3), nullable=False),
-        sa.Column("card_id", sa.Integer(), nullable=False),
+        sa.Column("card_id", _ID, nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -61,7 +61,7 @@ def _make_tables() -> None:
         sa.Column("phone_key", sa.String(length=43), nullable=True),
         sa.Column("lost_mark", sa.String(length=43), nullable=True),
         sa.Column("made_by", _ID, nullable=False),
-        sa.Column("approved_by", sa.Integer(), nullable=True),
+        sa.Column("approved_by", _ID, nullable=True),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
@@ -119,7 +119,7 @@ def _make_tables() -> None:
         "phone",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("economy", sa.String(length=3), nullable=False),
-        sa.Column("card_id", sa.Integer(), nullable=False),
+        sa.Column("card_id", _ID, nullable=False),
         sa.Column("offer_id", _ID, nullable=False),
         sa.Column(
             "state",
