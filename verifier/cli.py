@@ -323,25 +323,18 @@ def _minutes(text: str) -> timedelta:
 
 
 def _console(options: argparse.Namespace) -> int:
-    if (options.log is None) != (options.log_key is None):
-        _print_error("--log and --log-key go together", as_json=False)
-        return USAGE
-    if options.source and not options.root:
-        _print_error("--from needs --root", as_json=False)
-        return USAGE
-    if options.training and options.log:
-        _print_error("what is only training is not logged", as_json=False)
-        return USAGE
-    sending = {options.url is None, options.collector is None}
-    if len(sending | {options.device_key is None}) != 1:
-        _print_error(
-            "--send-to, --collector and --device-key go together", as_json=False
-        )
+    if wrong := _wrong_use(options):
+        _print_error(wrong, as_json=False)
         return USAGE
     try:
         from .console import serving  # noqa: PLC0415  # an extra that may be absent
     except ImportError:
         _print_error("the console needs abtc[console]", as_json=False)
+        return USAGE
+    home = options.home or options.store.with_name(f"{options.store.name}-console")
+    if options.kiosk and not serving.has_officers(home):
+        # Else whoever stands there could read what is an officer's to read.
+        _print_error("--kiosk needs an officer: see console-officer", as_json=False)
         return USAGE
     send, problem = _sender(options)
     settings = serving.Settings(
@@ -351,7 +344,7 @@ def _console(options: argparse.Namespace) -> int:
         economy=options.economy,
         zone=options.zone,
         floor=options.floor,
-        home=options.home or options.store.with_name(f"{options.store.name}-console"),
+        home=home,
         source=options.source,
         root=options.root,
         log=options.log,
@@ -455,6 +448,20 @@ class _AddressTeller:
 
             self._opens = False
             threading.Thread(target=webbrowser.open, args=(address,)).start()
+
+
+def _wrong_use(options: argparse.Namespace) -> str | None:
+    """Say which options of the console do not go together."""
+    if (options.log is None) != (options.log_key is None):
+        return "--log and --log-key go together"
+    if options.source and not options.root:
+        return "--from needs --root"
+    if options.training and options.log:
+        return "what is only training is not logged"
+    sending = {options.url is None, options.collector is None}
+    if len(sending | {options.device_key is None}) != 1:
+        return "--send-to, --collector and --device-key go together"
+    return None
 
 
 def _console_officer(options: argparse.Namespace) -> int:

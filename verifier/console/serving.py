@@ -84,6 +84,11 @@ def _elapsed() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def has_officers(home: Path) -> bool:
+    """Tell whether any officer of a console has a PIN."""
+    return Officers(home, now=clocks_of(None).now).are_there()
+
+
 def listen(port: int) -> socket.socket:
     """Open the address; port 0 is any that is free.
 

@@ -94,6 +94,8 @@ def test_a_port_that_is_taken(
         ["--idle", "0"],
         ["--log", "x"],
         ["--from", "x"],
+        ["--training", "--log", "x", "--log-key", "x"],
+        ["--kiosk"],
     ],
 )
 def test_wrong_usage(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
