@@ -25,8 +25,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/python -m examples.demo
 
+# Four processes on two cores: half of what browsers, databases and modules take is waiting.
 test: $(READY)
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .

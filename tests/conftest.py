@@ -154,8 +154,28 @@ def empty(request: pytest.FixtureRequest) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long: at the end two processes share what is short."""
-    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONG)
+    """Let every process begin with its share of what takes long.
+
+    Each gets an equal stretch of the tests, and takes from the others when it is done:
+    whoever has a long one left at the end keeps all others waiting.
+    """
+    count = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")  # noqa: TID251  # its own
+    files = list(dict.fromkeys(map(_file_of, items)))
+    long = [name for name in files if name in LONG]
+    shares = [set(long[start :: int(count)]) for start in range(int(count))]
+    short = [item for item in items if _file_of(item) not in LONG]
+    ordered = list[pytest.Item]()
+    for place, share in enumerate(shares, 1):
+        ordered += [item for item in items if _file_of(item) in share]
+        until = len(items) * place // len(shares)
+        room = max(0, until - len(ordered)) if place < len(shares) else len(short)
+        ordered += short[:room]
+        short = short[room:]
+    items[:] = ordered
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,12 @@ def served(synced: Path, tmp_path: Path) -> Iterator[Desk]:
     opened = listen(0)
     desk = Desk(synced, tmp_path / "home", port=opened.getsockname()[1])
     server = make_server(desk.console, opened)
-    thread = threading.Thread(target=server.run, daemon=True)
+
+    def run() -> None:
+        with suppress(OSError):  # closed under its feet: that is how it is stopped
+            server.run()
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     desk.begin()
     yield desk
