@@ -160,6 +160,11 @@ class Site:
         return self.page.locator("main").inner_text()
 
     def accessibility(self) -> list[str]:
+        # Colours are judged when nothing moves any more.
+        self.page.evaluate(
+            "Promise.all(document.getAnimations().map((each) => each.finished))"
+            ".then(() => null)"
+        )
         session = self.context.new_cdp_session(self.page)
         session.send("Page.setBypassCSP", {"enabled": True})
         self.page.evaluate(AXE.read_text("utf-8"))
