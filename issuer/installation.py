@@ -97,6 +97,9 @@ class PublishPlaces(_Table):
     """Folder for what an economy that publishes elsewhere signs here; ``out`` is then
     a copy of what is published, and ``first_root`` the root that was handed out."""
     first_root: str = "1.root.json"
+    passports: tuple[_Code, ...] = ()
+    """Economies hosted here that publish which of their own passports are reported
+    as lost, stolen or cancelled; see docs/operations/trust.md."""
     list_days: Annotated[int, Field(ge=1, le=60)] = 7
     """How long a list may be used; devices ask for one that is younger than that."""
 
@@ -269,6 +272,10 @@ class Installation(_Table):
     def web_key(self) -> Path:
         """Where the key is that seals what the web pages must keep secret."""
         return self.path("web.key")
+
+    def passport_entries(self, economy: str) -> Path:
+        """Where the entries of an economy's list of reported passports are kept."""
+        return self.path("passport-entries") / f"{economy}.json"
 
     @property
     def audit_heads(self) -> Path:

@@ -41,6 +41,7 @@ from .decision import (
     Decision,
     Evidence,
     MustSee,
+    PassportListing,
     Rejected,
     Undecided,
 )
@@ -116,6 +117,7 @@ __all__ = [
     "PackingError",
     "Passport",
     "PassportComparison",
+    "PassportListing",
     "Policy",
     "PolicyError",
     "Problem",

@@ -13,7 +13,7 @@ from typing import Final
 
 from ._algorithm import verify
 from .card import Card
-from .decision import Accepted, Decision, Evidence, MustSee
+from .decision import Accepted, Decision, MustSee
 from .looks import Look, look_of
 from .passport import Passport
 from .policy import Policy
@@ -230,7 +230,7 @@ def _answer(
         destination=destination,
         arrival=arrival,
         answered_at=now,
-        data_as_of=_oldest(decision.evidence),
+        data_as_of=decision.evidence.data_as_of,
         reason=_reason_of(decision),
     )
     if bare.answer is not BasisAnswer.GIVES or not isinstance(decision, Accepted):
@@ -256,12 +256,3 @@ def _reason_of(decision: Decision) -> Reason:
 def _last_day_of(card: Card) -> date:
     # The moment at which it ends is the midnight after its last day.
     return (card.expires_at - timedelta(seconds=1)).date()
-
-
-def _oldest(evidence: Evidence) -> datetime:
-    times = (
-        evidence.trust_issued_at,
-        evidence.status_issued_at,
-        evidence.overlay_issued_at,
-    )
-    return min(each for each in times if each)
