@@ -87,6 +87,8 @@ def tell(
         Conflict: ``card.other``: the card is another economy's.
         SigningError: The key cannot be reached.
     """
+    if any(each.is_test and each.url == issuer for each in trust.issuers):
+        trust = trust.for_training()  # whoever is for trials proves to trials alone
     zone = verifier.zone_of(asked.destination, verifier.zones())
     basis = verifier.entry_basis(
         asked.presentation,

@@ -101,7 +101,7 @@ def _paths() -> dict[str, Any]:
                           attestation=_BASE64),
         ),
         "/{economy}/holder/entry-basis": _at(
-            "post", "Say what the card gives on a journey; prove it if it gives a basis.",
+            "post", "Say what the card gives on a journey, and prove a basis.",
             {"type": "object", "required": ["answer"], "additionalProperties": False,
              "properties": {"answer": {"enum": [each.value for each in BasisAnswer]},
                             "credential": _TEXT}},

@@ -374,7 +374,7 @@ def test_k4_a_proof_says_everything(proofs: Proofs, claim: str) -> None:
     ],
 )
 def test_k12_a_claim_that_is_wrong_or_too_much_is_refused(
-    proofs: Proofs, claims: dict[str, object]
+    proofs: Proofs, claims: dict[str, Any]
 ) -> None:
     """Nothing is partly believed; and there is no status, by which cards are known."""
     text = proofs.bound(f"{proofs.issued(**claims)}~")

@@ -1,16 +1,20 @@
 """A phone gets a proof of what its card gives on a journey, and nobody else does."""
 
+import base64
 import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from jwcrypto.jwk import JWK
 from sd_jwt.verifier import SDJWTVerifier
 from sqlalchemy import select
 
 import verifier
+from examples.desk.questions import Purpose, Question
 from issuer.documents import issuer_document
 from issuer.installation import EntryBasisProofs
 from issuer.jws import new_private_key, public_jwk
@@ -23,8 +27,13 @@ from issuer.lists import (
     status_token,
 )
 from issuer.store import AuditRow, Credential
+from tests.examples.desk_scene import SINGAPORE, DeskScene, serving_desk
 from tests.simulator import NOW, PUBLISHED, SCHEME, FixedSigner, World
-from tests.wallet_api.scene import Scene, TestPhone, body_of, claims_of
+from tests.wallet_api.scene import Scene, TestPhone, body_of, claims_of, serving
+from wallet_api import cli
+from wallet_api.cli import main
+from wallet_api.config import VARIABLE
+from wallet_api.dcql import is_query, journey
 from wallet_api.here import NAME, Site
 from wallet_api.holder_proof import EntryProof
 
@@ -121,7 +130,11 @@ def trust_of(
     signers = scene.office.office.signers
     keys = [signers.signer("AUS", use, now=NOW) for use in ("card", "status")]
     url, capacity = "https://abtc.example", SCHEME.economy("AUS").list_capacity
-    times = {"iat": issued_at, "exp": issued_at + exp, "ttl": timedelta(hours=12)}
+    times: dict[str, Any] = {
+        "iat": issued_at,
+        "exp": issued_at + exp,
+        "ttl": timedelta(hours=12),
+    }
     documents = {
         "AUS/issuer.json": issuer_document(
             SCHEME, "AUS", keys=[record for _, record in keys], issued_at=issued_at
@@ -139,13 +152,19 @@ def trust_of(
     return World().trust(replace=documents, **changes)
 
 
-@pytest.fixture
-def basis(small: Scene) -> Basis:
-    site: Site = small.app.extensions[NAME]
+def proves(scene: Scene, trust: verifier.Trust) -> Known:
+    """Let a wallet's server prove entry bases by some trust data."""
+    site: Site = scene.app.extensions[NAME]
     proofs = EntryBasisProofs(trust="store", hours=6, per_day=PER_DAY)
     wallet = site.settings.wallet.model_copy(update={"entry_basis": proofs})
-    known = Known(World().trust())
+    known = Known(trust)
     site.settings = replace(site.settings, wallet=wallet, trust=known)
+    return known
+
+
+@pytest.fixture
+def basis(small: Scene) -> Basis:
+    known = proves(small, World().trust())
     card = small.cards.make("AUS", approved=("SGP", "NZL"))
     made = Basis(scene=small, phone=small.phone().take(small.offer(card)), known=known)
     made.publish()
@@ -203,7 +222,7 @@ def test_nothing_of_the_card_is_in_it(basis: Basis) -> None:
 
 def decoded(proof: EntryProof) -> dict[str, Any]:
     return {
-        name: claims_of(f".{each}.")[2]  # type: ignore[call-overload]
+        name: json.loads(base64.urlsafe_b64decode(f"{each}=="))[2]
         for name, each in proof.disclosures.items()
     }
 
@@ -449,3 +468,79 @@ def test_d1_without_trust_data_it_is_later(basis: Basis) -> None:
     answer = basis.phone.basis()
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "60"
+
+
+# The wallet for testers
+
+
+@pytest.mark.enable_socket
+def test_a_tester_shares_a_proof_with_a_desk(
+    small: Scene,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The command says what is shared, and the desk reads its line."""
+    monkeypatch.setenv(VARIABLE, "correct horse")
+    monkeypatch.setattr(cli, "_now", lambda: NOW)
+    file, root = tmp_path / "wallet.json", tmp_path / "root.pem"
+    with serving(small) as scene, serving_desk(Purpose.JOURNEY) as desk:
+        proves(scene, desk.world.trust())
+        root.write_bytes(desk.root.public_bytes(Encoding.PEM))
+        made = scene.offer(scene.cards.make("AUS", approved=["SGP"]))
+        accept = ["accept", "--file", str(file), "--yes", made.link]
+        assert main([*accept, "--code", str(made.one_time_code)]) == 0
+        desk.desk.trust = lambda: trust_of(
+            scene, {}, {}, issued_at=NOW - PUBLISHED, exp=timedelta(days=7)
+        )
+        proves(scene, desk.desk.trust())
+        asked = desk.desk.book.open(journey_of(desk), NOW)
+        present = ["present", "--file", str(file), "--root", str(root), "--yes"]
+        assert main([*present, desk.desk.link(asked)]) == 0
+        told = capsys.readouterr().out
+        assert "whether your card gives an entry basis for SGP on 2030-01-18" in told
+        assert "the answer, with stay_until, passport_mark, and nothing else" in told
+        assert "ABTC gives an entry basis for Singapore" in desk.page(asked)
+
+
+def journey_of(desk: DeskScene) -> Question:
+    return Question(
+        purpose=Purpose.JOURNEY,
+        destination=SINGAPORE,
+        passport=verifier.Passport(country="AUS", number="PA0000001"),
+        arrival=DAY,
+    )
+
+
+@pytest.mark.parametrize(
+    ("claims", "is_asked"),
+    [
+        ([("destination", ["SGP"]), ("arrival", ["2030-01-18"])], True),
+        ([("destination", ["SGP"])], False),
+        ([("destination", ["SGP", "JPN"]), ("arrival", ["2030-01-18"])], False),
+        ([("destination", ["SGP"]), ("arrival", ["18 January"])], False),
+        ([("destination", ["SGP"]), ("arrival", ["2030-02-30"])], False),
+        ([("destination", [True]), ("arrival", ["2030-01-18"])], False),
+        ([("destination", ["SGP"]), ("arrival", ["2030-01-18"]),
+          ("family_name", None)], False),
+    ],
+)  # fmt: skip
+def test_a_question_names_one_journey(
+    claims: list[tuple[str, list[Any] | None]], is_asked: bool
+) -> None:
+    """Or the phone would have to choose what to tell a stranger."""
+    asked = [
+        {"path": [name], **({} if values is None else {"values": values})}
+        for name, values in claims
+    ]
+    kind = {"vct_values": ["urn:abtc:entry-basis:1"]}
+    one = {"id": "a", "format": "dc+sd-jwt", "meta": kind, "claims": asked}
+    query = {"credentials": [one]}
+    assert is_query(query)
+    if is_asked:
+        found = journey(query)
+        assert found is not None
+        assert (found.destination, found.arrival, found.wanted) == ("SGP", DAY, ())
+    else:
+        with pytest.raises(ValueError, match=r"."):
+            journey(query)
