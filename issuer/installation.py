@@ -79,6 +79,12 @@ FILE: Final = "office.toml"
 _Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _AppId = Annotated[str, Field(pattern=r"^[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}$")]
+_Origin = Annotated[
+    str,
+    Field(
+        pattern=r"^(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?$"
+    ),
+]
 _Digests = Annotated[tuple[_Digest, ...], Field(min_length=1)]
 
 
@@ -171,6 +177,28 @@ class AppleKeys(_Table):
     environment: Literal["production", "development"] = "production"
 
 
+class EntryBasisProofs(_Table):
+    """How phones get proofs of an entry basis; see docs/one-id.md."""
+
+    trust: str
+    """Folder of a trust store that ``abtc-verify sync`` fills, without ``--economy``:
+    what it holds is what is decided by."""
+    hours: Annotated[int, Field(ge=1, le=72)] = 12
+    """For how long one is good, at most."""
+    per_day: Annotated[int, Field(ge=1)] = 50
+    """How often one card may ask in 24 hours."""
+
+
+class Desks(_Table):
+    """Which desks the web wallet answers; see docs/one-id.md."""
+
+    roots: str
+    """File: certificates (PEM) of those whose word is taken on who asks."""
+    origins: Annotated[tuple[_Origin, ...], Field(min_length=1)]
+    """Where the page may fetch requests and send answers, such as
+    ``https://desk.example``."""
+
+
 class Wallet(_Table):
     """How holders' phones reach the wallet; see docs/operations/wallet.md."""
 
@@ -193,6 +221,10 @@ class Wallet(_Table):
     """By economy: what Android phones have to say of a key themselves."""
     apple: Mapping[_Code, AppleKeys] = Field(default_factory=dict)
     """By economy: which apps on Apple devices it vouches for."""
+    entry_basis: EntryBasisProofs | None = None
+    """None: no phone gets a proof of an entry basis."""
+    desks: Desks | None = None
+    """None: the web wallet answers no desk."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

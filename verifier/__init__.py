@@ -32,6 +32,16 @@ from ._algorithm import verify
 from ._dated import DatedFact
 from ._floor import Floor
 from ._packing import pack, unpack
+from .basis_proof import (
+    BasisDecision,
+    BasisDoubt,
+    BasisFault,
+    BasisProven,
+    BasisRefused,
+    BasisUndecided,
+    ProvenBasis,
+    verify_entry_basis,
+)
 from .card import Card
 from .challenge import challenge_text, parse_challenge
 from .collecting import Collector, DeviceKey, seal_log, send_log
@@ -66,6 +76,7 @@ from .passport import (
     compare,
     transliterate,
 )
+from .places import zone_of, zones
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
 from .replay import ReplayGuard
@@ -86,6 +97,12 @@ __all__ = [
     "Ageing",
     "BadRow",
     "BasisAnswer",
+    "BasisDecision",
+    "BasisDoubt",
+    "BasisFault",
+    "BasisProven",
+    "BasisRefused",
+    "BasisUndecided",
     "Card",
     "Check",
     "CheckState",
@@ -121,6 +138,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Problem",
+    "ProvenBasis",
     "Reason",
     "RejectReason",
     "Rejected",
@@ -155,4 +173,7 @@ __all__ = [
     "transliterate",
     "unpack",
     "verify",
+    "verify_entry_basis",
+    "zone_of",
+    "zones",
 ]

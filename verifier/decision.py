@@ -90,17 +90,17 @@ class Evidence:
         return min(each for each in times if each)
 
 
-class _NotABool:
+class NotABool:
     """Make ``if decision:`` an error; a plain dataclass is always true."""
 
     __slots__ = ()
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a Decision is not a bool: use match or isinstance")
+        raise TypeError("a decision is not a bool: use match or isinstance")
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted(_NotABool):
+class Accepted(NotABool):
     """A genuine, current card, shown live.  Only this outcome carries the card."""
 
     card: Card
@@ -111,7 +111,7 @@ class Accepted(_NotABool):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected(_NotABool):
+class Rejected(NotABool):
     """The card, or what was shown, is bad: fresher data will not help."""
 
     reason: RejectReason
@@ -121,7 +121,7 @@ class Rejected(_NotABool):
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided(_NotABool):
+class Undecided(NotABool):
     """Fresher data, another scan or a person could change the answer."""
 
     reason: UndecidedReason

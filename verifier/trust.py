@@ -291,13 +291,23 @@ class Trust:
         Raises:
             Refer: The snapshot has no such issuer, or the issuer no such key.
         """
+        issuer = self._issuer_at(url)
+        return issuer, _key_of(issuer.card_keys, key_id)
+
+    def status_key(self, url: str, key_id: str) -> tuple[Issuer, TrustedKey]:
+        """Return the issuer of that URL and its status key of that id.
+
+        Raises:
+            Refer: The snapshot has no such issuer, or the issuer no such key.
+        """
+        issuer = self._issuer_at(url)
+        return issuer, _key_of(issuer.status_keys, key_id)
+
+    def _issuer_at(self, url: str) -> Issuer:
         issuer = self._issuers.get(url)
         if issuer is None:
             raise Refer(UndecidedReason.UNKNOWN_ISSUER)
-        key = issuer.card_keys.get(key_id)
-        if key is None:
-            raise Refer(UndecidedReason.UNKNOWN_KEY)
-        return issuer, key
+        return issuer
 
     def status_list(self, uri: str) -> StatusList:
         """Return the issuer list of that address.
@@ -479,6 +489,13 @@ class _Reader:
 
     def _note(self, name: str, error: ValueError) -> None:
         self.problems.append(Problem(document=name, detail=str(error)))
+
+
+def _key_of(keys: Mapping[str, TrustedKey], key_id: str) -> TrustedKey:
+    key = keys.get(key_id)
+    if key is None:
+        raise Refer(UndecidedReason.UNKNOWN_KEY)
+    return key
 
 
 def _policy_name(economy: str) -> str:
