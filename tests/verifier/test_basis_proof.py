@@ -4,9 +4,11 @@ The texts are put together here, from docs/one-id.md: nothing of the issuer's co
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -513,3 +515,31 @@ def test_the_moment_may_be_in_any_zone(proofs: Proofs) -> None:
     text = proofs.bound(proofs.shown())
     basis = proven(proofs.decide(text, now=zone(NOW)))
     assert basis.issued_at.tzinfo is UTC
+
+
+# The document
+
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "one-id.md").read_text("utf-8")
+
+
+def test_every_reason_is_documented() -> None:
+    """And no other."""
+    rows = re.findall(r"^\| `(basis\.\w+)` \|", MANUAL, re.MULTILINE)
+    assert rows == [each.value for each in (*BasisFault, *BasisDoubt)]
+
+
+def test_what_the_manual_shows_decides(
+    proofs: Proofs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its example reads a good proof, and refuses one for another question."""
+    (code,) = re.findall(r"^```python\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(code, shown)  # noqa: S102
+    store, trust = verifier.TrustStore(tmp_path), proofs.world.trust()
+    monkeypatch.setattr(store, "load", lambda: trust)
+    text = proofs.bound(proofs.shown())
+    asked = (date(2030, 1, 18), JANE, store, NOW)
+    told = shown["read"](text, CLIENT, NONCE, *asked)
+    assert told == "gives, as of 2030-01-15 11:59:00+00:00, stay until 2030-03-18"
+    assert shown["read"](text, CLIENT, "m" * 43, *asked) == "no answer: basis.nonce"

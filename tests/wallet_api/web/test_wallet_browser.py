@@ -22,7 +22,7 @@ PHONE = {"width": 390, "height": 844}
 TABLET = {"width": 820, "height": 1180}
 SCREENS = ("home", "show", "economies", "trip", "passport", "devices", "move",
            "activity", "suspend")  # fmt: skip
-FREE = ("start", "here", "counter", "lost", "settings", "help")
+FREE = ("start", "here", "counter", "lost", "settings", "help", "share")
 SMALL = """[...document.querySelectorAll("a, button, input, select, summary")]
     .filter((each) => each.checkVisibility())
     .map((each) => [each.textContent, each.getBoundingClientRect()])

@@ -62,35 +62,38 @@ export async function request(app) {
   const which = choice(t("share.which"), "card", held.map((card) => [card.id, nameOf(app, card)]), held[0].id);
   const chosen = () => held.find(({ id }) => id === which.input.value);
   const { who, wanted } = asked;
+  const learns = el("div");
+  const tell = () => learns.replaceChildren(notice("info", t("share.issuer", { economy: app.words.economy(chosen().economy) })));
+  which.input.addEventListener("change", tell);
+  tell();
   const yes = button(t("share.yes"), ({ currentTarget }) => app.run(currentTarget, () => give(app, chosen())));
   const no = button(t("share.no"), ({ currentTarget }) => app.run(currentTarget, () => decline(app)), "plain");
   return {
     title: "share.title",
     heading: t("share.who", { who }),
     body: [
-      ...(wanted.kind === "journey" ? ofJourney(app, asked, held[0]) : ofCard(app, asked)),
+      ...(wanted.kind === "journey" ? [...ofJourney(app, asked), learns] : ofCard(app, asked)),
       held.length > 1 && which.row,
       actions(yes, no),
     ],
   };
 }
 
-function ofJourney(app, { who, wanted }, card) {
+function ofJourney(app, { who, wanted }) {
   const t = app.t.bind(app);
   const economy = app.words.economy(wanted.destination);
   return [
-    el("p.lead", t("share.journey", { economy, date: app.words.date(wanted.arrival) })),
+    el("p", el("strong", t("share.journey", { economy, date: app.words.date(wanted.arrival) }))),
     el("h2", t("share.gets", { who })),
     el("ul.points", ...["answer", ...wanted.hidden].map((each) => el("li", t(`share.gets.${each}`)))),
     el("p", t("share.rest")),
-    notice("info", t("share.issuer", { economy: app.words.economy(card.economy) })),
   ];
 }
 
 function ofCard(app, { who }) {
   const t = app.t.bind(app);
   return [
-    el("p.lead", t("share.card")),
+    el("p", el("strong", t("share.card"))),
     el("h2", t("share.gets", { who })),
     el("p", t("share.card.gets")),
     notice("warn", t("share.card.all")),
