@@ -71,6 +71,15 @@ from issuer.store.people import (
     Passkey,
     Role,
 )
+from issuer.store.services import (
+    AnswerTaken,
+    DestinationKey,
+    ServiceClient,
+    ServiceToken,
+    SubmittedApplication,
+    ToldRevision,
+    Webhook,
+)
 from issuer.store.wallet import (
     CounterPhone,
     Offer,
@@ -85,6 +94,7 @@ __all__ = [
     "Account",
     "AccountKind",
     "AccountRole",
+    "AnswerTaken",
     "ApiKey",
     "Application",
     "ApplicationHand",
@@ -103,6 +113,7 @@ __all__ = [
     "Content",
     "CounterPhone",
     "Credential",
+    "DestinationKey",
     "Device",
     "Document",
     "DocumentKind",
@@ -135,6 +146,8 @@ __all__ = [
     "ReviewStep",
     "Role",
     "SchemeText",
+    "ServiceClient",
+    "ServiceToken",
     "Sex",
     "ShrinkRequest",
     "SigningKey",
@@ -142,7 +155,10 @@ __all__ = [
     "StatusList",
     "Store",
     "StrayIndex",
+    "SubmittedApplication",
     "Suspension",
+    "ToldRevision",
     "UsedOnce",
     "WatchHit",
+    "Webhook",
 ]
