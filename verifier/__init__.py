@@ -61,6 +61,7 @@ from .errors import (
     PackingError,
     PolicyError,
     ScanLogError,
+    ServiceMessageError,
     StoreError,
     SyncError,
     TrustError,
@@ -88,6 +89,14 @@ from .scan_log import (
     ScanLogExport,
     ScanLogReport,
     ScanLogStatus,
+)
+from .service_message import (
+    MessageProblem,
+    ServiceKeys,
+    ServiceMessage,
+    read_service_keys,
+    read_service_message,
+    sealing_info,
 )
 from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Problem, Trust
@@ -126,6 +135,7 @@ __all__ = [
     "LogHead",
     "LoggedScan",
     "Look",
+    "MessageProblem",
     "MrzError",
     "MustSee",
     "OfficerAct",
@@ -148,6 +158,9 @@ __all__ = [
     "ScanLogExport",
     "ScanLogReport",
     "ScanLogStatus",
+    "ServiceKeys",
+    "ServiceMessage",
+    "ServiceMessageError",
     "StoreError",
     "StoreInfo",
     "SyncError",
@@ -168,7 +181,10 @@ __all__ = [
     "look_of",
     "pack",
     "parse_challenge",
+    "read_service_keys",
+    "read_service_message",
     "seal_log",
+    "sealing_info",
     "send_log",
     "transliterate",
     "unpack",
