@@ -50,6 +50,13 @@ from issuer.store.devices import (
     Device,
     FindingKind,
 )
+from issuer.store.link import (
+    LinkAnswer,
+    LinkDecision,
+    LinkOutcome,
+    LinkPartner,
+    LinkQuestion,
+)
 from issuer.store.office import (
     AuditChain,
     AuditRow,
@@ -116,6 +123,11 @@ __all__ = [
     "Issue",
     "IssueState",
     "KeyState",
+    "LinkAnswer",
+    "LinkDecision",
+    "LinkOutcome",
+    "LinkPartner",
+    "LinkQuestion",
     "Offer",
     "OfferState",
     "Passkey",
