@@ -42,15 +42,21 @@ from issuer.link.protocol import (
     process_statement,
     process_states,
     process_statistics,
+    process_submit,
     process_tell,
     process_token,
+    process_track,
     process_webhook,
+    process_withdrawn,
     statement_request,
     states_request,
     statistics_request,
+    submit_request,
     tell_request,
     token_request,
+    track_request,
     webhook_request,
+    withdrawn_request,
 )
 
 ATTEMPTS: Final = 4
@@ -126,8 +132,8 @@ class Client:
 
     def tell(
         self, destination: str, reference: str, told: Mapping[str, Any], *, key: str
-    ) -> Mapping[str, Any]:
-        """Tell what became of a card; raises as `ask`."""
+    ) -> int:
+        """Tell what became of a card; see `issuer.link.protocol.process_tell`."""
         return self._do(
             tell_request(destination, reference, told, key=key), process_tell
         )
@@ -167,6 +173,24 @@ class Client:
     ) -> Mapping[str, Any]:
         """Push a signed statement to the home economy; raises as `ask`."""
         return self._do(statement_request(home, statement, key=key), process_statement)
+
+    def withdrawn(
+        self, destination: str, references: Sequence[str], *, key: str
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Tell that applicants have withdrawn; raises as `ask`."""
+        return self._do(
+            withdrawn_request(destination, references, key=key), process_withdrawn
+        )
+
+    def submit(
+        self, home: str, application: Mapping[str, Any], *, key: str
+    ) -> Mapping[str, Any]:
+        """Hand in an application, as an intake partner; raises as `ask`."""
+        return self._do(submit_request(home, application, key=key), process_submit)
+
+    def track(self, home: str, number: str) -> Mapping[str, Any]:
+        """Ask how far an application of one's own is; raises as `ask`."""
+        return self._do(track_request(home, number), process_track)
 
     def statistics(self, economy: str) -> Mapping[str, Any]:
         """Fetch counts and medians; raises as `ask`."""

@@ -49,6 +49,8 @@ class Problem(StrEnum):
     """The key does not sign at the moment that the statement names."""
     STATEMENT = "answer.statement"
     """It is malformed, another economy's, or not signed by the key that it names."""
+    TEST_ECONOMY = "answer.test_economy"
+    """One of the two is marked for tests in the trust data, and the other is not."""
     NOT_YET = "answer.not_yet"
     """It is dated more than a minute ahead of our clock; looked at anew later."""
     OTHER_ISSUER = "answer.other_issuer"
@@ -103,13 +105,19 @@ class Applied:
 
 
 def read_answer(
-    text: str, *, destination: str, trust: verifier.Trust, now: datetime
+    text: str,
+    *,
+    destination: str,
+    home: str,
+    trust: verifier.Trust,
+    now: datetime,
 ) -> Verified | Unbelieved:
     """Verify a statement with the status key that it names.
 
     Args:
         text: As the feed has it.
         destination: Whose feed.
+        home: The economy that asked.
         trust: What this side believes.
         now: The moment; timezone-aware.
 
@@ -132,6 +140,9 @@ def read_answer(
         return _unbelieved(Problem.STATEMENT, str(error))
     if signed_at not in key.signs:
         return _unbelieved(Problem.KEY_ENDED, f"{key_id} does not sign at that moment")
+    if issuer.is_test != _is_test(trust, home):
+        text = f"{destination} and {home} are not both test economies"
+        return _unbelieved(Problem.TEST_ECONOMY, text)
     if signed_at > now + _CLOCKS_DIFFER:
         return _unbelieved(Problem.NOT_YET, "is dated ahead of our clock")
     return Verified(
@@ -139,6 +150,10 @@ def read_answer(
         public_key=canonical(public_jwk(key.public_key)).decode(),
         decisions=tuple(sorted(said.decisions, key=lambda each: (each.card, each.seq))),
     )
+
+
+def _is_test(trust: verifier.Trust, economy: str) -> bool:
+    return any(each.is_test for each in trust.issuers if each.economy == economy)
 
 
 def _unbelieved(problem: Problem, text: str) -> Unbelieved:
@@ -177,10 +192,7 @@ def apply_page(
     Returns:
         None if somebody else has applied it meanwhile; nothing is done twice.
     """
-    read = [
-        read_answer(row.statement, destination=destination, trust=trust, now=desk.now)
-        for row in page
-    ]
+    read = [_read(desk, destination, row.statement, trust) for row in page]
 
     def work(session: Session) -> Applied | None:
         partner = session.get_one(
@@ -202,15 +214,21 @@ def apply_page(
     return desk.write(work)
 
 
+def _read(
+    desk: Desk, destination: str, text: str, trust: verifier.Trust
+) -> Verified | Unbelieved:
+    return read_answer(
+        text, destination=destination, home=desk.economy, trust=trust, now=desk.now
+    )
+
+
 def look_again(desk: Desk, destination: str, *, trust: verifier.Trust) -> Applied:
     """Look anew at what was refused for a reason that may have passed."""
 
     def work(session: Session) -> Applied:
         total = Applied()
         for answer in _that_may_pass(session, desk, destination):
-            said = read_answer(
-                answer.text, destination=destination, trust=trust, now=desk.now
-            )
+            said = _read(desk, destination, answer.text, trust)
             if isinstance(said, Verified):
                 total += _take(session, desk, answer, said)
         for row in _out_of_place(session, desk, destination):
@@ -374,17 +392,14 @@ def _judge(
     if event is None:
         _refuse(row, Problem.STATE)
         return
-    question.last_seq = row.seq
-    row.problem = ""
+    seq = next_seqs(session, [lane])[lane.id]
+    question.last_seq, row.problem = row.seq, ""
     if lane.state == row.after:
         row.outcome = LinkOutcome.CONFIRMED
         return
-    row.outcome, row.event_seq = (
-        LinkOutcome.APPLIED,
-        next_seqs(session, [lane])[lane.id],
-    )
+    row.outcome, row.event_seq = LinkOutcome.APPLIED, seq
     note = f"answer {row.answer_id} of {row.destination}, as {row.reference}"
-    move(session, desk, lane, event, by=Side.DESTINATION, note=note, seq=row.event_seq)
+    move(session, desk, lane, event, by=Side.DESTINATION, note=note, seq=seq)
 
 
 def _event_here(state: State, row: LinkDecision, *, is_first: bool) -> str | None:

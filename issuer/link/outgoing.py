@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from issuer.errors import Invalid, ServiceRefused
 from issuer.incoming import linked_passport
+from issuer.jws import moment_on_wire
 from issuer.link.messages import (
     Known,
     known_after,
@@ -174,7 +175,7 @@ def note_questions(
             taken += 1
             ends = each.fields["card_expires_at"]
             _know(row, known_from_question(ends))
-            _settle(session, row)
+            _settle(session, desk, row)
         return taken, len(sent) - taken
 
     return desk.write(work)
@@ -198,7 +199,7 @@ def take_news(desk: Desk, destination: str, *, limit: int) -> tuple[int, list[Se
         found = []
         for row in rows:
             if row.body is None:
-                _settle(session, row)
+                _settle(session, desk, row)
             if row.body is not None:
                 found.append(_sending(row))
         return len(rows), found
@@ -206,32 +207,51 @@ def take_news(desk: Desk, destination: str, *, limit: int) -> tuple[int, list[Se
     return desk.write(work)
 
 
-def note_told(desk: Desk, sent: Sending, refused: ServiceRefused | None) -> bool:
-    """Note what became of one message; return whether it was taken."""
+def note_told(desk: Desk, sent: Sending, heard: int | ServiceRefused) -> bool:
+    """Note what became of one message; return whether it was taken.
+
+    Args:
+        desk: As for `take_news`.
+        sent: The message.
+        heard: The newest revision that the destination was told, or why it refuses.
+    """
 
     def work(session: Session) -> bool:
         row = _rows(session, desk, [sent])[sent.question]
-        if not _is_still(row, sent):
-            return refused is None
         known = Known.of(row)
         assert known is not None  # noqa: S101  # nobody is told who was not asked
-        if refused is not None and refused.code not in _ENDED:
-            _refuse(row, refused.code, refused.detail, desk.now)
-            return False
+        if not _is_still(row, sent):
+            return True  # somebody else has noted it
+        if isinstance(heard, ServiceRefused):
+            return _note_refusal(session, desk, row, known, heard)
         told = sent.fields
-        if refused is not None:
-            told = {key: each for key, each in told.items() if key == "event"}
-        _know(row, known_after(known, told))
-        _settle(session, row)
-        return True
+        row.revision = max(heard, told["revision"])
+        is_taken: bool = heard == told["revision"]
+        # It was told something newer, as before a backup was put back here: what is
+        # so now is said once more, above that.
+        _know(row, known_after(known, told) if is_taken else known)
+        _settle(session, desk, row)
+        return is_taken
 
     return desk.write(work)
+
+
+def _note_refusal(
+    session: Session, desk: Desk, row: LinkQuestion, known: Known, why: ServiceRefused
+) -> bool:
+    if why.code not in _ENDED or row.body is None:
+        _refuse(row, why.code, why.detail, desk.now)
+        return False
+    told = {key: each for key, each in json.loads(row.body).items() if key == "event"}
+    _know(row, known_after(known, told))
+    _settle(session, desk, row)
+    return True
 
 
 # One row
 
 
-def _settle(session: Session, row: LinkQuestion) -> None:
+def _settle(session: Session, desk: Desk, row: LinkQuestion) -> None:
     """Write down what comes next, or that everything is known."""
     known = Known.of(row)
     assert known is not None  # noqa: S101  # asked
@@ -240,7 +260,9 @@ def _settle(session: Session, row: LinkQuestion) -> None:
     if told is None:
         _heard(row)
     else:
-        row.body = _text(told)
+        # By the clock: it goes up also where a backup was put back.
+        revision = max(row.revision + 1, moment_on_wire(desk.now) * 1_000)
+        row.body = _text({"revision": revision, **told})
 
 
 def _credentials(session: Session, row: LinkQuestion) -> list[Credential]:

@@ -76,10 +76,8 @@ class RowResult:
 
     status: int
     """As HTTP would say it of this row alone."""
-    answer: Mapping[str, Any]
-    """Of a row that was taken."""
     code: str = ""
-    """Of one that was not: stable and dotted."""
+    """Of one that was not taken: stable and dotted."""
     detail: str = ""
 
     @property
@@ -219,15 +217,7 @@ def _row_result(row: Mapping[str, Any]) -> RowResult:
     status = row.get("status")
     if type(status) is not int or not 100 <= status <= 599:
         raise ServiceUnreachable("the result of a row has no status")
-    problem = row.get("problem")
-    problem = problem if isinstance(problem, dict) else {}
-    answer = row.get("answer")
-    return RowResult(
-        status=status,
-        answer=answer if isinstance(answer, dict) else {},
-        code=_text(problem.get("code"), 64),
-        detail=_words(problem),
-    )
+    return RowResult(status=status, code=_text(row.get("code"), 64), detail=_words(row))
 
 
 def tell_request(
@@ -238,7 +228,9 @@ def tell_request(
     Args:
         destination: Alpha-3 code.
         reference: What it was told to call the card.
-        told: ``event``, ``expires_at`` and ``credentials``; each may be absent.
+        told: ``revision``, and ``event``, ``expires_at`` and ``credentials``, each of
+            which may be absent.  The destination takes nothing that has not a higher
+            revision than what it was told of the card before.
         key: The same for every attempt.
     """
     if not _REFERENCE.fullmatch(reference):
@@ -247,8 +239,55 @@ def tell_request(
     return _post(path, _dumps(told), key=key, method="PUT")
 
 
-def process_tell(answer: HttpAnswer) -> Mapping[str, Any]:
-    """Read how the card stands there; raises as `process_ask`."""
+def process_tell(answer: HttpAnswer) -> int:
+    """Read the newest revision that the destination was told; raises as `process_ask`.
+
+    Where it is higher than the one that was sent, this changed nothing.
+    """
+    revision = _object_of(answer).get("revision")
+    if type(revision) is not int:
+        raise ServiceUnreachable("the answer has no revision")
+    return revision
+
+
+def withdrawn_request(
+    destination: str, references: Sequence[str], *, key: str
+) -> HttpRequest:
+    """Tell a destination that applicants have withdrawn; at most 1,000."""
+    path = f"{_economy(destination)}/applicants-withdrawn"
+    return _post(path, _dumps({"references": list(references)}), key=key)
+
+
+def process_withdrawn(answer: HttpAnswer) -> tuple[Mapping[str, Any], ...]:
+    """Read what became of each, in their order; raises as `process_ask`."""
+    return tuple(_rows(_object_of(answer), "results"))
+
+
+def submit_request(
+    home: str, application: Mapping[str, Any], *, key: str
+) -> HttpRequest:
+    """Hand in an application that was taken in elsewhere."""
+    return _post(f"{_economy(home)}/applications", _dumps(application), key=key)
+
+
+def process_submit(answer: HttpAnswer) -> Mapping[str, Any]:
+    """Read the application's number; raises as `process_ask`."""
+    return _object_of(answer)
+
+
+def track_request(home: str, number: str) -> HttpRequest:
+    """Ask how far an application is that one has handed in."""
+    if not _REFERENCE.fullmatch(number):
+        raise ValueError(f"{number!r} is no number of an application")
+    return HttpRequest(
+        method="GET",
+        path=f"{PREFIX}/{_economy(home)}/applications/{number}",
+        headers={"Accept": JSON},
+    )
+
+
+def process_track(answer: HttpAnswer) -> Mapping[str, Any]:
+    """Read how far it is; raises as `process_ask`."""
     return _object_of(answer)
 
 
@@ -305,7 +344,7 @@ def indexes_request(home: str, *, cursor: str = "", limit: int = 200) -> HttpReq
 
 def process_indexes(answer: HttpAnswer) -> Page:
     """Read a page of indexes; raises as `process_answers`."""
-    return _page(_object_of(answer), "cards")
+    return _page(_object_of(answer), "indexes")
 
 
 def statement_request(home: str, statement: str, *, key: str) -> HttpRequest:
@@ -432,15 +471,24 @@ def _words(body: Mapping[str, Any]) -> str:
 
 
 def _fields(body: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return path, code and sentence of each field that is wrong.
+
+    A problem has them as objects, a row of a bulk answer as lists.
+    """
     rows = body.get("problems")
     if not isinstance(rows, list):
         return ()
-    return tuple(
-        (_text(row.get("field"), 64), _text(row.get("code"), 64),
-         _text(row.get("detail"), 200))
-        for row in rows[:100]
+    found = (
+        [row.get("field"), row.get("code"), row.get("detail")]
         if isinstance(row, dict)
-    )  # fmt: skip
+        else row
+        for row in rows[:100]
+    )
+    return tuple(
+        (_text(row[0], 64), _text(row[1], 64), _text(row[2], 200))
+        for row in found
+        if isinstance(row, list) and len(row) == 3
+    )
 
 
 def _object_of(answer: HttpAnswer) -> Mapping[str, Any]:
@@ -470,10 +518,10 @@ def _rows(body: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _page(body: Mapping[str, Any], name: str) -> Page:
-    cursor = body.get("cursor")
-    if cursor is not None and not isinstance(cursor, str):
-        raise ServiceUnreachable("the answer's cursor is no text")
-    return Page(rows=tuple(_rows(body, name)), cursor=cursor)
+    cursor, more = body.get("cursor"), body.get("more")
+    if not isinstance(cursor, str) or type(more) is not bool:
+        raise ServiceUnreachable("the answer does not say where the next page begins")
+    return Page(rows=tuple(_rows(body, name)), cursor=cursor if more else None)
 
 
 def _text(value: object, most: int) -> str:

@@ -194,16 +194,16 @@ class _Steps:
         return done
 
     def _tell(self, done: Round, each: Sending) -> Round:
-        problem = None
+        heard: int | ServiceRefused
         try:
-            self._client().tell(
+            heard = self._client().tell(
                 self.destination, each.reference, each.fields, key=each.key
             )
         except ServiceRefused as error:
             if error.status in {401, 403}:
                 raise  # about us, not about this card
-            problem = error
-        if not note_told(self._desk(), each, problem):
+            heard = error
+        if not note_told(self._desk(), each, heard):
             return replace(done, not_taken=done.not_taken + 1)
         self.worker.say("told", 1)
         return replace(done, told=done.told + 1)

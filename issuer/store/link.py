@@ -77,6 +77,8 @@ class LinkQuestion(Base):
     told_expires_at: Mapped[datetime | None]
     told_credentials: Mapped[str] = mapped_column(Text, default="{}")
     """JSON: the state that was told, by ``<list>/<index>``."""
+    revision: Mapped[int] = mapped_column(Id, default=0)
+    """Of what was told last; the destination takes nothing that is older."""
     body: Mapped[str | None] = mapped_column(Text)
     """What is on its way, byte for byte, until it is known to have come."""
     tries: Mapped[int] = mapped_column(default=0)

@@ -31,7 +31,7 @@ AFTER = {
     "approve": "approved", "refuse": "not_approved", "reconsider": "approved",
     "suspend": "suspended", "reinstate": "approved", "withdraw": "withdrawn",
 }  # fmt: skip
-TAKEN = RowResult(status=200, answer={})
+TAKEN = RowResult(status=200)
 
 
 @dataclass(slots=True)
@@ -85,8 +85,9 @@ class Asker:
         while looked:
             looked, sent = take_news(self.desk(now), self.destination, limit=100)
             for each in sent:
-                note_told(self.desk(now), each, None)
-                said.append({"reference": each.reference, **each.fields})
+                fields = dict(each.fields)
+                note_told(self.desk(now), each, fields.pop("revision"))
+                said.append({"reference": each.reference, **fields})
         return said
 
     def key(self) -> tuple[Signer, KeyRecord]:
@@ -98,7 +99,7 @@ class Asker:
         url = SCHEME.economy(economy).issuer_url
         return sign_statement(decisions, iss=url, iat=at, signer=signer, record=record)
 
-    def trust(self, *economies: str) -> verifier.Trust:
+    def trust(self, *economies: str, test: bool = False) -> verifier.Trust:
         """Trust data that has the keys of some economies; SGP's if none is named."""
         documents = {"scheme.json": scheme_document(SCHEME, issued_at=NOW)}
         for code in economies or (self.destination,):
@@ -106,7 +107,7 @@ class Asker:
                 self.keys.signer(code, use, now=NOW)[1] for use in ("card", "status")
             ]
             documents[f"{code}/issuer.json"] = issuer_document(
-                SCHEME, code, keys=records, issued_at=NOW
+                SCHEME, code, keys=records, issued_at=NOW, is_test=test
             )
         return verifier.Trust.from_documents(
             documents, version=1, issued_at=NOW, expires_at=NOW.replace(year=2031)

@@ -124,9 +124,10 @@ def client(elsewhere: Elsewhere, clock: Clock) -> Iterator[Client]:
 
 
 def test_it_shows_who_it_is_and_asks(client: Client, elsewhere: Elsewhere) -> None:
-    elsewhere.replies = [reply(200, {"preclearance": 7}), reply(200, {"state": "x"})]
+    elsewhere.replies = [reply(200, {"preclearance": 7}), reply(200, {"revision": 4})]
     assert client.ask("JPN", {"reference": "card-1"}, key="k1") == {"preclearance": 7}
-    client.tell("JPN", "card-1", {"event": "cancel"}, key="k2")
+    told = {"revision": 4, "event": "cancel"}
+    assert client.tell("JPN", "card-1", told, key="k2") == 4
     assert elsewhere.paths() == [
         "POST /services/v1/token",
         "POST /services/v1/JPN/preclearance-requests",
@@ -234,9 +235,9 @@ def test_a_bulk_answer_has_a_result_for_each_row(
     client: Client, elsewhere: Elsewhere
 ) -> None:
     rows = [
-        {"line": 1, "status": 200, "answer": {"preclearance": 1}},
-        {"line": 2, "status": 409,
-         "problem": {"code": "incoming.not_possible", "detail": "no"}},
+        {"row": 1, "status": 200, "preclearance": 1, "problems": []},
+        {"row": 2, "status": 409, "code": "incoming.not_possible", "detail": "no",
+         "problems": [["sex", "enum", "is none"]]},
     ]  # fmt: skip
     body = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
     elsewhere.replies = [(200, {}, body)]
@@ -244,6 +245,7 @@ def test_a_bulk_answer_has_a_result_for_each_row(
     assert elsewhere.asked[-1][3] == b'{"a":1}\n{"a":2}\n'
     assert (first.is_taken, second.is_taken) == (True, False)
     assert second.code == "incoming.not_possible"
+    assert second.detail == "no; sex: is none"
     elsewhere.replies = [(200, {}, body.splitlines()[0])]
     with pytest.raises(ServiceUnreachable, match="1 answered"):
         client.ask_bulk("JPN", [{"a": 1}, {"a": 2}], key="k1")

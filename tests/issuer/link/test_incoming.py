@@ -139,6 +139,13 @@ def test_t1_a_statement_from_the_future_waits(asker: Asker) -> None:
     assert look_again(asker.desk(ahead), "SGP", trust=asker.trust()).applied == 1
 
 
+def test_i2_a_test_economy_clears_no_real_card(asker: Asker) -> None:
+    case = asker.asked()
+    text = asker.statement(said("approve", f"card-{case.card}", seq=2))
+    asker.takes(text, trust=asker.trust(test=True))
+    assert (asker.state(case), asker.problems()) == ("pending", ["answer.test_economy"])
+
+
 def test_an_answer_that_a_letter_told_before_is_confirmed(asker: Asker) -> None:
     case = asker.asked()
     lane = asker.flow.lane(case, "SGP").id

@@ -112,7 +112,7 @@ def test_an_answer_noted_twice_counts_once(asker: Asker) -> None:
     case = asker.flow.circulated()
     _, sent = take_questions(asker.desk(), "SGP", limit=10)
     assert note_questions(asker.desk(), sent, [TAKEN]) == (1, 0)
-    late = RowResult(status=409, answer={}, code="incoming.not_possible")
+    late = RowResult(status=409, code="incoming.not_possible")
     note_questions(asker.desk(), sent, [late])
     assert asker.question(case).problem == ""
 
@@ -194,9 +194,7 @@ def test_what_is_refused_is_shown_and_sent_again_later(asker: Asker) -> None:
     asker.open()
     case = asker.flow.circulated()
     _, sent = take_questions(asker.desk(), "SGP", limit=10)
-    result = RowResult(
-        status=409, answer={}, code="incoming.reference_reused", detail="another's"
-    )
+    result = RowResult(status=409, code="incoming.reference_reused", detail="another's")
     assert note_questions(asker.desk(), sent, [result]) == (0, 1)
     shown = asker.flow.do("link.problems", destination="SGP").not_taken[0]
     assert (shown.card, shown.problem) == (case.card, "incoming.reference_reused")
@@ -229,6 +227,21 @@ def test_r5_what_the_destination_has_ended_already_is_not_told_for_ever(
     note_told(asker.desk(), sent, ServiceRefused(409, "card.ended", "it is cancelled"))
     assert asker.send() == []
     assert asker.question(case).problem == ""
+
+
+def test_r5_what_is_older_than_what_was_told_is_said_again_above_it(
+    asker: Asker,
+) -> None:
+    asker.open()
+    case = asker.asked()
+    asker.flow.do("card.suspend", card=case.card, why="a test")
+    _, (sent,) = take_news(asker.desk(), "SGP", limit=10)
+    newest = int(sent.fields["revision"]) + 5
+    assert not note_told(asker.desk(), sent, newest)
+    _, (again,) = take_news(asker.desk(), "SGP", limit=10)
+    assert again.fields == {"revision": newest + 1, "event": "suspend"}
+    assert note_told(asker.desk(), again, newest + 1)
+    assert asker.send() == []
 
 
 def test_a_question_that_cannot_be_written_waits_for_somebody(asker: Asker) -> None:
