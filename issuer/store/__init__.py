@@ -78,6 +78,15 @@ from issuer.store.people import (
     Passkey,
     Role,
 )
+from issuer.store.services import (
+    AnswerTaken,
+    DestinationKey,
+    ServiceClient,
+    ServiceToken,
+    SubmittedApplication,
+    ToldRevision,
+    Webhook,
+)
 from issuer.store.wallet import (
     CounterPhone,
     Offer,
@@ -92,6 +101,7 @@ __all__ = [
     "Account",
     "AccountKind",
     "AccountRole",
+    "AnswerTaken",
     "ApiKey",
     "Application",
     "ApplicationHand",
@@ -110,6 +120,7 @@ __all__ = [
     "Content",
     "CounterPhone",
     "Credential",
+    "DestinationKey",
     "Device",
     "Document",
     "DocumentKind",
@@ -147,6 +158,8 @@ __all__ = [
     "ReviewStep",
     "Role",
     "SchemeText",
+    "ServiceClient",
+    "ServiceToken",
     "Sex",
     "ShrinkRequest",
     "SigningKey",
@@ -154,7 +167,10 @@ __all__ = [
     "StatusList",
     "Store",
     "StrayIndex",
+    "SubmittedApplication",
     "Suspension",
+    "ToldRevision",
     "UsedOnce",
     "WatchHit",
+    "Webhook",
 ]
