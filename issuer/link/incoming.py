@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import verifier
-from issuer.errors import IllegalTransition, StatementError
+from issuer.errors import Conflict, IllegalTransition, StatementError
 from issuer.jws import canonical, moment_from_wire, public_jwk
 from issuer.lifecycle import PRECLEARANCE, Side
 from issuer.link.protocol import FeedRow
@@ -65,6 +66,12 @@ class Problem(StrEnum):
     """It does not follow from what is known; looked at anew later."""
 
 
+_PUSHED: Final[Mapping[LinkOutcome, str]] = {
+    LinkOutcome.APPLIED: "taken",
+    LinkOutcome.CONFIRMED: "taken",
+    LinkOutcome.KNOWN: "known",
+}
+"""What whoever brings a statement is told of its decisions."""
 _MAY_PASS: Final = frozenset({Problem.KEY_UNKNOWN, Problem.NOT_YET})
 
 
@@ -220,6 +227,57 @@ def _read(
     return read_answer(
         text, destination=destination, home=desk.economy, trust=trust, now=desk.now
     )
+
+
+def take_pushed(
+    desk: Desk, destination: str, text: str, *, trust: verifier.Trust
+) -> Mapping[Decision, str] | None:
+    """Apply a statement that its destination has brought before it was fetched.
+
+    What comes in the feed later is the same text, and is known by then.
+
+    Args:
+        desk: Of the economy that asked.
+        destination: Who brings it.
+        text: Compact JWS.
+        trust: What this side believes.
+
+    Returns:
+        ``taken``, ``known`` or the reason of a refusal for each decision, in order;
+        None where the two have no link, and nothing was asked over one.
+
+    Raises:
+        Conflict: ``statement.refused``: nothing of it is believed; it is not kept.
+    """
+    if not desk.read(lambda session: _has_link(session, desk, destination)):
+        return None
+    said = _read(desk, destination, text, trust)
+    if isinstance(said, Unbelieved):
+        raise Conflict("statement.refused", f"the statement {said.text}")
+    position = f"pushed-{sha256(text.encode()).hexdigest()[:40]}"
+
+    def work(session: Session) -> Mapping[Decision, str]:
+        row = FeedRow(cursor=position, statement=text, at="")
+        if _positions(session, desk, destination, [row]):
+            return dict.fromkeys(said.decisions, "known")
+        answer = _answer(desk, destination, row)
+        session.add(answer)
+        _take(session, desk, answer, said)
+        found = session.scalars(
+            select(LinkDecision)
+            .where(LinkDecision.answer_id == answer.id)
+            .order_by(LinkDecision.ordinal)
+        )
+        return {
+            decision: _PUSHED.get(each.outcome, each.problem)
+            for decision, each in zip(said.decisions, found, strict=True)
+        }
+
+    return desk.write(work)
+
+
+def _has_link(session: Session, desk: Desk, destination: str) -> bool:
+    return session.get(LinkPartner, (desk.economy, destination)) is not None
 
 
 def look_again(desk: Desk, destination: str, *, trust: verifier.Trust) -> Applied:

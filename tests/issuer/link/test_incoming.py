@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
-from issuer.link.incoming import Applied, apply_page, look_again
+from issuer.link.incoming import Applied, apply_page, look_again, take_pushed
 from issuer.statements import MAX_TEXT
+from issuer.store import LinkAnswer
 from tests.issuer.link.asker import Asker, said
+from tests.issuer.office.flow import refused, rows
 from tests.simulator import NOW
 
 
@@ -137,6 +140,49 @@ def test_t1_a_statement_from_the_future_waits(asker: Asker) -> None:
     asker.takes(asker.statement(decision, at=ahead))
     assert (asker.state(case), asker.problems()) == ("pending", ["answer.not_yet"])
     assert look_again(asker.desk(ahead), "SGP", trust=asker.trust()).applied == 1
+
+
+def test_what_is_pushed_and_then_fetched_counts_once(asker: Asker) -> None:
+    case = asker.asked()
+    text = asker.statement(said("approve", f"card-{case.card}", seq=2))
+
+    def push() -> list[str]:
+        found = take_pushed(asker.desk(), "SGP", text, trust=asker.trust())
+        assert found is not None
+        return list(found.values())
+
+    assert (push(), push()) == (["taken"], ["known"])
+    assert asker.takes(text) == Applied(known=1)
+    asker.answers("suspend", f"card-{case.card}", seq=3)
+    assert push() == ["known"]
+    assert asker.state(case) == "suspended"
+    assert asker.problems() == []
+
+
+def test_a_pushed_answer_to_the_old_question_is_refused(asker: Asker) -> None:
+    case = asker.asked()
+    asker.flow.do("card.cancel", card=case.card, why="a test")
+    text = asker.statement(said("approve", f"card-{case.card}", seq=2))
+    found = take_pushed(asker.desk(), "SGP", text, trust=asker.trust())
+    assert list((found or {}).values()) == ["answer.ended"]
+    with refused("statement.refused"):
+        take_pushed(asker.desk(), "SGP", text, trust=asker.trust("KOR"))
+    assert take_pushed(asker.desk(), "CHL", text, trust=asker.trust()) is None
+
+
+def test_an_answer_that_was_changed_in_the_database_shows(asker: Asker) -> None:
+    case = asker.asked()
+    asker.answers("approve", f"card-{case.card}", seq=2)
+    assert asker.flow.check(case.card).problems == ()
+    other = asker.statement(said("approve", "card-99", seq=2))
+
+    def change(session: Session) -> None:
+        for answer in rows(session, LinkAnswer):
+            answer.text = other
+
+    asker.flow.write(change)
+    (problem,) = asker.flow.check(case.card).problems
+    assert problem.problem == "is not in its answer"
 
 
 def test_i2_a_test_economy_clears_no_real_card(asker: Asker) -> None:
