@@ -59,7 +59,7 @@ bench: $(READY)
 soak: $(READY)
 	ABTC_SOAK=1 $(BIN)/python -m pytest -n 2 -rA \
 	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py \
-	  tests/issuer/office/test_issuing_faults.py tests/issuer/test_load.py tests/wallet_api/test_load.py \
+	  tests/issuer/office/test_issuing_faults.py tests/issuer/link/test_killed.py tests/issuer/test_load.py tests/wallet_api/test_load.py \
 	  tests/wallet_api/test_threats.py tests/issuer/web/test_browser.py tests/wallet_api/web/test_wallet_browser.py \
 	  tests/verifier/console/web/test_languages.py
 

@@ -82,6 +82,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "preclearance:screened": _tag("hits", "list_version"),
         "preclearance:hit_settled": _tag("hit", "after"),
         "preclearance:received": _tag("issuer", "card"),
+        "link:opened": _tag(),
+        "link:sent_again": _tag("count"),
         "preclearance:held": _tag("event"),
         "preclearance:undone": _tag("event"),
         "preclearance:not_sent": _tag("event", "code"),

@@ -24,6 +24,7 @@ from issuer.commands import (
     importing,
     installing,
     keys,
+    linking,
     offering,
     services,
 )
@@ -141,6 +142,7 @@ for _each in (
     backing_up.group,
     backing_up.restore,
     importing.group,
+    linking.group,
     offering.group,
     services.group,
     demo.demo_data,

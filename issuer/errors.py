@@ -22,6 +22,8 @@
     ├── SettingsError     a file of settings cannot be read or used
     ├── SheetError        a sheet cannot be read at all, or is not the one checked
     ├── SignOnDown        the ministry's own sign-on does not answer as it must
+    ├── ServiceRefused    another economy's system refuses a request
+    ├── ServiceUnreachable  another economy's system does not answer as it must
     ├── SigningError      nothing was released: the signature or the card is no good
     │   ├── ClockError    nothing was signed: this is no moment to sign at
     │   ├── ServiceKeyMissing  nothing was signed: there is no service key, or it ended
@@ -380,6 +382,37 @@ class TransitionError(IssuerError):
         super().__init__(f"{before} to {after}: {reason}")
         self.before = before
         self.after = after
+
+
+class ServiceRefused(IssuerError):  # noqa: N818  # an answer, not a fault
+    """Another economy's system understood a request, and refuses it.
+
+    Attributes:
+        status: Of HTTP.
+        code: Stable and dotted, as its problem details have it; empty if they do not.
+        detail: In words; may be empty.
+        problems: Path, code and sentence for each field that is wrong.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        problems: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
+        super().__init__(f"refused with {status} {code}: {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.problems = problems
+
+
+class ServiceUnreachable(IssuerError):  # noqa: N818  # a state: it may be back soon
+    """Another economy's system does not answer, or not as it must.
+
+    Whether it has done what it was asked is not known: ask again under the same key.
+    """
 
 
 class SheetError(IssuerError):

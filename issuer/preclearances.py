@@ -36,6 +36,9 @@ from issuer.store import (
     Card,
     DestinationKey,
     HostedEconomy,
+    LinkAnswer,
+    LinkDecision,
+    LinkQuestion,
     Preclearance,
     PreclearanceEvent,
     Role,
@@ -779,8 +782,9 @@ def _event_problem(
     if event.event not in DECISIONS:
         return "" if event.statement_id is None else "is no decision, but has one"
     if event.statement_id is None:
-        elsewhere = session.get(HostedEconomy, lane.destination) is None
-        return "" if elsewhere else "was never signed"
+        if session.get(HostedEconomy, lane.destination) is not None:
+            return "was never signed"
+        return _problem_of_answer(session, scheme, lane, event)
     statement = session.get_one(Statement, event.statement_id)
     try:
         said = read_statement(session, scheme, statement, lane.destination)
@@ -796,6 +800,44 @@ def _event_problem(
     )
     is_then = seq is not None or said.iat == moment_on_wire(event.at)
     return "" if wanted in said.decisions and is_then else "is not in its statement"
+
+
+def _problem_of_answer(
+    session: Session, scheme: Scheme, lane: Preclearance, event: PreclearanceEvent
+) -> str:
+    """Follow a step to the answer that came over a link; a letter leaves none."""
+    found = session.execute(
+        select(LinkDecision, LinkAnswer)
+        .join(LinkAnswer, LinkAnswer.id == LinkDecision.answer_id)
+        .join(LinkQuestion, LinkQuestion.id == LinkDecision.question_id)
+        .where(
+            LinkQuestion.preclearance_id == lane.id,
+            LinkDecision.event_seq == event.seq,
+        )
+    ).one_or_none()
+    if found is None:
+        return ""
+    decision, answer = found
+    wanted = Decision(
+        issuer=lane.issuer,
+        card=decision.reference,
+        seq=decision.seq,
+        event=decision.event,
+        after=decision.after,
+    )
+    try:
+        said = verify_statement(
+            answer.text,
+            iss=scheme.economy(lane.destination).issuer_url,
+            key_id=answer.key_id,
+            key=public_key_from_jwk(json.loads(answer.public_key)),
+        )
+    except (StatementError, ValueError) as error:
+        return f"its answer {error}"
+    # A refusal of the card that replaces another withdraws what was taken over.
+    counts_as = "withdrawn" if event.event == "withdraw" else decision.after
+    covered = wanted in said.decisions and counts_as == event.after
+    return "" if covered else "is not in its answer"
 
 
 def _seq_of(

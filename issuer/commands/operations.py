@@ -70,6 +70,7 @@ _GROUPS: Final = {
     "password": "One's own password.",
     "session": "One's own browsers.",
     "counter": "Phones at the counter.",
+    "link": "Links to economies whose back office is elsewhere.",
     "lists": "Status lists and overlays.",
     "operator": "What one person, or one program, has issued.",
     "plastic": "Plastic cards on their way.",

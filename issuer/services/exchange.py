@@ -30,6 +30,7 @@ from issuer.errors import (
     NotFound,
 )
 from issuer.lifecycle import CARD
+from issuer.link.incoming import take_pushed
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once
 from issuer.preclearances import (
@@ -51,8 +52,13 @@ from issuer.receiving import (
     take_over,
     told_card,
 )
-from issuer.services.statements import TakenStatement, take_statement
+from issuer.services.statements import (
+    TakenDecision,
+    TakenStatement,
+    take_statement,
+)
 from issuer.services.tokens import Caller
+from issuer.services.trust import trust_of
 from issuer.store import (
     Application,
     Card,
@@ -427,8 +433,21 @@ class Push(Request):
 
 
 def push(desk: Desk, caller: Caller, given: Push) -> TakenStatement:
-    """Take a statement that its own destination brings."""
-    return take_statement(desk, caller.asker or "", given.statement)
+    """Take a statement that its own destination brings.
+
+    Where this economy asks that destination over a link, the statement has to answer a
+    question of the link; the feed brings the same one, and it counts once.
+    """
+    destination, trust = caller.asker or "", trust_of(desk.office.installation)
+    linked = take_pushed(desk, destination, given.statement, trust=trust)
+    if linked is None:
+        return take_statement(desk, destination, given.statement)
+    return TakenStatement(
+        decisions=tuple(
+            TakenDecision(card=each.card, seq=each.seq, outcome=outcome)
+            for each, outcome in linked.items()
+        )
+    )
 
 
 class StatusIndex(Answer):

@@ -51,6 +51,13 @@ from issuer.store.devices import (
     Device,
     FindingKind,
 )
+from issuer.store.link import (
+    LinkAnswer,
+    LinkDecision,
+    LinkOutcome,
+    LinkPartner,
+    LinkQuestion,
+)
 from issuer.store.office import (
     AuditChain,
     AuditRow,
@@ -128,6 +135,11 @@ __all__ = [
     "Issue",
     "IssueState",
     "KeyState",
+    "LinkAnswer",
+    "LinkDecision",
+    "LinkOutcome",
+    "LinkPartner",
+    "LinkQuestion",
     "Offer",
     "OfferState",
     "Passkey",

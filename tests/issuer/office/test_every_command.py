@@ -698,6 +698,17 @@ def devices(shell: Shell) -> None:
     shell.asks("ann-kor", "device retire", device=made["device"])
 
 
+def links(shell: Shell) -> None:
+    assert shell.do("link run", once=True, economy="KOR") == {"rounds": []}
+    opened = shell.asks("ann-kor", "link open", destination="SGP")
+    assert opened["address"] is None
+    (line,) = shell.asks("ann-kor", "link status")["links"]
+    assert line["name"] == "Singapore"
+    found = shell.asks("ann-kor", "link problems", destination="SGP")
+    assert found == {"not_taken": [], "refused": []}
+    shell.asks("ann-kor", "link send-again", destination="SGP")
+
+
 def systems(shell: Shell) -> None:
     shell.file("client.jwk", json.dumps(phone("client")))
     client = shell.asks(
@@ -718,8 +729,8 @@ def systems(shell: Shell) -> None:
 
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
     setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
-    phones, plastic, lost_and_renewed, many, sheets, devices, systems, audit, backups,
-    publisher, demonstration,
+    phones, plastic, lost_and_renewed, many, sheets, devices, links, systems, audit,
+    backups, publisher, demonstration,
 )  # fmt: skip
 WATCH_LIST = (
     "reference,family_name,given_name,birthdate,nationality,"
