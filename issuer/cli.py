@@ -25,6 +25,7 @@ from issuer.commands import (
     installing,
     keys,
     offering,
+    services,
 )
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.desks import open_desk
@@ -141,6 +142,7 @@ for _each in (
     backing_up.restore,
     importing.group,
     offering.group,
+    services.group,
     demo.demo_data,
 ):
     _cli.add_command(_each)

@@ -14,6 +14,7 @@
     ├── ListFull          a status list has no free index left
     ├── NotAllowed        the actor's roles do not include this
     ├── NotFound          there is no such record, or it is another economy's
+    ├── NoTrust           there is no trust data here to know other economies by
     ├── NotProven         nobody has shown who they are; nothing says what was wrong
     ├── ProfileError      a card may not contain this
     ├── PublishRefused    nothing was published, for the reason in its code
@@ -23,6 +24,7 @@
     ├── SignOnDown        the ministry's own sign-on does not answer as it must
     ├── SigningError      nothing was released: the signature or the card is no good
     │   ├── ClockError    nothing was signed: this is no moment to sign at
+    │   ├── ServiceKeyMissing  nothing was signed: there is no service key, or it ended
     │   └── SignerUnavailable  nothing was signed: the hardware module is away
     │       └── PinRefused     its PIN is not tried any more
     ├── StatementError    a statement is not what a destination has to have signed
@@ -92,6 +94,10 @@ class NotAllowed(IssuerError):  # noqa: N818  # an answer, not a fault
 
 class NotFound(IssuerError):  # noqa: N818  # an answer, not a fault
     """There is no such record, or it is another economy's: both look alike."""
+
+
+class NoTrust(IssuerError):  # noqa: N818  # a condition to act on: sync
+    """There is no trust data here that other economies could be known by."""
 
 
 class NotProven(IssuerError):  # noqa: N818  # an answer, not a fault
@@ -280,6 +286,10 @@ class SigningError(IssuerError):
 
 class ClockError(SigningError):
     """Nothing was signed: the clock went back, or the key does not sign now."""
+
+
+class ServiceKeyMissing(SigningError):  # noqa: N818  # a condition to act on: renew
+    """Nothing was signed: an economy has no service key, or its delegation ended."""
 
 
 class StatementError(IssuerError):

@@ -59,6 +59,7 @@ from issuer.publish.names import (
 from issuer.publish.repository import MAX_METADATA, Repository
 from issuer.publish.status import read_status
 from issuer.scheme import Scheme
+from issuer.services.identity import renew_if_due
 from issuer.standing import Problem, Published, problems
 from issuer.store import (
     Account,
@@ -155,6 +156,9 @@ class ListsPublished(Answer):
     slowest_seconds: int | None
     submission: str | None
     """The file for the scheme's desk, where another machine publishes."""
+    service_keys_until: datetime | None = None
+    """How long this economy's system can speak to others'; None where its service keys
+    could not be renewed, which takes nothing from the publication."""
 
 
 class ShrinkApproval(Answer):
@@ -779,7 +783,16 @@ def _record(
         median_seconds=round(median(delays)) if delays else None,
         slowest_seconds=max(delays, default=None),
         submission=done.submission,
+        service_keys_until=_renewed_until(desk),
     )
+
+
+def _renewed_until(desk: Desk) -> datetime | None:
+    """Have the status key, which is at hand now, delegate for the next days too."""
+    try:
+        return renew_if_due(desk.office, desk.economy, desk.now).expires_at
+    except (IssuerError, OSError):
+        return None
 
 
 def _log_publication(

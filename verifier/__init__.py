@@ -50,6 +50,7 @@ from .errors import (
     PackingError,
     PolicyError,
     ScanLogError,
+    ServiceMessageError,
     StoreError,
     SyncError,
     TrustError,
@@ -76,6 +77,14 @@ from .scan_log import (
     ScanLogExport,
     ScanLogReport,
     ScanLogStatus,
+)
+from .service_message import (
+    MessageProblem,
+    ServiceKeys,
+    ServiceMessage,
+    read_service_keys,
+    read_service_message,
+    sealing_info,
 )
 from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Problem, Trust
@@ -108,6 +117,7 @@ __all__ = [
     "LogHead",
     "LoggedScan",
     "Look",
+    "MessageProblem",
     "MrzError",
     "MustSee",
     "OfficerAct",
@@ -128,6 +138,9 @@ __all__ = [
     "ScanLogExport",
     "ScanLogReport",
     "ScanLogStatus",
+    "ServiceKeys",
+    "ServiceMessage",
+    "ServiceMessageError",
     "StoreError",
     "StoreInfo",
     "SyncError",
@@ -148,7 +161,10 @@ __all__ = [
     "look_of",
     "pack",
     "parse_challenge",
+    "read_service_keys",
+    "read_service_message",
     "seal_log",
+    "sealing_info",
     "send_log",
     "transliterate",
     "unpack",

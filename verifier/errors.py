@@ -7,6 +7,7 @@
                    also a ValueError
   + PolicyError    the policy contradicts itself
   + ScanLogError   the log of scans cannot be read or exported; writing raises nothing
+  + ServiceMessageError   a message of another economy's system is not believed
   + TrustError     the trust documents cannot be used
     - StoreError   the device's store cannot be used
     - SyncError    new trust data was refused; what was there before stays in use
@@ -106,6 +107,22 @@ class PolicyError(VerifierError):
 
 class ScanLogError(VerifierError):
     """The log of scans cannot be read or exported; the message says why."""
+
+
+class ServiceMessageError(VerifierError):
+    """A message, or the keys for it, is not what its economy has to have signed.
+
+    The message reads ``code: detail``.
+
+    Attributes:
+        code: A `verifier.MessageProblem`; stable, for programs.
+        detail: For logs; never a claim of the message.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
 
 
 class TrustError(VerifierError):

@@ -242,6 +242,10 @@ class Trust:
         """The economies whose keys are known, with them; by code."""
         return tuple(sorted(self._issuers.values(), key=lambda each: each.economy))
 
+    def issuer_at(self, url: str) -> Issuer | None:
+        """Return the economy of that issuer URL, if its keys are known."""
+        return self._issuers.get(url)
+
     @property
     def lists(self) -> tuple[StatusList, ...]:
         """All lists that can be used, status and overlay; by address."""

@@ -367,6 +367,7 @@ def repository(shell: Shell) -> None:
         shell.asks(who, "lists publish")
     shell.asks("ann-kor", "publication status")
     assert shell.asks("ann-kor", "key list")["keys"]
+    assert shell.do("services renew-key", home=shell.home, economy="KOR")["keys"]
     shell.now += timedelta(days=1)
 
 
