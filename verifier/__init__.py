@@ -45,7 +45,13 @@ from .decision import (
     Undecided,
 )
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
-from .entry_basis import BasisAnswer, EntryBasis, basis_answer, entry_basis
+from .entry_basis import (
+    BasisAnswer,
+    EntryBasis,
+    basis_answer,
+    entry_basis,
+    entry_basis_on_file,
+)
 from .errors import (
     PackingError,
     PolicyError,
@@ -156,6 +162,7 @@ __all__ = [
     "checks_of",
     "compare",
     "entry_basis",
+    "entry_basis_on_file",
     "guidance",
     "guidance_languages",
     "look_of",
