@@ -148,6 +148,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "device:retired": _tag(),
         "device:file_collected": _tag("batches", "rows"),
         "device:rows_removed": _tag("count", "keep_days"),
+        # Carriers.
+        "carrier:asked": _tag("client", "count", "gives"),
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

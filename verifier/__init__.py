@@ -72,6 +72,7 @@ from .passport import (
     compare,
     transliterate,
 )
+from .places import zone_of, zones
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
 from .replay import ReplayGuard
@@ -176,4 +177,6 @@ __all__ = [
     "transliterate",
     "unpack",
     "verify",
+    "zone_of",
+    "zones",
 ]

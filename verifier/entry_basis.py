@@ -14,6 +14,7 @@ from typing import Final
 
 from ._algorithm import verify, verify_on_file
 from ._rules import PairEffect
+from ._status import StatusList
 from .card import Card
 from .decision import Accepted, Decision, Evidence, MustSee
 from .entitlement import TRANSITIONAL
@@ -256,16 +257,19 @@ def _can_tell(
     is_early = trust.time_floor - evening > policy.clock_tolerance
     if url is None or too_old or is_early or evening >= trust.expires_at:
         return False
-    wanted = [f"{url}/status/"]
-    if _needs_clearance(trust, policy.economy, issuer, nationality, evening):
-        wanted.append(f"{trust.economies.get(policy.economy)}/overlay/{issuer}/")
-    lists = [
-        [each for each in trust.lists if each.uri.startswith(prefix)]
-        for prefix in wanted
-    ]
-    return all(lists) and not any(
-        each.is_stale(evening, policy.max_list_age) for found in lists for each in found
-    )
+    lists = _below(trust, f"{url}/status/")
+    if lists and _needs_clearance(trust, policy.economy, issuer, nationality, evening):
+        here = trust.economies.get(policy.economy)
+        overlays = _below(trust, f"{here}/overlay/{issuer}/")
+        if not overlays:
+            return False
+        lists += overlays
+    # An issuer without a list has no card out, so there is nothing to give away.
+    return not any(each.is_stale(evening, policy.max_list_age) for each in lists)
+
+
+def _below(trust: Trust, address: str) -> list[StatusList]:
+    return [each for each in trust.lists if each.uri.startswith(address)]
 
 
 def _needs_clearance(

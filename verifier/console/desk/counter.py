@@ -14,11 +14,11 @@ from ... import (
     TrustError,
     TrustStore,
     entry_basis,
+    zone_of,
 )
 from . import answers, passengers
 from .book import Book
 from .passengers import Row
-from .places import zone_of
 from .questions import Question, waited
 
 Told: TypeAlias = dict[str, Any]
