@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import Field
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 import verifier
@@ -357,7 +357,7 @@ def _kept(
 
     def work(session: Session) -> None:
         if rows:
-            session.execute(CarrierQuestion.__table__.insert(), rows)
+            session.execute(insert(CarrierQuestion), rows)
         gives = sum(each.answer is BasisAnswer.GIVES for each in told)
         desk.log(
             session,
