@@ -55,6 +55,7 @@ from .entry_basis import (
 from .errors import (
     PackingError,
     PolicyError,
+    RegisterError,
     ScanLogError,
     ServiceMessageError,
     StoreError,
@@ -75,6 +76,7 @@ from .passport import (
 from .places import zone_of, zones
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
+from .register import Register, RegisterAnswer, RegisterCredentials
 from .replay import ReplayGuard
 from .scan_log import (
     BadRow,
@@ -137,6 +139,10 @@ __all__ = [
     "PolicyError",
     "Problem",
     "Reason",
+    "Register",
+    "RegisterAnswer",
+    "RegisterCredentials",
+    "RegisterError",
     "RejectReason",
     "Rejected",
     "ReplayGuard",

@@ -6,6 +6,7 @@
   + PackingError   the text is not a presentation, or has no packed form;
                    also a ValueError
   + PolicyError    the policy contradicts itself
+  + RegisterError  an economy's register gave no answer that counts
   + ScanLogError   the log of scans cannot be read or exported; writing raises nothing
   + ServiceMessageError   a message of another economy's system is not believed
   + TrustError     the trust documents cannot be used
@@ -103,6 +104,10 @@ class PackingError(VerifierError, ValueError):
 
 class PolicyError(VerifierError):
     """The policy contradicts itself."""
+
+
+class RegisterError(VerifierError):
+    """An economy's register gave no answer that counts; the message says why."""
 
 
 class ScanLogError(VerifierError):

@@ -17,10 +17,10 @@ from typing import Final, Generic, TypeVar
 
 from verifier import BasisAnswer
 
-FIRST: Final = timedelta(seconds=1)
+FIRST: Final = timedelta(milliseconds=700)
 """For the likely ones."""
-REST: Final = timedelta(milliseconds=1500)
-"""For all others together; with `FIRST` less than the three seconds of a counter."""
+REST: Final = timedelta(milliseconds=1200)
+"""For all others together; with `FIRST` less than a desk waits."""
 _MOST: Final = 21
 _Said = TypeVar("_Said")
 Asking = Callable[[str], _Said]

@@ -57,6 +57,10 @@ def ask(scene: Scene, given: Ask, *, asker: Asker = AIR, at: Any = NOW) -> Told:
     return service.ask(desk(scene, at=at), asker, given, elapsed=at_once)
 
 
+def page_of(*, cursor: str = "", limit: int = 100) -> ChangesWanted:
+    return ChangesWanted(cursor=cursor, limit=limit)
+
+
 def withdraw(scene: Scene, held: Held) -> None:
     """NZL takes its clearance back, and publishes that."""
     scene.publishing.answer(held, "NZL", PreclearanceState.WITHDRAWN, at=minutes(1))
@@ -193,7 +197,7 @@ def test_a_flip_is_queued_once_and_read_in_order(scene: Scene) -> None:
     looked = look_again(desk(scene, at=minutes(3)))
     assert (looked.watched, looked.flipped) == (1, 1)
     assert look_again(desk(scene, at=minutes(4))).flipped == 0
-    page = service.changes(desk(scene, at=minutes(5)), AIR, ChangesWanted(limit=1))
+    page = service.changes(desk(scene, at=minutes(5)), AIR, page_of(limit=1))
     (change,) = page.changes
     assert (change.reference, change.answer) == (
         watched.reference, BasisAnswer.DOES_NOT_GIVE,
@@ -206,12 +210,9 @@ def test_a_flip_is_queued_once_and_read_in_order(scene: Scene) -> None:
         now=minutes(5),
     )
     assert said.claims["answer"] == "does_not_give"
-    behind = ChangesWanted(cursor=page.cursor)
+    behind = page_of(cursor=page.cursor)
     assert service.changes(desk(scene, at=minutes(5)), AIR, behind).changes == ()
-    assert (
-        service.changes(desk(scene, at=minutes(5)), OTHER, ChangesWanted()).changes
-        == ()
-    )
+    assert service.changes(desk(scene, at=minutes(5)), OTHER, page_of()).changes == ()
 
 
 def test_what_is_taken_away_here_flips_at_once(scene: Scene) -> None:
