@@ -14,7 +14,7 @@ help:
 	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races, half an hour of load"
 	@echo "make vectors  write tests/vectors anew from their generator"
 	@echo "make guide    write the officer's guide anew: docs/guide, and build/guide as PDF (needs Chromium)"
-	@echo "make openapi  write the descriptions of the back office's and the holder's API anew"
+	@echo "make openapi  write the descriptions of the back office's, the holder's and the systems' API anew"
 	@echo "make serve    back office, wallet and officer's console of a demonstration, side by side"
 
 $(READY): pyproject.toml constraints.txt
@@ -49,6 +49,7 @@ openapi: $(READY)
 	$(BIN)/python -c 'from issuer.api.openapi import text_of; from issuer.operations import all_operations; \
 	  print(text_of(all_operations()), end="")' > docs/back-office.openapi.json
 	$(BIN)/python -c 'from wallet_api.openapi import text; print(text(), end="")' > docs/wallet.openapi.json
+	$(BIN)/python -c 'from issuer.services.openapi import described; print(described(), end="")' > docs/services.openapi.json
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -150,6 +150,15 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "device:rows_removed": _tag("count", "keep_days"),
         # Carriers.
         "carrier:asked": _tag("client", "count", "gives"),
+        # Other economies' systems.
+        "client:added": _tag("client_id", "scopes"),
+        "client:confirmed": _tag(),
+        "client:retired": _tag(),
+        "webhook:made": _tag("client", "event"),
+        "webhook:retired": _tag("client"),
+        "webhook:revived": _tag("client"),
+        "statement:taken": _tag("destination", "taken", "known", "refused"),
+        "application:came_in": _tag("client"),
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

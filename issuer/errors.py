@@ -322,6 +322,8 @@ _RULES = MappingProxyType(
         " to a phone: another person has to do it",
         "ck_restoration_four_eyes": "whoever proposed it does not confirm it:"
         " another person has to do it",
+        "ck_service_client_four_eyes": "whoever added a client does not confirm it:"
+        " another person has to do it",
         "ck_scheme_text_four_eyes": "whoever proposed a version does not approve it:"
         " another person has to do it",
         "ck_shrink_request_four_eyes": "whoever asked for it does not approve it:"

@@ -226,6 +226,8 @@ class Services(_Table):
     below ``publish.out`` here."""
     partners: Mapping[_Code, _Base] = Field(default_factory=dict)
     """By economy: where the installation is that hosts it; no path."""
+    scopes: Mapping[_Code, tuple[str, ...]] = Field(default_factory=dict)
+    """By economy that asks: what it may do here, where that is less than all."""
     per_client: Annotated[int, Field(ge=1)] = 1_200
     """Requests a minute of one client; for each process."""
     overall: Annotated[int, Field(ge=1)] = 20_000

@@ -58,6 +58,8 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.reports",
     "issuer.restoring",
     "issuer.scan_reports",
+    "issuer.services.clients",
+    "issuer.services.hooks",
 )
 """Where operations are defined; `all_operations` imports them."""
 

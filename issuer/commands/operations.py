@@ -55,6 +55,8 @@ _GROUPS: Final = {
     "account": "Who works here.",
     "api_key": "Keys of programs.",
     "application": "Applications to this economy.",
+    "client": "Systems that are no economy's and may ask here.",
+    "webhook": "Where systems are told that there is something new.",
     "bulk": "Changes of many records, which need a second person.",
     "card": "Cards, and what becomes of them.",
     "credential": "A card on one phone or one piece of plastic.",

@@ -1,6 +1,8 @@
 """``abtc-issuer services``: what other economies' systems are offered here."""
 
 import json
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from sqlalchemy import select
 from issuer.commands.opening import as_json, at_home, economies, now, open_office
 from issuer.errors import NotFound
 from issuer.office import Office
+from issuer.services.hooks import deliver
 from issuer.services.identity import ServiceIdentity, renew
 from issuer.store import HostedEconomy
 
@@ -39,6 +42,39 @@ def renew_key(folder: Path, economies: tuple[str, ...], *, as_json: bool) -> Non
     finally:
         office.store.close()
     _show(made, as_json=as_json)
+
+
+@group.command("deliver")
+@click.option(
+    "--every",
+    type=click.IntRange(min=1, max=3600),
+    metavar="SECONDS",
+    help="Go on until interrupted, with a round so often.",
+)
+@as_json
+@at_home
+def deliver_events(folder: Path, every: int | None, *, as_json: bool) -> None:
+    """Tell systems that have asked for it that there is something new.
+
+    What fails is tried again, later each time; `abtc-issuer webhook list` shows what
+    nobody tries any more.
+    """
+    office = open_office(folder)
+    try:
+        _tell(office, as_json=as_json)
+        while every is not None:
+            time.sleep(every)
+            _tell(office, as_json=as_json)
+    finally:
+        office.store.close()
+
+
+def _tell(office: Office, *, as_json: bool) -> None:
+    done = deliver(office, now=now())
+    if as_json:
+        click.echo(json.dumps(asdict(done)))
+    elif done.told or done.failed:
+        click.echo(f"told {done.told}, failed {done.failed}, given up {done.dead}")
 
 
 def _hosted(office: Office, wanted: tuple[str, ...]) -> list[str]:

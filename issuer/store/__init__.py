@@ -72,6 +72,15 @@ from issuer.store.people import (
     Passkey,
     Role,
 )
+from issuer.store.services import (
+    AnswerTaken,
+    DestinationKey,
+    ServiceClient,
+    ServiceToken,
+    SubmittedApplication,
+    ToldRevision,
+    Webhook,
+)
 from issuer.store.wallet import (
     CounterPhone,
     Offer,
@@ -86,6 +95,7 @@ __all__ = [
     "Account",
     "AccountKind",
     "AccountRole",
+    "AnswerTaken",
     "ApiKey",
     "Application",
     "ApplicationHand",
@@ -107,6 +117,7 @@ __all__ = [
     "Content",
     "CounterPhone",
     "Credential",
+    "DestinationKey",
     "Device",
     "Document",
     "DocumentKind",
@@ -139,6 +150,8 @@ __all__ = [
     "ReviewStep",
     "Role",
     "SchemeText",
+    "ServiceClient",
+    "ServiceToken",
     "Sex",
     "ShrinkRequest",
     "SigningKey",
@@ -146,7 +159,10 @@ __all__ = [
     "StatusList",
     "Store",
     "StrayIndex",
+    "SubmittedApplication",
     "Suspension",
+    "ToldRevision",
     "UsedOnce",
     "WatchHit",
+    "Webhook",
 ]

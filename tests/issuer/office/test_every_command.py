@@ -702,10 +702,28 @@ def devices(shell: Shell) -> None:
     shell.asks("ann-kor", "device retire", device=made["device"])
 
 
+def systems(shell: Shell) -> None:
+    shell.file("client.jwk", json.dumps(phone("client")))
+    client = shell.asks(
+        "ann-kor", "client add", name="Association", scopes=["track", "submit"],
+        jwk=f"@{shell.folder / 'client.jwk'}",
+    )  # fmt: skip
+    assert client["waits"]
+    shell.asks("admin-kor", "client confirm", client=client["client"])
+    assert len(shell.asks("ann-kor", "client list")["clients"]) == 1
+    shell.asks("ann-kor", "client retire", client=client["client"])
+    assert shell.asks("ann-kor", "webhook list")["webhooks"] == []
+    assert shell.asks_in_vain("ann-kor", "webhook revive", webhook=1) == (
+        "record.unknown"
+    )
+    told = shell.do("services deliver", home=shell.home)
+    assert told == {"told": 0, "failed": 0, "dead": 0}
+
+
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
     setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
-    phones, plastic, lost_and_renewed, many, sheets, devices, audit, backups, publisher,
-    demonstration,
+    phones, plastic, lost_and_renewed, many, sheets, devices, systems, audit, backups,
+    publisher, demonstration,
 )  # fmt: skip
 WATCH_LIST = (
     "reference,family_name,given_name,birthdate,nationality,"
