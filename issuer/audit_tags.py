@@ -151,6 +151,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "device:retired": _tag(),
         "device:file_collected": _tag("batches", "rows"),
         "device:rows_removed": _tag("count", "keep_days"),
+        # Carriers.
+        "carrier:asked": _tag("client", "count", "gives"),
         # Other economies' systems.
         "client:added": _tag("client_id", "scopes"),
         "client:confirmed": _tag(),

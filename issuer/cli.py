@@ -20,6 +20,7 @@ from issuer.api.problems import problem_of
 from issuer.commands import (
     auditing,
     backing_up,
+    carriers,
     demo,
     importing,
     installing,
@@ -145,6 +146,7 @@ for _each in (
     linking.group,
     offering.group,
     services.group,
+    carriers.group,
     demo.demo_data,
 ):
     _cli.add_command(_each)

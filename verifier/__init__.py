@@ -56,10 +56,17 @@ from .decision import (
     Undecided,
 )
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
-from .entry_basis import BasisAnswer, EntryBasis, basis_answer, entry_basis
+from .entry_basis import (
+    BasisAnswer,
+    EntryBasis,
+    basis_answer,
+    entry_basis,
+    entry_basis_on_file,
+)
 from .errors import (
     PackingError,
     PolicyError,
+    RegisterError,
     ScanLogError,
     ServiceMessageError,
     StoreError,
@@ -80,6 +87,7 @@ from .passport import (
 from .places import zone_of, zones
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
+from .register import Register, RegisterAnswer, RegisterCredentials
 from .replay import ReplayGuard
 from .scan_log import (
     BadRow,
@@ -150,6 +158,10 @@ __all__ = [
     "Problem",
     "ProvenBasis",
     "Reason",
+    "Register",
+    "RegisterAnswer",
+    "RegisterCredentials",
+    "RegisterError",
     "RejectReason",
     "Rejected",
     "ReplayGuard",
@@ -176,6 +188,7 @@ __all__ = [
     "checks_of",
     "compare",
     "entry_basis",
+    "entry_basis_on_file",
     "guidance",
     "guidance_languages",
     "look_of",

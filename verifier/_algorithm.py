@@ -1,7 +1,7 @@
 """The decision, in the order of the specification (section 8)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -91,8 +91,48 @@ def verify(
     if expected_challenge is not None:
         check_challenge(expected_challenge)
     trail = _Trail(now=now, trust=trust, policy=policy)
+
+    def check_shown(shown: Presentation) -> None:
+        _check_proof(shown, trail, expected_challenge)
+
+    return _decide(presentation, trail, expected_passport, check_shown)
+
+
+def verify_on_file(
+    card_text: str,
+    *,
+    trust: Trust,
+    policy: Policy,
+    expected_passport: Passport,
+    now: datetime,
+) -> Decision:
+    """Decide about a card as its issuer has it on file, with nobody showing it.
+
+    Every step of `verify` but the proof, in the same order and by the same code. It is
+    for the issuer alone, who knows whose card it is; not public, because a device that
+    left out the proof would take photographs of cards.
+
+    Args:
+        card_text: Issuer JWT and ``~``, without a proof.
+        trust: As for `verify`.
+        policy: As for `verify`; its ``economy`` is the destination.
+        expected_passport: The one that is asked about.
+        now: The moment of the check, in the time zone of the destination.
+
+    Source: specification, section 8, without step 9.
+    """
+    trail = _Trail(now=now, trust=trust, policy=policy)
+    return _decide(card_text, trail, expected_passport, _check_is_bare)
+
+
+def _decide(
+    presentation: str,
+    trail: "_Trail",
+    passport: Passport | None,
+    check_shown: Callable[[Presentation], None],
+) -> Decision:
     try:
-        return _accept(presentation, trail, expected_passport, expected_challenge)
+        return _accept(presentation, trail, passport, check_shown)
     except Reject as stop:
         return Rejected(stop.reason, trail.evidence(), stop.detail)
     except Refer as stop:
@@ -160,7 +200,7 @@ def _accept(
     presentation: str,
     trail: _Trail,
     passport: Passport | None,
-    challenge: str | None,
+    check_shown: Callable[[Presentation], None],
 ) -> Accepted:
     now, trust, policy = trail.now, trail.trust, trail.policy
     sighting = _parse(presentation, trust)  # 1
@@ -176,7 +216,7 @@ def _accept(
     _check_is_no_test(issuer)  # 6
     _check_binding(card, issuer, key)  # 7
     _check_dates(card, policy, now)  # 8
-    _check_proof(shown, trail, challenge)  # 9
+    check_shown(shown)  # 9
     trail.status = trust.status_list(card.status_uri)  # 10
     _check_status(card, trail.status, policy, now)
     if passport is not None:
@@ -252,6 +292,11 @@ def _check_dates(card: Card, policy: Policy, now: datetime) -> None:
         raise Refer(UndecidedReason.NOT_YET, f"from {starts_at}")
     if now >= card.expires_at:
         raise Reject(RejectReason.EXPIRED, f"ended {card.expires_at}")
+
+
+def _check_is_bare(shown: Presentation) -> None:
+    if shown.proof is not None:
+        raise Reject(RejectReason.MALFORMED, "a proof beside a card on file")
 
 
 def _check_proof(shown: Presentation, trail: _Trail, challenge: str | None) -> None:

@@ -100,6 +100,12 @@ def is_signed_by(key: PublicKey, signing_input: bytes, signature: bytes) -> bool
     return _ES256.verify(signing_input, key, signature)
 
 
+def sign(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
+    """Sign with ECDSA on P-256 and SHA-256; 64 bytes, r and s."""
+    signature: bytes = _ES256.sign(data, key)
+    return signature
+
+
 def load_point(point: bytes) -> PublicKey:
     """Return the P-256 key of a compressed point (SEC 1, section 2.3.3).
 

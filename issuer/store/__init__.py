@@ -20,6 +20,7 @@ from issuer.store.cards import (
     StrayIndex,
     Suspension,
 )
+from issuer.store.carriers import BasisState, CarrierChange, CarrierQuestion
 from issuer.store.cases import (
     Application,
     ApplicationHand,
@@ -110,11 +111,14 @@ __all__ = [
     "AuditChain",
     "AuditRow",
     "Base",
+    "BasisState",
     "BrowserSession",
     "Bulk",
     "BulkItem",
     "BulkState",
     "Card",
+    "CarrierChange",
+    "CarrierQuestion",
     "CollectedFinding",
     "CollectedLog",
     "CollectedRow",

@@ -368,6 +368,10 @@ def repository(shell: Shell) -> None:
     shell.asks("ann-kor", "publication status")
     assert shell.asks("ann-kor", "key list")["keys"]
     assert shell.do("services renew-key", home=shell.home, economy="KOR")["keys"]
+    (looked,) = shell.do("carriers look-again", home=shell.home, economy="KOR")[
+        "economies"
+    ]
+    assert (looked["watched"], looked["flipped"]) == (0, 0)
     shell.now += timedelta(days=1)
 
 
