@@ -19,7 +19,6 @@ from ... import (
     entry_basis,
     zone_of,
 )
-from ...places import zone_of
 from . import answers, passengers
 from .book import Book
 from .passengers import Row
