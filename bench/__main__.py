@@ -14,6 +14,7 @@ from bench import (
     publishing,
     scale,
     scan,
+    services,
     signing,
     size,
     updates,
@@ -36,6 +37,7 @@ _SECTIONS = {
     "scale": scale.run,
     "load": load.run,
     "wallet": wallet.run,
+    "services": services.run,
 }
 
 
