@@ -15,6 +15,7 @@ from bench import (
     reported,
     scale,
     scan,
+    services,
     signing,
     size,
     updates,
@@ -38,6 +39,7 @@ _SECTIONS = {
     "scale": scale.run,
     "load": load.run,
     "wallet": wallet.run,
+    "services": services.run,
 }
 
 

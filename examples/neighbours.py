@@ -45,7 +45,6 @@ PASSPHRASE: Final = "only an example"  # noqa: S105  # of keys that are thrown a
 PEOPLE: Final = ("clerk", "officer")
 _HOST: Final = "127.0.0.1"
 _READY: Final = timedelta(seconds=30)
-_HTTP: Final = urllib3.PoolManager(retries=False)
 
 
 def now() -> datetime:
@@ -71,26 +70,28 @@ class Side:
         """Start the server, the worker, or both."""
         for name in what or _COMMANDS:
             command = [each.format(port=self.port) for each in _COMMANDS[name]]
-            self._running[name] = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "issuer", *command, "--home", str(self.folder)],
-                stdout=subprocess.DEVNULL,
-                stderr=(self.folder / f"{name}.log").open("ab"),
-                env=environment_with(ABTC_KEY_PASSPHRASE=PASSPHRASE),
-                start_new_session=True,
-            )
+            with (self.folder / f"{name}.log").open("ab") as log:
+                self._running[name] = subprocess.Popen(  # noqa: S603
+                    [sys.executable, "-m", "issuer", *command, "--home", self.folder],
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    env=environment_with(ABTC_KEY_PASSPHRASE=PASSPHRASE),
+                    start_new_session=True,
+                )
         if "server" in self._running:
             self._wait_for_server()
 
     def _wait_for_server(self) -> None:
         until = time.monotonic() + _READY.total_seconds()
         url = f"{address(self.port)}/services/v1/openapi.json"
-        while time.monotonic() < until:
-            try:
-                _HTTP.request("GET", url, timeout=1)
-            except urllib3.exceptions.HTTPError:
-                time.sleep(0.1)
-            else:
-                return
+        with urllib3.PoolManager(retries=False) as http:
+            while time.monotonic() < until:
+                try:
+                    http.request("GET", url, timeout=1)
+                except urllib3.exceptions.HTTPError:
+                    time.sleep(0.1)
+                else:
+                    return
         log = (self.folder / "server.log").read_text()
         raise SystemExit(f"the server of {self.code} does not answer: {log[-500:]}")
 

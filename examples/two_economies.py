@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -86,10 +87,8 @@ def play(
             _until(lambda: _incoming(home) == applicants, "AUS has every question")
             _approve(home, applicants)
             for side in (home, away):
-                _until(
-                    lambda side=side: _cleared(side) == applicants,
-                    f"{side.code} has every answer",
-                )
+                _until(partial(_is_cleared, side, applicants),
+                       f"{side.code} has every answer")  # fmt: skip
             _until(lambda: not _waiting(home), "JPN knows the card on the phone")
         with _said("Nothing is lost, nothing is doubled"):
             for side in (home, away):
@@ -188,6 +187,10 @@ def _cleared(side: Side) -> int:
     return _count(
         side, Preclearance.destination == other, Preclearance.state == "approved"
     )
+
+
+def _is_cleared(side: Side, applicants: int) -> bool:
+    return _cleared(side) == applicants
 
 
 def _count(side: Side, *conditions: object) -> int:

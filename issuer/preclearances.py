@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -172,6 +173,28 @@ def _step(
         },
     )
     return _event(desk, lane, event, before, seq, note=note, statement=statement), entry
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Steps of many lanes, which are written together."""
+
+    _desk: Desk
+    _events: list[PreclearanceEvent] = field(default_factory=list)
+    _entries: list[audit.Entry] = field(default_factory=list)
+
+    def add(
+        self, lane: Preclearance, event: str, *, seq: int, by: Side, note: str
+    ) -> None:
+        """Take one step as `move` does; its event and its row of the log wait."""
+        row, entry = _step(self._desk, lane, event, seq, by=by, note=note)
+        self._events.append(row)
+        self._entries.append(entry)
+
+    def write(self, session: Session) -> None:
+        """Write what waits."""
+        session.add_all(self._events)
+        self._desk.log_many(session, self._entries)
 
 
 def send(

@@ -12,8 +12,10 @@ from sqlalchemy import select
 from issuer.commands.opening import as_json, at_home, economies, now, open_office
 from issuer.errors import NotFound
 from issuer.office import Office
+from issuer.services.conformance import check_all
 from issuer.services.hooks import deliver
 from issuer.services.identity import ServiceIdentity, renew
+from issuer.services.trust import trust_of
 from issuer.store import HostedEconomy
 
 
@@ -67,6 +69,45 @@ def deliver_events(folder: Path, every: int | None, *, as_json: bool) -> None:
             _tell(office, as_json=as_json)
     finally:
         office.store.close()
+
+
+@group.command("conformance")
+@click.option("--url", required=True, help="Where the system is, such as https://host.")
+@click.option("--economy", required=True, metavar="AAA", help="Whom to ask there.")
+@click.option(
+    "--as", "asker", required=True, metavar="AAA", help="Who asks; hosted here."
+)
+@as_json
+@at_home
+def conformance(
+    folder: Path, url: str, economy: str, asker: str, *, as_json: bool
+) -> int:
+    """Check whether a system does what docs/web-services.md says.
+
+    It asks about invented holders: only where nothing is real. Exit status 1 if a check
+    does not pass.
+    """
+    office = open_office(folder)
+    try:
+        found = check_all(
+            url,
+            economy,
+            identity=ServiceIdentity.of(office, asker, now()),
+            trust=trust_of(office.installation),
+            now=now(),
+        )
+    finally:
+        office.store.close()
+    failed = sum(not each.passed for each in found)
+    if as_json:
+        rows = [asdict(each) for each in found]
+        click.echo(json.dumps({"failed": failed, "checks": rows}))
+        return int(failed > 0)
+    for each in found:
+        click.echo(f"{'ok  ' if each.passed else 'FAIL'} {each.name}"
+                   f"{': ' + each.detail if each.detail else ''}")  # fmt: skip
+    click.echo(f"{len(found) - failed} of {len(found)} checks passed")
+    return int(failed > 0)
 
 
 def _tell(office: Office, *, as_json: bool) -> None:

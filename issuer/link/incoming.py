@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,7 +23,7 @@ from issuer.jws import canonical, moment_from_wire, public_jwk
 from issuer.lifecycle import PRECLEARANCE, Side
 from issuer.link.protocol import FeedRow
 from issuer.office import Desk
-from issuer.preclearances import DECISIONS, State, locked, move, next_seqs
+from issuer.preclearances import DECISIONS, Moves, State, locked, next_seqs
 from issuer.statements import MAX_TEXT, Decision, verify_statement
 from issuer.store import (
     LinkAnswer,
@@ -207,14 +207,17 @@ def apply_page(
         )
         if partner.position != behind:
             return None
-        total = Applied()
         known = _positions(session, desk, destination, page)
-        for row, said in zip(page, read, strict=True):
-            if row.cursor in known:
-                continue
-            answer = _answer(desk, destination, row)
-            session.add(answer)
-            total += _take(session, desk, answer, said)
+        total = _take_all(
+            session,
+            desk,
+            destination,
+            [
+                (_answer(desk, destination, row), said)
+                for row, said in zip(page, read, strict=True)
+                if row.cursor not in known
+            ],
+        )
         partner.position = page[-1].cursor
         return total
 
@@ -261,8 +264,7 @@ def take_pushed(
         if _positions(session, desk, destination, [row]):
             return dict.fromkeys(said.decisions, "known")
         answer = _answer(desk, destination, row)
-        session.add(answer)
-        _take(session, desk, answer, said)
+        _take_all(session, desk, destination, [(answer, said)])
         found = session.scalars(
             select(LinkDecision)
             .where(LinkDecision.answer_id == answer.id)
@@ -284,14 +286,13 @@ def look_again(desk: Desk, destination: str, *, trust: verifier.Trust) -> Applie
     """Look anew at what was refused for a reason that may have passed."""
 
     def work(session: Session) -> Applied:
-        total = Applied()
-        for answer in _that_may_pass(session, desk, destination):
-            said = _read(desk, destination, answer.text, trust)
-            if isinstance(said, Verified):
-                total += _take(session, desk, answer, said)
-        for row in _out_of_place(session, desk, destination):
-            total += _judge_again(session, desk, row)
-        return total
+        read = [
+            (answer, _read(desk, destination, answer.text, trust))
+            for answer in _that_may_pass(session, desk, destination)
+        ]
+        believed = [each for each in read if isinstance(each[1], Verified)]
+        total = _take_all(session, desk, destination, believed)
+        return total + _judge_again(session, desk, destination)
 
     if not desk.read(lambda session: _has_refused(session, desk, destination)):
         return Applied()
@@ -368,54 +369,134 @@ def _kept(text: str) -> str:
     return text[:_KEPT].encode("ascii", "backslashreplace").decode().replace("\0", "")
 
 
-# One statement, one decision
+# Some statements, one decision after the other
 
 
-def _take(
-    session: Session, desk: Desk, answer: LinkAnswer, said: Verified | Unbelieved
-) -> Applied:
-    if isinstance(said, Unbelieved):
-        answer.problem, answer.problem_text = said.problem, said.text[:500]
-        session.flush()
-        return Applied(refused=1)
-    answer.problem, answer.problem_text = "", ""
-    answer.key_id, answer.public_key = said.key_id, said.public_key
-    session.flush()
-    questions = _questions(session, desk, answer.destination, said.decisions)
-    total = Applied()
-    for ordinal, each in enumerate(said.decisions):
-        row = LinkDecision(
-            answer_id=answer.id,
-            ordinal=ordinal,
-            economy=desk.economy,
-            destination=answer.destination,
-            reference=each.card,
-            seq=each.seq,
-            event=each.event,
-            after=each.after,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """Judges decisions by the questions and lanes that they are about, read at once."""
+
+    session: Session
+    questions: Mapping[str, LinkQuestion]
+    """By reference; locked."""
+    lanes: Mapping[int, Preclearance]
+    seqs: dict[int, int]
+    """Of the next step of each lane."""
+    moves: Moves
+
+    @classmethod
+    def of(
+        cls, session: Session, desk: Desk, destination: str, references: set[str]
+    ) -> Self:
+        questions = _questions(session, desk, destination, references)
+        keys = [each.preclearance_id for each in questions.values()]
+        lanes = locked(session, Preclearance.id.in_(keys))
+        return cls(
+            session=session,
+            questions=questions,
+            lanes={lane.id: lane for lane in lanes},
+            seqs=dict(next_seqs(session, lanes)),
+            moves=Moves(desk),
         )
-        question = questions.get(each.card) if each.issuer == desk.economy else None
-        if each.issuer != desk.economy:
-            _refuse(row, Problem.OTHER_ISSUER)
-        elif question is None:
+
+    def judge(self, row: LinkDecision) -> None:
+        """Apply a decision if it is the next word about a question that is open."""
+        question = self.questions.get(row.reference)
+        if question is None:
             _refuse(row, Problem.NOT_ASKED)
+            return
+        row.question_id = question.id
+        if row.seq <= question.last_seq:
+            self._judge_old(row)
+        elif question.has_ended:
+            _refuse(row, Problem.ENDED)
         else:
-            _judge(session, desk, row, question)
-        session.add(row)
-        session.flush()
-        total += _count(row)
+            self._judge_new(row, question)
+
+    def _judge_old(self, row: LinkDecision) -> None:
+        if _was_applied(self.session, row):
+            row.outcome, row.problem = LinkOutcome.KNOWN, ""
+        else:
+            _refuse(row, Problem.ORDER)
+
+    def _judge_new(self, row: LinkDecision, question: LinkQuestion) -> None:
+        lane = self.lanes[question.preclearance_id]
+        event = _event_here(lane.state, row, is_first=not question.last_seq)
+        if event is None:
+            _refuse(row, Problem.STATE)
+            return
+        question.last_seq, row.problem = row.seq, ""
+        if lane.state == row.after:
+            row.outcome = LinkOutcome.CONFIRMED
+            return
+        seq = self.seqs[lane.id]
+        row.outcome, row.event_seq, self.seqs[lane.id] = (
+            LinkOutcome.APPLIED,
+            seq,
+            seq + 1,
+        )
+        note = f"answer {row.answer_id} of {row.destination}, as {row.reference}"
+        self.moves.add(lane, event, seq=seq, by=Side.DESTINATION, note=note)
+
+
+def _take_all(
+    session: Session,
+    desk: Desk,
+    destination: str,
+    read: Sequence[tuple[LinkAnswer, Verified | Unbelieved]],
+) -> Applied:
+    for answer, said in read:
+        _note(answer, said)
+    session.add_all(answer for answer, _ in read)
+    session.flush()
+    good = [(answer, said) for answer, said in read if isinstance(said, Verified)]
+    references = {each.card for _, said in good for each in said.decisions}
+    judge = _Judge.of(session, desk, destination, references)
+    total = Applied(refused=len(read) - len(good))
+    for answer, said in good:
+        for ordinal, each in enumerate(said.decisions):
+            row = _row(answer, ordinal, each)
+            if each.issuer == desk.economy:
+                judge.judge(row)
+            else:
+                _refuse(row, Problem.OTHER_ISSUER)
+            session.add(row)
+            total += _count(row)
+    judge.moves.write(session)
+    session.flush()
     return total
 
 
+def _note(answer: LinkAnswer, said: Verified | Unbelieved) -> None:
+    if isinstance(said, Unbelieved):
+        answer.problem, answer.problem_text = said.problem, said.text[:500]
+        return
+    answer.problem, answer.problem_text = "", ""
+    answer.key_id, answer.public_key = said.key_id, said.public_key
+
+
+def _row(answer: LinkAnswer, ordinal: int, decision: Decision) -> LinkDecision:
+    return LinkDecision(
+        answer_id=answer.id,
+        ordinal=ordinal,
+        economy=answer.economy,
+        destination=answer.destination,
+        reference=decision.card,
+        seq=decision.seq,
+        event=decision.event,
+        after=decision.after,
+    )
+
+
 def _questions(
-    session: Session, desk: Desk, destination: str, decisions: Sequence[Decision]
+    session: Session, desk: Desk, destination: str, references: set[str]
 ) -> Mapping[str, LinkQuestion]:
     rows = session.scalars(
         select(LinkQuestion)
         .where(
             LinkQuestion.economy == desk.economy,
             LinkQuestion.destination == destination,
-            LinkQuestion.reference.in_({each.card for each in decisions}),
+            LinkQuestion.reference.in_(references),
         )
         .order_by(LinkQuestion.id)
         .with_for_update()
@@ -424,40 +505,18 @@ def _questions(
     return {row.reference: row for row in rows}
 
 
-def _judge_again(session: Session, desk: Desk, row: LinkDecision) -> Applied:
-    question = session.get_one(LinkQuestion, row.question_id, with_for_update=True)
-    _judge(session, desk, row, question)
+def _judge_again(session: Session, desk: Desk, destination: str) -> Applied:
+    rows = _out_of_place(session, desk, destination)
+    judge = _Judge.of(session, desk, destination, {row.reference for row in rows})
+    total = Applied()
+    with session.no_autoflush:  # a row is whole only when it is judged
+        for row in rows:
+            judge.judge(row)
+            if row.outcome != LinkOutcome.REFUSED:
+                total += _count(row)
+        judge.moves.write(session)
     session.flush()
-    return _count(row) if row.outcome != LinkOutcome.REFUSED else Applied()
-
-
-def _judge(
-    session: Session, desk: Desk, row: LinkDecision, question: LinkQuestion
-) -> None:
-    """Apply a decision if it is the next word about a question that is open."""
-    row.question_id = question.id
-    if row.seq <= question.last_seq:
-        if _was_applied(session, row):
-            row.outcome, row.problem = LinkOutcome.KNOWN, ""
-        else:
-            _refuse(row, Problem.ORDER)
-        return
-    if question.has_ended:
-        _refuse(row, Problem.ENDED)
-        return
-    lane = locked(session, Preclearance.id == question.preclearance_id)[0]
-    event = _event_here(lane.state, row, is_first=not question.last_seq)
-    if event is None:
-        _refuse(row, Problem.STATE)
-        return
-    seq = next_seqs(session, [lane])[lane.id]
-    question.last_seq, row.problem = row.seq, ""
-    if lane.state == row.after:
-        row.outcome = LinkOutcome.CONFIRMED
-        return
-    row.outcome, row.event_seq = LinkOutcome.APPLIED, seq
-    note = f"answer {row.answer_id} of {row.destination}, as {row.reference}"
-    move(session, desk, lane, event, by=Side.DESTINATION, note=note, seq=seq)
+    return total
 
 
 def _event_here(state: State, row: LinkDecision, *, is_first: bool) -> str | None:

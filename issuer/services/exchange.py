@@ -7,6 +7,7 @@ pages and orders on them.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -258,9 +259,14 @@ def signed_answers(desk: Desk, caller: Caller, paging: Paging) -> SignedAnswers:
     A statement is about one issuer's cards, and statements of one destination get their
     numbers one after the other, under its audit log: whoever has seen one has been able
     to see all before it.
+
+    Raises:
+        Conflict: ``answers.cursor``: the cursor is of nothing that is here, as after a
+            restore from a backup: begin anew; what was taken before is known then.
     """
 
     def work(session: Session) -> SignedAnswers:
+        _check_cursor(session, desk, caller, paging)
         rows = session.scalars(
             select(Statement)
             .where(
@@ -274,14 +280,32 @@ def signed_answers(desk: Desk, caller: Caller, paging: Paging) -> SignedAnswers:
         shown = _not_too_long(rows[: paging.limit])
         return SignedAnswers(
             answers=tuple(
-                SignedAnswer(cursor=str(each.id), statement=each.text, at=each.at)
+                SignedAnswer(cursor=_mark(each), statement=each.text, at=each.at)
                 for each in shown
             ),
-            cursor=str(shown[-1].id) if shown else paging.cursor,
+            cursor=_mark(shown[-1]) if shown else paging.cursor,
             more=len(rows) > len(shown),
         )
 
     return desk.read(work)
+
+
+def _check_cursor(session: Session, desk: Desk, caller: Caller, paging: Paging) -> None:
+    """Refuse to go on behind what this database has forgotten, or has given again."""
+    number = _number(paging)
+    if not number:
+        return
+    last = session.get(Statement, number)
+    mine = (desk.economy, caller.asker, paging.cursor)
+    if last is None or (last.economy, last.issuer, _mark(last)) != mine:
+        text = "this cursor is of nothing that is here: begin anew, without one"
+        raise Conflict("answers.cursor", text)
+
+
+def _mark(statement: Statement) -> str:
+    """Return the cursor of a statement: its number, and something of what it says."""
+    digest = sha256(statement.text.encode()).digest()
+    return f"{statement.id}.{int.from_bytes(digest[:4], 'big')}"
 
 
 def _not_too_long(rows: Sequence[Statement]) -> list[Statement]:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from issuer.api.problems import MEDIA_TYPE, Problem, problem_of
 from issuer.api.strict_json import read_object
-from issuer.errors import Invalid, IssuerError, NotFound
+from issuer.errors import Invalid, IssuerError, NotAllowed, NotFound
 from issuer.office import Desk, Office
 from issuer.operations import Answer, problems_of
 from issuer.services.exchange import MAX_BULK
@@ -120,6 +120,14 @@ class _Server:
             return serve(self.clock().astimezone(UTC))
         except _Stop as stop:
             return _refusal(stop.problem)
+        except NotAllowed as error:
+            return _refusal(
+                Problem(
+                    status=HTTPStatus.FORBIDDEN,
+                    code="request.other_economy",
+                    detail=str(error),
+                )
+            )
         except IssuerError as error:
             problem = problem_of(error)
             _log(problem)

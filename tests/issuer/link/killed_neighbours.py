@@ -74,7 +74,7 @@ class Pair:
                 "officer", "incoming.decide", preclearance=each.lane.id,
                 event="approve",
             )  # fmt: skip
-        if len(self.cards) > 4:
+        if len(self.cards) > 2:
             card = self.cards.pop(0)
             self.home.do("officer", "card.cancel", card=card, why="a test")
 

@@ -96,7 +96,7 @@ def test_a_bell_is_signed_and_rings_once(prepared_small: Prepared) -> None:
     )
     assert (said.economy, said.claims["event"]) == ("NZL", "answers")
     newest = singapore.ask("GET", "/answers").get_json()["cursor"]
-    assert said.claims["newest"] == newest
+    assert said.claims["newest"] == newest.partition(".")[0]
 
 
 @pytest.mark.enable_socket

@@ -90,7 +90,7 @@ def test_n3_nobody_asks_for_another_economy(town: Town) -> None:
     singapore, korea = town.system("SGP"), town.system("KOR")
     asked(singapore)
     foreign = korea.ask("POST", "/preclearance-requests", singapore.request(2))
-    assert code_of(foreign) == (403, "request.role")
+    assert code_of(foreign) == (403, "request.other_economy")
     rows = rows_of(korea.lines([singapore.request(3), korea.request(1)]))
     assert [row["status"] for row in rows] == [403, 200]
     tell = korea.ask("PUT", "/cards/SGP-1", {"revision": 1, "event": "cancel"})
@@ -142,6 +142,23 @@ def test_the_feed_is_in_order_and_has_no_gaps(town: Town) -> None:
         if not page["more"]:
             break
     assert found == ["SGP-3", "SGP-1", "SGP-7", "SGP-5", "SGP-1"]
+
+
+def test_r9_a_destination_that_was_put_back_says_so(small: Town) -> None:
+    """What it decides since would have the numbers of what it has forgotten."""
+    singapore = small.system("SGP")
+    rows_of(singapore.lines([singapore.request(n) for n in (1, 2)]))
+    decide(small, "SGP-1")
+    cursor = feed(singapore)[0]["cursor"]
+    assert feed(singapore, cursor) == []
+    number, _, mark = cursor.partition(".")
+    for other in (f"{number}.{int(mark) + 1}", number, f"{int(number) + 9}.{mark}"):
+        answer = singapore.ask("GET", f"/answers?cursor={other}")
+        assert code_of(answer) == (409, "answers.cursor")
+    korea = small.system("KOR")
+    assert code_of(korea.ask("GET", f"/answers?cursor={cursor}")) == (
+        409, "answers.cursor",
+    )  # fmt: skip
 
 
 def card_in(statement: str) -> str:

@@ -1,0 +1,41 @@
+"""Two economies, two databases, one of them killed: what the example shows holds."""
+
+from pathlib import Path
+
+import pytest
+
+import verifier
+from examples.two_economies import main, play
+from tests.components import needs
+from tests.databases import PostgreSQL
+
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
+
+
+@pytest.mark.timeout(600)
+def test_everybody_is_cleared_once_and_a_device_lets_them_in(
+    tmp_path: Path, socket_enabled: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del socket_enabled
+    decision = play(tmp_path, applicants=4)
+    assert isinstance(decision, verifier.Accepted)
+    assert decision.entitlement.entry.answer == verifier.EntryAnswer.VISA_FREE
+    told = capsys.readouterr().out
+    assert "Server and worker are killed" in told
+    assert "4 asked, 4 taken, each answer applied once" in told
+
+
+@needs("PostgreSQL")
+@pytest.mark.timeout(600)
+def test_postgresql_will_do_as_well(
+    postgresql: PostgreSQL, socket_enabled: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del socket_enabled
+    given = [f"--database={code}={postgresql.empty()}" for code in ("AUS", "JPN")]
+    assert main(["--applicants=4", *given]) == 0
+    assert "each answer applied once" in capsys.readouterr().out
+
+
+def test_a_database_is_for_one_of_the_two() -> None:
+    with pytest.raises(SystemExit):
+        main(["--database", "NZL=sqlite://"])
