@@ -14,7 +14,7 @@ help:
 	@echo "make soak     the slow runs: fuzzing, power cuts, damaged stores, races, half an hour of load"
 	@echo "make vectors  write tests/vectors anew from their generator"
 	@echo "make guide    write the officer's guide anew: docs/guide, and build/guide as PDF (needs Chromium)"
-	@echo "make openapi  write the descriptions of the back office's and the holder's API anew"
+	@echo "make openapi  write the descriptions of the back office's, the holder's and the systems' API anew"
 	@echo "make serve    back office, wallet and officer's console of a demonstration, side by side"
 
 $(READY): pyproject.toml constraints.txt
@@ -25,7 +25,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/python -m examples.demo
 
-# Four processes on two cores: half of what browsers, databases and modules take is waiting.
+# Four processes on two cores: half of what browsers, databases and modules take is waiting. What is compiled is kept,
+# whatever the caller's environment says: the tests start hundreds of commands.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
@@ -49,6 +51,7 @@ openapi: $(READY)
 	$(BIN)/python -c 'from issuer.api.openapi import text_of; from issuer.operations import all_operations; \
 	  print(text_of(all_operations()), end="")' > docs/back-office.openapi.json
 	$(BIN)/python -c 'from wallet_api.openapi import text; print(text(), end="")' > docs/wallet.openapi.json
+	$(BIN)/python -c 'from issuer.services.openapi import described; print(described(), end="")' > docs/services.openapi.json
 
 bench: $(READY)
 	$(BIN)/python -m bench
@@ -56,7 +59,7 @@ bench: $(READY)
 soak: $(READY)
 	ABTC_SOAK=1 $(BIN)/python -m pytest -n 2 -rA \
 	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py \
-	  tests/issuer/office/test_issuing_faults.py tests/issuer/test_load.py tests/wallet_api/test_load.py \
+	  tests/issuer/office/test_issuing_faults.py tests/issuer/link/test_killed.py tests/issuer/test_load.py tests/wallet_api/test_load.py \
 	  tests/wallet_api/test_threats.py tests/issuer/web/test_browser.py tests/wallet_api/web/test_wallet_browser.py \
 	  tests/verifier/console/web/test_languages.py tests/test_openapi_properties.py
 

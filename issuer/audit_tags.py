@@ -82,6 +82,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "preclearance:screened": _tag("hits", "list_version"),
         "preclearance:hit_settled": _tag("hit", "after"),
         "preclearance:received": _tag("issuer", "card"),
+        "link:opened": _tag(),
+        "link:sent_again": _tag("count"),
         "preclearance:held": _tag("event"),
         "preclearance:undone": _tag("event"),
         "preclearance:not_sent": _tag("event", "code"),
@@ -149,6 +151,17 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "device:retired": _tag(),
         "device:file_collected": _tag("batches", "rows"),
         "device:rows_removed": _tag("count", "keep_days"),
+        # Carriers.
+        "carrier:asked": _tag("client", "count", "gives"),
+        # Other economies' systems.
+        "client:added": _tag("client_id", "scopes"),
+        "client:confirmed": _tag(),
+        "client:retired": _tag(),
+        "webhook:made": _tag("client", "event"),
+        "webhook:retired": _tag("client"),
+        "webhook:revived": _tag("client"),
+        "statement:taken": _tag("destination", "taken", "known", "refused"),
+        "application:came_in": _tag("client"),
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

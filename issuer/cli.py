@@ -20,11 +20,14 @@ from issuer.api.problems import problem_of
 from issuer.commands import (
     auditing,
     backing_up,
+    carriers,
     demo,
     importing,
     installing,
     keys,
+    linking,
     offering,
+    services,
 )
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.desks import open_desk
@@ -140,7 +143,10 @@ for _each in (
     backing_up.group,
     backing_up.restore,
     importing.group,
+    linking.group,
     offering.group,
+    services.group,
+    carriers.group,
     demo.demo_data,
 ):
     _cli.add_command(_each)

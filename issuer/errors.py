@@ -14,6 +14,7 @@
     ├── ListFull          a status list has no free index left
     ├── NotAllowed        the actor's roles do not include this
     ├── NotFound          there is no such record, or it is another economy's
+    ├── NoTrust           there is no trust data here to know other economies by
     ├── NotProven         nobody has shown who they are; nothing says what was wrong
     ├── ProfileError      a card may not contain this
     ├── PublishRefused    nothing was published, for the reason in its code
@@ -21,8 +22,11 @@
     ├── SettingsError     a file of settings cannot be read or used
     ├── SheetError        a sheet cannot be read at all, or is not the one checked
     ├── SignOnDown        the ministry's own sign-on does not answer as it must
+    ├── ServiceRefused    another economy's system refuses a request
+    ├── ServiceUnreachable  another economy's system does not answer as it must
     ├── SigningError      nothing was released: the signature or the card is no good
     │   ├── ClockError    nothing was signed: this is no moment to sign at
+    │   ├── ServiceKeyMissing  nothing was signed: there is no service key, or it ended
     │   └── SignerUnavailable  nothing was signed: the hardware module is away
     │       └── PinRefused     its PIN is not tried any more
     ├── StatementError    a statement is not what a destination has to have signed
@@ -92,6 +96,10 @@ class NotAllowed(IssuerError):  # noqa: N818  # an answer, not a fault
 
 class NotFound(IssuerError):  # noqa: N818  # an answer, not a fault
     """There is no such record, or it is another economy's: both look alike."""
+
+
+class NoTrust(IssuerError):  # noqa: N818  # a condition to act on: sync
+    """There is no trust data here that other economies could be known by."""
 
 
 class NotProven(IssuerError):  # noqa: N818  # an answer, not a fault
@@ -282,6 +290,10 @@ class ClockError(SigningError):
     """Nothing was signed: the clock went back, or the key does not sign now."""
 
 
+class ServiceKeyMissing(SigningError):  # noqa: N818  # a condition to act on: renew
+    """Nothing was signed: an economy has no service key, or its delegation ended."""
+
+
 class StatementError(IssuerError):
     """A statement is malformed, or not signed by whom it has to be."""
 
@@ -311,6 +323,8 @@ _RULES = MappingProxyType(
         "ck_offer_four_eyes": "whoever approved the application does not offer its card"
         " to a phone: another person has to do it",
         "ck_restoration_four_eyes": "whoever proposed it does not confirm it:"
+        " another person has to do it",
+        "ck_service_client_four_eyes": "whoever added a client does not confirm it:"
         " another person has to do it",
         "ck_scheme_text_four_eyes": "whoever proposed a version does not approve it:"
         " another person has to do it",
@@ -368,6 +382,37 @@ class TransitionError(IssuerError):
         super().__init__(f"{before} to {after}: {reason}")
         self.before = before
         self.after = after
+
+
+class ServiceRefused(IssuerError):  # noqa: N818  # an answer, not a fault
+    """Another economy's system understood a request, and refuses it.
+
+    Attributes:
+        status: Of HTTP.
+        code: Stable and dotted, as its problem details have it; empty if they do not.
+        detail: In words; may be empty.
+        problems: Path, code and sentence for each field that is wrong.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        problems: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
+        super().__init__(f"refused with {status} {code}: {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.problems = problems
+
+
+class ServiceUnreachable(IssuerError):  # noqa: N818  # a state: it may be back soon
+    """Another economy's system does not answer, or not as it must.
+
+    Whether it has done what it was asked is not known: ask again under the same key.
+    """
 
 
 class SheetError(IssuerError):

@@ -179,30 +179,39 @@ def _cards(session: Session, lanes: Iterable[Preclearance]) -> Mapping[int, Card
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """Decisions and the statement about them, not stored yet."""
+    """Decisions and the statements about them, not stored yet."""
 
     plans: tuple[Plan, ...]
     key_id: str
-    text: str
+    texts: Mapping[str, str]
+    """By issuer: none is told what was decided about the cards of another."""
 
 
 def sign_plans(desk: Desk, plans: Sequence[Plan]) -> Signed:
     """Sign decisions with the destination's status key; no transaction is open.
 
+    Each issuer whose cards are among them has a statement of its own.
+
     Raises:
         SigningError: The key is not the one published, or answered something else.
-        ValueError: There are none, or more than 1,000.
+        ValueError: There are more than 1,000 of one issuer.
     """
     signer, record = desk.office.signers.signer(desk.economy, "status", now=desk.now)
     scheme = desk.read(desk.office.scheme)
-    text = sign_statement(
-        [each.decision for each in plans],
-        iss=scheme.economy(desk.economy).issuer_url,
-        iat=desk.now,
-        signer=signer,
-        record=record,
-    )
-    return Signed(plans=tuple(plans), key_id=record.key_id, text=text)
+    by_issuer: dict[str, list[Decision]] = {}
+    for each in plans:
+        by_issuer.setdefault(each.decision.issuer, []).append(each.decision)
+    texts = {
+        issuer: sign_statement(
+            decisions,
+            iss=scheme.economy(desk.economy).issuer_url,
+            iat=desk.now,
+            signer=signer,
+            record=record,
+        )
+        for issuer, decisions in by_issuer.items()
+    }
+    return Signed(plans=tuple(plans), key_id=record.key_id, texts=texts)
 
 
 def store_signed(
@@ -238,18 +247,33 @@ def store_signed(
                 "preclearance.changed", "somebody else has just changed this request"
             )
         _check_screened(desk, lane, wanted[lane.id].decision.event)
-    statement = Statement(
-        economy=desk.economy, key_id=signed.key_id, text=signed.text, at=desk.now
-    )
-    scheme = desk.office.scheme(session)
-    read_statement(session, scheme, statement, desk.economy)
-    session.add(statement)
-    session.flush()
+    statements = _store_statements(session, desk, signed)
     for lane in lanes:
-        event = wanted[lane.id].decision.event
-        move(session, desk, lane, event, by=Side.DESTINATION, note=note,
-             statement=statement.id, bulk=bulk, seq=seqs[lane.id])  # fmt: skip
+        decision = wanted[lane.id].decision
+        move(session, desk, lane, decision.event, by=Side.DESTINATION, note=note,
+             statement=statements[decision.issuer], bulk=bulk,
+             seq=seqs[lane.id])  # fmt: skip
     return {lane.id: lane.state for lane in lanes}
+
+
+def _store_statements(session: Session, desk: Desk, signed: Signed) -> dict[str, int]:
+    """Keep what was signed, if it can be believed; return the numbers by issuer."""
+    scheme = desk.office.scheme(session)
+    rows = [
+        Statement(
+            economy=desk.economy,
+            key_id=signed.key_id,
+            text=text,
+            at=desk.now,
+            issuer=issuer,
+        )
+        for issuer, text in signed.texts.items()
+    ]
+    for each in rows:
+        read_statement(session, scheme, each, desk.economy)
+    session.add_all(rows)
+    session.flush()
+    return {each.issuer or "": each.id for each in rows}
 
 
 def _has_changed(lane: Preclearance, seq: int, wanted: Plan) -> bool:

@@ -53,6 +53,16 @@
     # roots = "attesters/apple-root.pem"
     # apps = ["TEAMID1234.org.example.wallet"]
 
+    [services]                              # what other economies' systems are offered
+    trust = "trust"                         # what `abtc-verify sync` fills; absent:
+                                            # what is published here
+    per_client = 1200                       # requests a minute, of one client
+    # certificate_header = "X-Client-Cert-SHA256"  # where a proxy in front puts the
+    # certificate_hops = ["127.0.0.1"]      # thumbprint, and which proxies may
+    # private_hosts = ["hooks.intern.example"]  # may be told of events though private
+    [services.partners]                     # where other economies' systems are
+    JPN = "https://abtc.jpn.example"
+
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
 """
@@ -76,6 +86,7 @@ from sqlalchemy.exc import ArgumentError
 from issuer.errors import SettingsError
 
 FILE: Final = "office.toml"
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _AppId = Annotated[str, Field(pattern=r"^[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}$")]
@@ -103,6 +114,9 @@ class PublishPlaces(_Table):
     """Folder for what an economy that publishes elsewhere signs here; ``out`` is then
     a copy of what is published, and ``first_root`` the root that was handed out."""
     first_root: str = "1.root.json"
+    passports: tuple[_Code, ...] = ()
+    """Economies hosted here that publish which of their own passports are reported
+    as lost, stolen or cancelled; see docs/operations/trust.md."""
     list_days: Annotated[int, Field(ge=1, le=60)] = 7
     """How long a list may be used; devices ask for one that is younger than that."""
 
@@ -235,6 +249,42 @@ class Wallet(_Table):
         return self
 
 
+_Base = Annotated[str, Field(pattern=r"^https?://[a-z0-9.\[\]:-]+$", max_length=200)]
+_Host = Annotated[str, Field(pattern=r"^[a-z0-9.:-]{1,200}$")]
+
+
+class Services(_Table):
+    """How other economies' systems reach this one, and it them."""
+
+    trust: str | None = None
+    """Folder of trust data, as `abtc-verify sync` fills it.  None: what is published
+    below ``publish.out`` here."""
+    partners: Mapping[_Code, _Base] = Field(default_factory=dict)
+    """By economy: where the installation is that hosts it; no path."""
+    scopes: Mapping[_Code, tuple[str, ...]] = Field(default_factory=dict)
+    """By economy that asks: what it may do here, where that is less than all."""
+    per_client: Annotated[int, Field(ge=1)] = 1_200
+    """Requests a minute of one client; for each process."""
+    overall: Annotated[int, Field(ge=1)] = 20_000
+    """And of all together."""
+    certificate_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    """Where a proxy that demands clients' certificates puts their SHA-256, in hex."""
+    certificate_hops: tuple[_Host, ...] = ()
+    """Addresses of the proxies from which that is believed."""
+    private_hosts: tuple[_Host, ...] = ()
+    """Hosts that may be told of events although their addresses are private."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.certificate_header is None) != (not self.certificate_hops):
+            raise ValueError("certificate_header and certificate_hops belong together")
+        for economy, url in self.partners.items():
+            host = urlsplit(url).hostname
+            if not url.startswith("https://") and host not in _LOOPBACK:
+                raise ValueError(f"the address of {economy} is not https")
+        return self
+
+
 class Installation(_Table):
     """The settings of an installation, and the folder that they are about."""
 
@@ -249,6 +299,7 @@ class Installation(_Table):
     collector: CollectorSettings = CollectorSettings()
     web: Web = Web()
     wallet: Wallet = Wallet()
+    services: Services = Services()
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -301,6 +352,10 @@ class Installation(_Table):
     def web_key(self) -> Path:
         """Where the key is that seals what the web pages must keep secret."""
         return self.path("web.key")
+
+    def passport_entries(self, economy: str) -> Path:
+        """Where the entries of an economy's list of reported passports are kept."""
+        return self.path("passport-entries") / f"{economy}.json"
 
     @property
     def audit_heads(self) -> Path:

@@ -48,6 +48,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.held",
     "issuer.incoming",
     "issuer.issue_check",
+    "issuer.link.operations",
     "issuer.offers",
     "issuer.own_account",
     "issuer.preclearances",
@@ -58,6 +59,8 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.reports",
     "issuer.restoring",
     "issuer.scan_reports",
+    "issuer.services.clients",
+    "issuer.services.hooks",
 )
 """Where operations are defined; `all_operations` imports them."""
 

@@ -32,8 +32,13 @@ from issuer.operations import Answer, Request, once, operation
 from issuer.scheme import Scheme
 from issuer.statements import Decision, SignedDecisions, verify_statement
 from issuer.store import (
+    AnswerTaken,
     Card,
+    DestinationKey,
     HostedEconomy,
+    LinkAnswer,
+    LinkDecision,
+    LinkQuestion,
     Preclearance,
     PreclearanceEvent,
     Role,
@@ -777,22 +782,73 @@ def _event_problem(
     if event.event not in DECISIONS:
         return "" if event.statement_id is None else "is no decision, but has one"
     if event.statement_id is None:
-        elsewhere = session.get(HostedEconomy, lane.destination) is None
-        return "" if elsewhere else "was never signed"
+        if session.get(HostedEconomy, lane.destination) is not None:
+            return "was never signed"
+        return _problem_of_answer(session, scheme, lane, event)
     statement = session.get_one(Statement, event.statement_id)
     try:
         said = read_statement(session, scheme, statement, lane.destination)
     except StatementError as error:
         return f"its statement {error}"
+    seq = _seq_of(session, lane, event)
     wanted = Decision(
         issuer=lane.issuer,
         card=card_reference(card),
-        seq=event.seq,
+        seq=event.seq if seq is None else seq,
         event=event.event,
         after=event.after,
     )
-    covered = wanted in said.decisions and said.iat == moment_on_wire(event.at)
-    return "" if covered else "is not in its statement"
+    is_then = seq is not None or said.iat == moment_on_wire(event.at)
+    return "" if wanted in said.decisions and is_then else "is not in its statement"
+
+
+def _problem_of_answer(
+    session: Session, scheme: Scheme, lane: Preclearance, event: PreclearanceEvent
+) -> str:
+    """Follow a step to the answer that came over a link; a letter leaves none."""
+    found = session.execute(
+        select(LinkDecision, LinkAnswer)
+        .join(LinkAnswer, LinkAnswer.id == LinkDecision.answer_id)
+        .join(LinkQuestion, LinkQuestion.id == LinkDecision.question_id)
+        .where(
+            LinkQuestion.preclearance_id == lane.id,
+            LinkDecision.event_seq == event.seq,
+        )
+    ).one_or_none()
+    if found is None:
+        return ""
+    decision, answer = found
+    wanted = Decision(
+        issuer=lane.issuer,
+        card=decision.reference,
+        seq=decision.seq,
+        event=decision.event,
+        after=decision.after,
+    )
+    try:
+        said = verify_statement(
+            answer.text,
+            iss=scheme.economy(lane.destination).issuer_url,
+            key_id=answer.key_id,
+            key=public_key_from_jwk(json.loads(answer.public_key)),
+        )
+    except (StatementError, ValueError) as error:
+        return f"its answer {error}"
+    # A refusal of the card that replaces another withdraws what was taken over.
+    counts_as = "withdrawn" if event.event == "withdraw" else decision.after
+    covered = wanted in said.decisions and counts_as == event.after
+    return "" if covered else "is not in its answer"
+
+
+def _seq_of(
+    session: Session, lane: Preclearance, event: PreclearanceEvent
+) -> int | None:
+    """Return what a destination elsewhere counts a step as; None for one of ours."""
+    return session.scalars(
+        select(AnswerTaken.seq).where(
+            AnswerTaken.preclearance_id == lane.id, AnswerTaken.event_seq == event.seq
+        )
+    ).one_or_none()
 
 
 def _carried_problem(
@@ -820,20 +876,22 @@ def read_statement(
     Raises:
         StatementError: It is not that economy's, or not signed by the key it names.
     """
-    key = session.scalars(
+    known: SigningKey | DestinationKey | None = session.scalars(
         select(SigningKey).where(
             SigningKey.economy == destination,
             SigningKey.key_id == statement.key_id,
             SigningKey.use == "status",
         )
     ).one_or_none()
-    if key is None:
+    if known is None:
+        known = session.get(DestinationKey, (destination, statement.key_id))
+    if known is None:
         raise StatementError(f"names a key that is none of {destination}")
     return verify_statement(
         statement.text,
         iss=scheme.economy(destination).issuer_url,
-        key_id=key.key_id,
-        key=public_key_from_jwk(json.loads(key.public_key)),
+        key_id=known.key_id,
+        key=public_key_from_jwk(json.loads(known.public_key)),
     )
 
 

@@ -86,14 +86,64 @@ def receive(desk: Desk, given: Receive) -> Received:
     """
 
     def work(session: Session) -> Received:
-        asked = Asked(
-            typed=_read(desk, session, given),
-            applied_on=given.applied_on,
-            card_expires_at=given.card_expires_at,
-        )
-        return receive_all(session, desk, [asked])[0]
+        return receive_all(session, desk, [_asked(desk, session, given)])[0]
 
     return once(desk, given, Received, work)
+
+
+def receive_each(
+    desk: Desk, given: Sequence[Receive]
+) -> list[Received | Conflict | Invalid]:
+    """Take many requests; what refuses one takes its place, and stops no other.
+
+    Args:
+        desk: Of the economy that is asked.
+        given: At most some thousands, in their order: a later one that speaks of the
+            same card or passport meets what the earlier one has left.
+    """
+
+    def work(session: Session) -> list[Received | Conflict | Invalid]:
+        results: dict[int, Received | Conflict | Invalid] = {}
+        waiting: dict[int, Asked] = {}
+        for place, each in enumerate(given):
+            try:
+                asked = _asked(desk, session, each)
+                _machine_names(asked.typed)
+                waiting[place] = asked
+            except Invalid as error:
+                results[place] = error
+        while waiting:
+            some = _apart(waiting)
+            results |= _take(session, desk, some)
+            waiting = {k: each for k, each in waiting.items() if k not in some}
+        return [results[place] for place in range(len(given))]
+
+    return desk.write(work)
+
+
+def _apart(waiting: Mapping[int, "Asked"]) -> dict[int, "Asked"]:
+    """Choose the first ones of which no two speak of one card or one passport."""
+    chosen: dict[int, Asked] = {}
+    seen: set[tuple[str, ...]] = set()
+    for place, each in waiting.items():
+        keys = {(each.typed.issuer, each.typed.reference), _passport_key(each.typed)}
+        if not keys & seen:
+            chosen[place] = each
+        seen |= keys
+    return chosen
+
+
+def _take(
+    session: Session, desk: Desk, some: Mapping[int, "Asked"]
+) -> dict[int, Received | Conflict | Invalid]:
+    book = read_book(session, desk, list(some.values()))
+    refused = {place: refusal(desk, each, book) for place, each in some.items()}
+    good = {place: each for place, each in some.items() if refused[place] is None}
+    taken = receive_all(session, desk, list(good.values())) if good else ()
+    return {
+        **{place: error for place, error in refused.items() if error is not None},
+        **dict(zip(good, taken, strict=True)),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +258,14 @@ def receive_all(
     return tuple(
         Received(preclearance=lane.id, card=lane.card_id, state=lane.state)
         for lane in (lanes[card.id] for card in cards)
+    )
+
+
+def _asked(desk: Desk, session: Session, given: Receive) -> Asked:
+    return Asked(
+        typed=_read(desk, session, given),
+        applied_on=given.applied_on,
+        card_expires_at=given.card_expires_at,
     )
 
 
@@ -378,6 +436,11 @@ def _lanes(
     return lanes | {lane.card_id: lane for lane in new}
 
 
+CardEvent = Literal[
+    "activate", "suspend", "restore", "report_lost", "cancel", "supersede", "expire"
+]
+
+
 class ToldCredential(Request):
     """One credential of a card: where the destination's overlay speaks of it."""
 
@@ -393,13 +456,7 @@ class Told(Request):
 
     issuer: str = Field(pattern=r"^[A-Z]{3}$", description="Economy of the card.")
     reference: str = Field(max_length=64, description="What its issuer calls it.")
-    event: (
-        Literal[
-            "activate", "suspend", "restore", "report_lost", "cancel", "supersede",
-            "expire",
-        ]
-        | None
-    ) = Field(None, description="What happened to the card.")  # fmt: skip
+    event: CardEvent | None = Field(None, description="What happened to the card.")
     expires_at: datetime | None = Field(None, description="End of the card.")
     credentials: tuple[ToldCredential, ...] = Field(
         (), max_length=64, description="Its credentials, as they are now."
@@ -435,33 +492,40 @@ def told(desk: Desk, given: Told) -> Heard:
     Not touched: what other destinations that are hosted here were told of this card.
     """
 
-    def work(session: Session) -> Heard:
-        card = _told_card(session, desk, given)
-        if given.expires_at is not None:
-            card.expires_at = require_aware(given.expires_at)
-        lapsed = _apply_event(session, desk, card, given.event) if given.event else 0
-        for each in given.credentials:
-            _take_over(session, desk, card, each)
-        session.flush()
-        return Heard(
-            card=card.id,
-            state=card.state,
-            lapsed=lapsed,
-            credentials=len(given.credentials),
-        )
+    return once(desk, given, Heard, lambda session: take_over(session, desk, given))
 
+
+def take_over(session: Session, desk: Desk, given: Told) -> Heard:
+    """Do what `told` does, in a transaction of the caller's."""
     if given.expires_at is not None and given.expires_at.tzinfo is None:
         raise Invalid([("expires_at", "timezone_aware", "needs a UTC offset")])
-    return once(desk, given, Heard, work)
+    card = told_card(session, desk, given.issuer, given.reference)
+    if given.expires_at is not None:
+        card.expires_at = require_aware(given.expires_at)
+    lapsed = _apply_event(session, desk, card, given.event) if given.event else 0
+    for each in given.credentials:
+        _take_over(session, desk, card, each)
+    session.flush()
+    return Heard(
+        card=card.id,
+        state=card.state,
+        lapsed=lapsed,
+        credentials=len(given.credentials),
+    )
 
 
-def _told_card(session: Session, desk: Desk, given: Told) -> Card:
+def told_card(session: Session, desk: Desk, issuer: str, reference: str) -> Card:
+    """Lock a card of which an issuer hosted elsewhere has told this economy.
+
+    Raises:
+        NotFound: This economy was never asked about such a card.
+    """
     card = session.scalars(
         select(Card)
         .where(
             Card.told_to == desk.economy,
-            Card.economy == given.issuer,
-            Card.foreign_reference == given.reference,
+            Card.economy == issuer,
+            Card.foreign_reference == reference,
         )
         .with_for_update()
     ).one_or_none()

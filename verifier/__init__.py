@@ -51,15 +51,24 @@ from .decision import (
     Decision,
     Evidence,
     MustSee,
+    PassportListing,
     Rejected,
     Undecided,
 )
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
-from .entry_basis import BasisAnswer, EntryBasis, basis_answer, entry_basis
+from .entry_basis import (
+    BasisAnswer,
+    EntryBasis,
+    basis_answer,
+    entry_basis,
+    entry_basis_on_file,
+)
 from .errors import (
     PackingError,
     PolicyError,
+    RegisterError,
     ScanLogError,
+    ServiceMessageError,
     StoreError,
     SyncError,
     TrustError,
@@ -78,6 +87,7 @@ from .passport import (
 from .places import zone_of, zones
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
+from .register import Register, RegisterAnswer, RegisterCredentials
 from .replay import ReplayGuard
 from .scan_log import (
     BadRow,
@@ -87,6 +97,14 @@ from .scan_log import (
     ScanLogExport,
     ScanLogReport,
     ScanLogStatus,
+)
+from .service_message import (
+    MessageProblem,
+    ServiceKeys,
+    ServiceMessage,
+    read_service_keys,
+    read_service_message,
+    sealing_info,
 )
 from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Problem, Trust
@@ -125,6 +143,7 @@ __all__ = [
     "LogHead",
     "LoggedScan",
     "Look",
+    "MessageProblem",
     "MrzError",
     "MustSee",
     "OfficerAct",
@@ -133,11 +152,16 @@ __all__ = [
     "PackingError",
     "Passport",
     "PassportComparison",
+    "PassportListing",
     "Policy",
     "PolicyError",
     "Problem",
     "ProvenBasis",
     "Reason",
+    "Register",
+    "RegisterAnswer",
+    "RegisterCredentials",
+    "RegisterError",
     "RejectReason",
     "Rejected",
     "ReplayGuard",
@@ -146,6 +170,9 @@ __all__ = [
     "ScanLogExport",
     "ScanLogReport",
     "ScanLogStatus",
+    "ServiceKeys",
+    "ServiceMessage",
+    "ServiceMessageError",
     "StoreError",
     "StoreInfo",
     "SyncError",
@@ -161,12 +188,16 @@ __all__ = [
     "checks_of",
     "compare",
     "entry_basis",
+    "entry_basis_on_file",
     "guidance",
     "guidance_languages",
     "look_of",
     "pack",
     "parse_challenge",
+    "read_service_keys",
+    "read_service_message",
     "seal_log",
+    "sealing_info",
     "send_log",
     "transliterate",
     "unpack",

@@ -23,12 +23,12 @@ from pathlib import Path
 from socket import gaierror, socket
 from ssl import SSLCertVerificationError, SSLError
 from typing import Any, Protocol
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from tuf.api.exceptions import DownloadError, DownloadHTTPError
 from tuf.ngclient.fetcher import FetcherInterface
 
-from .errors import ScanLogError, SyncError
+from .errors import RegisterError, ScanLogError, SyncError
 
 MAX_SECONDS = 60.0
 """For everything that one `sync` fetches."""
@@ -276,6 +276,48 @@ class Poster:
             raise ScanLogError(f"the collector {error}") from error
         finally:
             connection.close()
+
+
+class Caller:
+    """Asks one server small questions, each over its own connection.
+
+    https or this machine, no redirects; nothing waits longer than it is told to.
+
+    Raises:
+        RegisterError: ``url`` is no such address.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = _address(url)
+        except ValueError as error:
+            raise RegisterError(f"a register's address {error}") from error
+        self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._place, self._path = parts.netloc, parts.path.rstrip("/")
+
+    def post(
+        self, path: str, body: bytes, headers: Mapping[str, str], *, seconds: float
+    ) -> tuple[int, bytes]:
+        """Send a body; return status and body of the answer, 64 KiB of it at most.
+
+        Raises:
+            RegisterError: The server was not reached, or was silent for so long.
+        """
+        connection = self._kind(self._place, timeout=seconds)
+        try:
+            said = {"User-Agent": "abtc", **headers}
+            connection.request("POST", self._path + path, body=body, headers=said)
+            answer = connection.getresponse()
+            return answer.status, answer.read(_CHUNK)
+        except (OSError, HTTPException) as error:
+            raise RegisterError(_one_line(error, "register")) from error
+        finally:
+            connection.close()
+
+
+def form_body(form: Mapping[str, str]) -> bytes:
+    """Write a form as ``application/x-www-form-urlencoded``."""
+    return urlencode(form).encode()
 
 
 def _paced_by(counting: _Counting) -> Any:

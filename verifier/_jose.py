@@ -33,13 +33,18 @@ class Jws:
     unverified_payload: dict[str, object]
     signing_input: bytes
     signature: bytes
+    delegation: str | None = None
+    """Another JWS in its header, where one is expected."""
 
 
-def parse_jws(text: str, *, token_type: str, has_key_id: bool) -> Jws:
+def parse_jws(
+    text: str, *, token_type: str, has_key_id: bool, has_delegation: bool = False
+) -> Jws:
     """Read a compact JWS of exactly one type.
 
-    The header is exactly ``alg``, ``typ`` and, if ``has_key_id``, ``kid``. That refuses
-    ``crit``, ``b64`` and every key or key address inside the token.
+    The header is exactly ``alg``, ``typ`` and, if ``has_key_id``, ``kid``; and, if
+    ``has_delegation``, ``delegation``. That refuses ``crit``, ``b64`` and every key or
+    key address inside the token.
 
     Raises:
         ValueError: Anything else.
@@ -49,6 +54,9 @@ def parse_jws(text: str, *, token_type: str, has_key_id: bool) -> Jws:
         raise ValueError("not three base64url parts")
     header = _json.parse_object(_b64.decode(parts[1]))
     key_id = header.pop("kid", None)
+    delegation = header.pop("delegation", None) if has_delegation else None
+    if has_delegation != isinstance(delegation, str):
+        raise ValueError("delegation missing, or no text")
     if header != {"alg": ALGORITHM, "typ": token_type}:
         raise ValueError(f"not the header of an ES256 {token_type}")
     if has_key_id != (isinstance(key_id, str) and is_key_id(key_id)):
@@ -61,7 +69,20 @@ def parse_jws(text: str, *, token_type: str, has_key_id: bool) -> Jws:
         unverified_payload=_json.parse_object(_b64.decode(parts[2])),
         signing_input=text[: parts.end(2)].encode("ascii"),
         signature=signature,
+        delegation=delegation if isinstance(delegation, str) else None,
     )
+
+
+def type_of(text: str) -> object:
+    """Return what a compact JWS says to be, so that another type is named as such.
+
+    Raises:
+        ValueError: It is none.
+    """
+    parts = _COMPACT.fullmatch(text)
+    if not parts:
+        raise ValueError("not three base64url parts")
+    return _json.parse_object(_b64.decode(parts[1])).get("typ")
 
 
 def is_key_id(text: str) -> bool:
@@ -77,6 +98,12 @@ def is_signed_by(key: PublicKey, signing_input: bytes, signature: bytes) -> bool
     if len(signature) != SIGNATURE_BYTES:
         return False
     return _ES256.verify(signing_input, key, signature)
+
+
+def sign(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
+    """Sign with ECDSA on P-256 and SHA-256; 64 bytes, r and s."""
+    signature: bytes = _ES256.sign(data, key)
+    return signature
 
 
 def load_point(point: bytes) -> PublicKey:

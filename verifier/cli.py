@@ -30,9 +30,10 @@ from ._packing import is_any_version, pack, unpack
 from .card import is_economy_code
 from .collecting import Collector, DeviceKey, seal_log, send_log
 from .decision import Decision
-from .errors import PolicyError, ScanLogError, TrustError
+from .errors import PolicyError, RegisterError, ScanLogError, TrustError
 from .passport import Passport
 from .policy import Policy
+from .register import Register, RegisterCredentials
 from .scan_log import LogHead, ScanLog, ScanLogExport
 from .store import StoreInfo, SyncReport, TrustStore
 from .trust import Trust
@@ -294,6 +295,14 @@ def _add_desk_command(
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="a new file: .json, else CSV"
     )
+    command.add_argument(
+        "--register",
+        metavar="URL",
+        help="web services of an economy, which answer by a passport alone",
+    )
+    command.add_argument(
+        "--credentials", type=Path, metavar="FILE", help="who asks that register"
+    )
 
 
 def _zone_of_economy(text: str) -> tuple[str, ZoneInfo]:
@@ -374,12 +383,28 @@ def _desk(options: argparse.Namespace) -> int:
         zones = places.zones(dict(options.zone))
     except ZoneInfoNotFoundError as error:
         raise _InputError(f"this device has no time zones: {error}") from error
+    if (options.register is None) != (options.credentials is None):
+        _print_error("--register and --credentials belong together", as_json=False)
+        return USAGE
     counter = Counter(
-        store=TrustStore(options.store, floor=options.floor), zones=zones, now=_clock
+        store=TrustStore(options.store, floor=options.floor),
+        zones=zones,
+        now=_clock,
+        register=_register(options),
     )
     if options.batch:
         return _desk_batch(counter, options)
     return _desk_page(counter, options)
+
+
+def _register(options: argparse.Namespace) -> Register | None:
+    if options.register is None:
+        return None
+    try:
+        credentials = RegisterCredentials.parse(_read_file(options.credentials))
+        return Register(options.register, credentials)
+    except RegisterError as error:
+        raise _InputError(str(error)) from error
 
 
 def _desk_page(counter: "Counter", options: argparse.Namespace) -> int:

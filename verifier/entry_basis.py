@@ -6,14 +6,18 @@ of the reason, and no word on whether to carry the traveller, which is the desti
 to say and may change either way after this answer.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ._algorithm import verify
+from ._algorithm import verify, verify_on_file
+from ._rules import PairEffect
+from ._status import StatusList
 from .card import Card
-from .decision import Accepted, Decision, Evidence, MustSee
+from .decision import Accepted, Decision, MustSee
+from .entitlement import TRANSITIONAL
 from .looks import Look, look_of
 from .passport import Passport
 from .policy import Policy
@@ -138,17 +142,157 @@ def entry_basis(
     if now.utcoffset() is None:
         raise ValueError("now must be timezone-aware")
     read = _as_read(policy, code_read_at, now)
-    ahead = arrival - now.date()
-    if presentation is None or not timedelta(0) <= ahead <= _MAX_AHEAD:
+
+    if presentation is None:
         return _nothing(trust, policy, arrival, now)
-    decision = _decide(presentation, trust, read, expected_passport, now)
+
+    def decide(by: Policy, at: datetime) -> Decision:
+        return verify(
+            presentation,
+            trust=trust,
+            policy=by,
+            expected_passport=expected_passport,
+            expected_challenge=None,  # none was shown
+            now=at,
+        )
+
+    return _twice(decide, trust, read, arrival, now)
+
+
+def entry_basis_on_file(
+    card_texts: Sequence[str],
+    *,
+    issuer: str,
+    trust: Trust,
+    policy: Policy,
+    expected_passport: Passport,
+    arrival: date,
+    now: datetime,
+) -> EntryBasis:
+    """Answer as `entry_basis` does, about the cards that their issuer has on file.
+
+    For an economy that answers by the passport: it looks up the cards that it has
+    issued for it and that live, as signed texts. Each is decided by the steps of
+    `verify`, without a proof, because nobody shows anything: whether the traveller has
+    the card is for the border to see. If one gives, that is the answer; otherwise
+    ``no_answer`` if any card has none.
+
+    Without any card it is ``does_not_give``, and ``no_answer`` where the issuer's data
+    could not tell of any card either: so a question about a day too far ahead does not
+    show who has a card.
+
+    Args:
+        card_texts: The newest signed text of each form: issuer JWT and ``~``.
+        issuer: Code of the economy that has issued them.
+        trust: Loaded beforehand, with the destination's overlays.
+        policy: Its ``economy`` is the destination.
+        expected_passport: What the issuer knows of the passport that was asked about,
+            with its last day.
+        arrival: As for `entry_basis`.
+        now: The moment of the check, in the time zone of the destination.
+
+    Returns:
+        The answer. A bad card is never an exception.
+
+    Raises:
+        ValueError: ``now`` is naive.
+
+    Not checked: that these are all cards of this passport, and what the issuer knows
+    of them that is not published yet.
+
+    Source: specification, sections 8 and 9; docs/advance-passenger.md.
+    """
+    if now.utcoffset() is None:
+        raise ValueError("now must be timezone-aware")
+
+    def about(card_text: str) -> EntryBasis:
+        def decide(by: Policy, at: datetime) -> Decision:
+            return verify_on_file(
+                card_text,
+                trust=trust,
+                policy=by,
+                expected_passport=expected_passport,
+                now=at,
+            )
+
+        return _twice(decide, trust, policy, arrival, now)
+
+    if not card_texts:
+        none = _nothing(trust, policy, arrival, now)
+        if not _is_reachable(arrival, now):
+            return none
+        later, evening = _on_arrival(policy, arrival, now)
+        nationality = expected_passport.country
+        can_tell = _can_tell(trust, later, issuer, nationality, evening)
+        return replace(none, answer=BasisAnswer.DOES_NOT_GIVE) if can_tell else none
+    return min(map(about, card_texts), key=lambda each: _ORDER.index(each.answer))
+
+
+_ORDER: Final = (
+    BasisAnswer.GIVES,
+    BasisAnswer.NO_ANSWER,
+    BasisAnswer.DOES_NOT_GIVE,
+)
+
+
+def _twice(
+    decide: Callable[[Policy, datetime], Decision],
+    trust: Trust,
+    policy: Policy,
+    arrival: date,
+    now: datetime,
+) -> EntryBasis:
+    """Decide as of now, and, if that is good, as of the evening of the arrival."""
+    if not _is_reachable(arrival, now):
+        return _nothing(trust, policy, arrival, now)
+    decision = decide(policy, now)
     if isinstance(decision, Accepted):
-        later, evening = _on_arrival(read, arrival, now)
-        decision = _decide(presentation, trust, later, expected_passport, evening)
+        decision = decide(*_on_arrival(policy, arrival, now))
     found = _answer(decision, policy.economy, arrival, now)
     if found.answer is not BasisAnswer.GIVES or not isinstance(decision, Accepted):
         return found
     return replace(found, good_until=_good_until(decision, trust, policy))
+
+
+def _can_tell(
+    trust: Trust, policy: Policy, issuer: str, nationality: str, evening: datetime
+) -> bool:
+    """Tell whether an uncleared card of an issuer would get a plain answer."""
+    url = trust.economies.get(issuer)
+    too_old = evening - trust.issued_at > policy.max_trust_age
+    is_early = trust.time_floor - evening > policy.clock_tolerance
+    if url is None or too_old or is_early or evening >= trust.expires_at:
+        return False
+    lists = _below(trust, f"{url}/status/")
+    if lists and _needs_clearance(trust, policy.economy, issuer, nationality, evening):
+        here = trust.economies.get(policy.economy)
+        overlays = _below(trust, f"{here}/overlay/{issuer}/")
+        if not overlays:
+            return False
+        lists += overlays
+    # An issuer without a list has no card out, so there is nothing to give away.
+    return not any(each.is_stale(evening, policy.max_list_age) for each in lists)
+
+
+def _below(trust: Trust, address: str) -> list[StatusList]:
+    return [each for each in trust.lists if each.uri.startswith(address)]
+
+
+def _needs_clearance(
+    trust: Trust, destination: str, issuer: str, nationality: str, moment: datetime
+) -> bool:
+    effect = trust.pair_effect(
+        issuer=issuer,
+        nationality=nationality,
+        destination=destination,
+        moment=moment,
+    )
+    memberships = {trust.membership_of(each, moment) for each in (issuer, destination)}
+    return effect is PairEffect.NORMAL and TRANSITIONAL not in memberships
+
+
+def _is_reachable(arrival: date, now: datetime) -> bool:
+    return timedelta(0) <= arrival - now.date() <= _MAX_AHEAD
 
 
 def basis_answer(decision: Decision) -> BasisAnswer:
@@ -167,23 +311,6 @@ _ANSWERS: Final = {
     Look.BY_HAND: BasisAnswer.NO_ANSWER,
     Look.NOT_LIVE: BasisAnswer.NO_ANSWER,
 }
-
-
-def _decide(
-    presentation: str,
-    trust: Trust,
-    policy: Policy,
-    passport: Passport | None,
-    now: datetime,
-) -> Decision:
-    return verify(
-        presentation,
-        trust=trust,
-        policy=policy,
-        expected_passport=passport,
-        expected_challenge=None,  # none was shown
-        now=now,
-    )
 
 
 def _as_read(policy: Policy, read_at: datetime | None, now: datetime) -> Policy:
@@ -236,7 +363,7 @@ def _answer(
         destination=destination,
         arrival=arrival,
         answered_at=now,
-        data_as_of=_oldest(decision.evidence),
+        data_as_of=decision.evidence.data_as_of,
         reason=_reason_of(decision),
     )
     if bare.answer is not BasisAnswer.GIVES or not isinstance(decision, Accepted):
@@ -273,12 +400,3 @@ def _good_until(decision: Accepted, trust: Trust, policy: Policy) -> datetime:
     ]
     trusted = min(trust.expires_at, trust.issued_at + policy.max_trust_age)
     return min(trusted, decision.card.expires_at, *ends)
-
-
-def _oldest(evidence: Evidence) -> datetime:
-    times = (
-        evidence.trust_issued_at,
-        evidence.status_issued_at,
-        evidence.overlay_issued_at,
-    )
-    return min(each for each in times if each)

@@ -17,6 +17,8 @@ from issuer.errors import (
     ListFull,
     NotAllowed,
     NotFound,
+    NotProven,
+    NoTrust,
     ProfileError,
     PublishRefused,
     SchemeError,
@@ -96,6 +98,10 @@ def _rest(error: IssuerError) -> Problem:
             return _problem(HTTPStatus.CONFLICT, "scheme.refused", error)
         case TransitionError():
             return _problem(HTTPStatus.CONFLICT, "list.ended", error)
+        case NotProven():
+            return _problem(HTTPStatus.UNAUTHORIZED, "request.key", error)
+        case NoTrust():
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "trust.missing", error)
         case StoreDown():
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "store.down", error)
         case ListFull():

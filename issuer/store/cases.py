@@ -353,6 +353,10 @@ class Statement(Base):
     text: Mapped[str] = mapped_column(Text)
     """Compact JWS; see the specification of statements in the operations guide."""
     at: Mapped[datetime]
+    issuer: Mapped[str | None] = code()
+    """Whose cards it is about; None for one of a time when there could be several."""
+
+    __table_args__ = (Index("ix_statement_feed", "economy", "issuer", "id"),)
 
 
 class PreclearanceEvent(Base):

@@ -27,6 +27,7 @@ from issuer.errors import StoreDown, StoreError
 from issuer.store import schema
 from issuer.store.faults import Fault, fault_of, rule_of
 from issuer.store.office import ANSWERS, COMMITS, Receipt
+from issuer.store.outbox import note_changes
 
 _Result = TypeVar("_Result")
 
@@ -208,7 +209,7 @@ class Store:
 
     def _once(self, work: Callable[[Session], _Result], *, writes: bool) -> _Result:
         with self._connection(writes=writes) as connection:
-            session = Session(bind=connection, expire_on_commit=False)
+            session = _Noting(bind=connection, expire_on_commit=False)
             try:
                 result = work(session)
                 session.flush()
@@ -264,6 +265,13 @@ def prune(session: Session, now: datetime) -> None:
             delete(Receipt).where(Receipt.key.in_(old)),
             execution_options={"synchronize_session": False},
         )
+
+
+class _Noting(Session):
+    """A session whose every flush is looked at; see `issuer.store.outbox`."""
+
+
+event.listen(_Noting, "after_flush", note_changes)
 
 
 class _TryAgain(StoreDown):

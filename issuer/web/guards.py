@@ -15,6 +15,8 @@ PROGRAMS: Final = "api"
 """The blueprint for programs: they show a key, and no cookie counts."""
 DEVICES: Final = "collect"
 """The blueprint for officers' devices: they sign, and no cookie counts."""
+SERVICES: Final = "services"
+"""The blueprint for other economies' systems: they show a token, and no cookie."""
 POLICY: Final = (
     "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; "
     "object-src 'none'"
@@ -40,7 +42,7 @@ def _check_host() -> None:
 
 
 def _is_ours() -> bool:
-    is_signed = request.blueprint in {PROGRAMS, DEVICES}
+    is_signed = request.blueprint in {PROGRAMS, DEVICES, SERVICES}
     return not is_signed and request.endpoint != STATIC
 
 

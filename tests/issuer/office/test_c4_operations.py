@@ -18,8 +18,10 @@ from issuer.store import (
     ImportState,
     Offer,
     PlasticBatch,
+    ServiceClient,
     ShrinkRequest,
     WatchHit,
+    Webhook,
 )
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import phone
@@ -39,7 +41,7 @@ KINDS = {
     "confirm_duplicate_of": None, "bulk": "bulk", "ids": None, "card": "card",
     "credential": "credential", "preclearance": "preclearance", "held": "held",
     "hit": "hit", "session": "session", "approval": "shrink", "batch": "batch",
-    "offer": "offer", "device": "device",
+    "offer": "offer", "device": "device", "client": "client", "webhook": "webhook",
 }  # fmt: skip
 """What a field names; None where other tests say what becomes of it."""
 IDS = {"import": "import", "lists": "shrink"}
@@ -109,6 +111,11 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
                             started_by=account, changed_at=NOW),
         "device": Device(economy="AUS", name="Gate 1", public_key="A" * 43,
                          enrolled_by=account, enrolled_at=NOW),
+        "client": ServiceClient(economy="AUS", client_id="aus-1", name="x", jwk="{}",
+                                scopes="track", waits=True, added_by=account,
+                                added_at=NOW),
+        "webhook": Webhook(economy="AUS", client="client:aus-1", event="applications",
+                           url="https://hooks.example", made_at=NOW, due_at=NOW),
         "offer": Offer(economy="AUS", card_id=card, state="open", reference_hash=b"r",
                        code_hash=b"c", one_time_mark="m", made_by=account,
                        made_at=NOW, ends_at=NOW + timedelta(minutes=1),

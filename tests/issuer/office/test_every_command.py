@@ -367,6 +367,11 @@ def repository(shell: Shell) -> None:
         shell.asks(who, "lists publish")
     shell.asks("ann-kor", "publication status")
     assert shell.asks("ann-kor", "key list")["keys"]
+    assert shell.do("services renew-key", home=shell.home, economy="KOR")["keys"]
+    (looked,) = shell.do("carriers look-again", home=shell.home, economy="KOR")[
+        "economies"
+    ]
+    assert (looked["watched"], looked["flipped"]) == (0, 0)
     shell.now += timedelta(days=1)
 
 
@@ -697,10 +702,39 @@ def devices(shell: Shell) -> None:
     shell.asks("ann-kor", "device retire", device=made["device"])
 
 
+def links(shell: Shell) -> None:
+    assert shell.do("link run", once=True, economy="KOR") == {"rounds": []}
+    opened = shell.asks("ann-kor", "link open", destination="SGP")
+    assert opened["address"] is None
+    (line,) = shell.asks("ann-kor", "link status")["links"]
+    assert line["name"] == "Singapore"
+    found = shell.asks("ann-kor", "link problems", destination="SGP")
+    assert found == {"not_taken": [], "refused": []}
+    shell.asks("ann-kor", "link send-again", destination="SGP")
+
+
+def systems(shell: Shell) -> None:
+    shell.file("client.jwk", json.dumps(phone("client")))
+    client = shell.asks(
+        "ann-kor", "client add", name="Association", scopes=["track", "submit"],
+        jwk=f"@{shell.folder / 'client.jwk'}",
+    )  # fmt: skip
+    assert client["waits"]
+    shell.asks("admin-kor", "client confirm", client=client["client"])
+    assert len(shell.asks("ann-kor", "client list")["clients"]) == 1
+    shell.asks("ann-kor", "client retire", client=client["client"])
+    assert shell.asks("ann-kor", "webhook list")["webhooks"] == []
+    assert shell.asks_in_vain("ann-kor", "webhook revive", webhook=1) == (
+        "record.unknown"
+    )
+    told = shell.do("services deliver", home=shell.home)
+    assert told == {"told": 0, "failed": 0, "dead": 0}
+
+
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
     setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
-    phones, plastic, lost_and_renewed, many, sheets, devices, audit, backups, publisher,
-    demonstration,
+    phones, plastic, lost_and_renewed, many, sheets, devices, links, systems, audit,
+    backups, publisher, demonstration,
 )  # fmt: skip
 WATCH_LIST = (
     "reference,family_name,given_name,birthdate,nationality,"

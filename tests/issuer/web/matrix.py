@@ -39,6 +39,8 @@ class Row:
     who: frozenset[str] | None
     of_economy: bool = False
     """The address names a record: another economy's must look as if it were not."""
+    by_token: bool = False
+    """For systems, which show a token: no browser's cookie counts."""
 
 
 MATRIX: Final = {
@@ -152,6 +154,29 @@ MATRIX: Final = {
     ("devices.retire", "POST"): Row(ADMIN),
     # Devices sign what they send, and have no roles.
     ("collect.scan_log", "POST"): Row(ANYBODY),
+    # Systems show tokens, and have no roles: tests/issuer/services has their matrix.
+    ("services.preclearance_ask", "POST"): Row(ANYBODY, by_token=True),
+    ("services.preclearance_ask_all", "POST"): Row(ANYBODY, by_token=True),
+    ("services.preclearance_list", "GET"): Row(ANYBODY, by_token=True),
+    ("services.answers_list", "GET"): Row(ANYBODY, by_token=True),
+    ("services.card_tell", "PUT"): Row(ANYBODY, by_token=True),
+    ("services.applicants_withdrawn", "POST"): Row(ANYBODY, by_token=True),
+    ("services.statement_push", "POST"): Row(ANYBODY, by_token=True),
+    ("services.status_indexes_list", "GET"): Row(ANYBODY, by_token=True),
+    ("services.application_submit", "POST"): Row(ANYBODY, by_token=True),
+    ("services.application_track", "GET"): Row(ANYBODY, by_token=True),
+    ("services.statistics_show", "GET"): Row(ANYBODY, by_token=True),
+    ("services.webhook_make", "POST"): Row(ANYBODY, by_token=True),
+    ("services.webhook_own", "GET"): Row(ANYBODY, by_token=True),
+    ("services.webhook_end", "DELETE"): Row(ANYBODY, by_token=True),
+    ("services.token", "POST"): Row(ANYBODY),
+    ("services.keys", "GET"): Row(ANYBODY),
+    ("services.openapi", "GET"): Row(ANYBODY),
+    ("services.nothing", "GET"): Row(ANYBODY),
+    ("services.nothing", "POST"): Row(ANYBODY),
+    ("services.nothing", "PUT"): Row(ANYBODY),
+    ("services.nothing", "DELETE"): Row(ANYBODY),
+    ("services.nothing", "PATCH"): Row(ANYBODY),
     ("configuration.index", "GET"): Row(ALL_ROLES),
     ("configuration.economy", "GET"): Row(ALL_ROLES),
     ("configuration.versions", "GET"): Row(ALL_ROLES),

@@ -125,6 +125,7 @@ def state() -> Response:
             "languages": list(words.languages()),
             "today": counter.today(),
             "data": counter.data(),
+            "register": counter.register is not None,
         }
     )
 

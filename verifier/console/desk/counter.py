@@ -10,12 +10,15 @@ from ... import (
     BasisAnswer,
     EntryBasis,
     Policy,
+    Register,
+    RegisterAnswer,
+    RegisterError,
     Trust,
     TrustError,
     TrustStore,
     entry_basis,
+    zone_of,
 )
-from ...places import zone_of
 from . import answers, passengers
 from .book import Book
 from .passengers import Row
@@ -24,6 +27,8 @@ from .questions import Question, waited
 Told: TypeAlias = dict[str, Any]
 """What is told, as JSON."""
 _log: Final = logging.getLogger(__name__)
+_MOST_FAILURES: Final = 3
+"""Of a register, in one list: each takes seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,8 @@ class Counter:
     zones: Mapping[str, tzinfo]
     now: Callable[[], datetime]
     """The present, timezone-aware."""
+    register: Register | None = None
+    """Whom to ask by a passport alone; without one that is no answer."""
     book: Book = field(default_factory=Book)
 
     def data(self) -> Told:
@@ -71,8 +78,9 @@ class Counter:
         """
         now = self.now()
         question = replace(question, code_read_at=waited(question.code_read_at, now))
-        basis = self._decide(question, self._trust(), now)
-        told = self._told(basis, question)
+        line = _Line(self.register)
+        basis, source = self._decide(question, self._trust(), now, line)
+        told = self._told(basis, source, question)
         if question.previous is None:
             return told | {"previous": None}
         earlier = self.book.find(question.previous, basis, question.passport)
@@ -93,13 +101,19 @@ class Counter:
         """
         now, trust = self.now(), self._trust()
         rows = passengers.read_list(data, now=now)
-        told = (passengers.result(row, self._row(row, trust, now)) for row in rows)
+        line = _Line(self.register)
+        told = (
+            passengers.result(row, self._row(row, trust, now, line)) for row in rows
+        )
         return len(rows), told
 
-    def _row(self, row: Row, trust: Trust | None, now: datetime) -> Told | None:
+    def _row(
+        self, row: Row, trust: Trust | None, now: datetime, line: "_Line"
+    ) -> Told | None:
         if row.question is None:
             return None
-        return self._told(self._decide(row.question, trust, now), row.question)
+        found = self._decide(row.question, trust, now, line)
+        return self._told(*found, row.question)
 
     def _trust(self) -> Trust | None:
         try:
@@ -108,25 +122,27 @@ class Counter:
             _log.warning("no data: %s", error)
             return None
 
-    def _told(self, basis: EntryBasis, question: Question) -> Told:
+    def _told(self, basis: EntryBasis, source: str | None, question: Question) -> Told:
         reference = self.book.add(basis, question.passport)
         # A reason and nothing else: no name, no number of a card or passport.
         _log.info("%s %s", reference, basis.reason)
-        return answers.said(basis, reference)
+        return answers.said(basis, reference, source)
 
     def _decide(
-        self, question: Question, trust: Trust | None, moment: datetime
-    ) -> EntryBasis:
+        self,
+        question: Question,
+        trust: Trust | None,
+        moment: datetime,
+        line: "_Line",
+    ) -> tuple[EntryBasis, str | None]:
+        """Return the answer, and whose it is: ``device``, an economy, or nobody's."""
         now = moment.astimezone(zone_of(question.destination, self.zones))
         if trust is None:
-            return EntryBasis(
-                answer=BasisAnswer.NO_ANSWER,
-                destination=question.destination,
-                arrival=question.arrival,
-                answered_at=now,
-                data_as_of=None,
-            )
-        return entry_basis(
+            return _nothing(question, now), None
+        if question.code is None and (found := line.ask(question, trust, now)):
+            answered_at = found.basis.answered_at.astimezone(now.tzinfo)
+            return replace(found.basis, answered_at=answered_at), found.economy
+        basis = entry_basis(
             question.code,
             trust=trust,
             policy=Policy(economy=question.destination),
@@ -135,3 +151,46 @@ class Counter:
             now=now,
             code_read_at=question.code_read_at,
         )
+        return basis, None if question.code is None else answers.DEVICE
+
+
+class _Line:
+    """The way to the register for one question or list: given up when it is down."""
+
+    def __init__(self, register: Register | None) -> None:
+        self._register = register
+        self._failures = 0
+
+    def ask(
+        self, question: Question, trust: Trust, now: datetime
+    ) -> RegisterAnswer | None:
+        """Ask by the passport; None if there is no register, or no answer of it."""
+        if (
+            self._register is None
+            or question.passport is None
+            or self._failures == _MOST_FAILURES
+        ):
+            return None
+        try:
+            return self._register.ask(
+                question.passport,
+                destination=question.destination,
+                arrival=question.arrival,
+                trust=trust,
+                now=now,
+            )
+        except RegisterError as error:
+            # What is wrong with the line, or with the answer; nothing of the question.
+            _log.warning("no answer of the register: %s", error)
+            self._failures += 1
+            return None
+
+
+def _nothing(question: Question, now: datetime) -> EntryBasis:
+    return EntryBasis(
+        answer=BasisAnswer.NO_ANSWER,
+        destination=question.destination,
+        arrival=question.arrival,
+        answered_at=now,
+        data_as_of=None,
+    )

@@ -36,6 +36,10 @@ class AirlineDesk:
             zones=places.zones(),
             now=lambda: self.now,
         )
+        self.open()
+
+    def open(self) -> None:
+        """Open the desk anew, with its counter as it is now."""
         self.parts = open_desk(self.counter, PORT, self.addresses.append)
         self.app = make_app(self.parts)
         self.browser = self.new_browser()
@@ -51,6 +55,12 @@ class AirlineDesk:
         return self.browser.post(
             f"/api/{path}", json=body, base_url=ORIGIN, headers=HEADERS | headers
         )
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.browser.get(
+            "/api/state", base_url=ORIGIN
+        ).get_json()
+        return found
 
     def ask(self, code: str | None = None, **changes: Any) -> dict[str, Any]:
         """Ask about an arrival in Singapore today."""

@@ -81,13 +81,16 @@ class Site:
 
 
 @contextmanager
-def served(store: Path) -> Iterator[tuple[str, Any]]:
+def served(
+    store: Path, register: verifier.Register | None = None
+) -> Iterator[tuple[str, Any]]:
     """Serve a desk on a free port; yield the address that lets in, and its end."""
     began = time.monotonic()
     counter = Counter(
         store=verifier.TrustStore(store),
         zones=places.zones(),
         now=lambda: NOW + AHEAD + timedelta(seconds=time.monotonic() - began),
+        register=register,
     )
     addresses: list[str] = []
     opened = listen(0)
@@ -115,9 +118,14 @@ def served(store: Path) -> Iterator[tuple[str, Any]]:
 
 
 @contextmanager
-def opened(browser: Browser, store: Path, **look: Any) -> Iterator[Site]:
+def opened(
+    browser: Browser,
+    store: Path,
+    register: verifier.Register | None = None,
+    **look: Any,
+) -> Iterator[Site]:
     """Open a page of a desk; ``look`` is Playwright's."""
-    with served(store) as (address, stop):
+    with served(store, register) as (address, stop):
         origin = address.partition("/start")[0]
         usual = {"locale": "en-GB", "reduced_motion": "reduce"}
         context = browser.new_context(**{**usual, **look})

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
+import verifier
 from issuer.plastic.codes import qr_image
 from tests.examples.desk_scene import PASSPORT, passport
 from tests.simulator import NOW
@@ -22,6 +24,7 @@ from tests.verifier.console.desk.conftest import (
     WORLD,
     AirlineDesk,
 )
+from tests.verifier.registers import Register, parsed, serving
 from verifier import BasisAnswer, EntryBasis
 from verifier.console.desk import words
 
@@ -62,6 +65,7 @@ def test_an_agent_gets_one_answer_and_what_goes_with_it(desk: AirlineDesk) -> No
         "card_last_day": "2034-06-30",
         "passport": {"country": "AUS", "number_end": "567"},
         "must_see": ["face"],
+        "source": "device",
         "answered_at": "2030-01-15T20:00:00+08:00",
         "data_as_of": "2030-01-15T11:00:00+00:00",
         "previous": None,
@@ -84,7 +88,55 @@ def test_who_gets_none_cannot_tell_why(desk: AirlineDesk) -> None:
 def test_a_passport_alone_is_no_answer(desk: AirlineDesk) -> None:
     """By lines or as typed: a device keeps no register of cards."""
     for read in (MRZ, {"country": "AUS", "number": "PA1234567"}):
-        assert desk.ask(passport=read)["answer"] == "no_answer"
+        told = desk.ask(passport=read)
+        assert (told["answer"], told["source"]) == ("no_answer", None)
+    assert desk.state()["register"] is False
+
+
+@pytest.mark.enable_socket
+def test_a_passport_alone_is_answered_by_a_register(desk: AirlineDesk) -> None:
+    """Signed by the economy that was asked; the desk says whose answer it is."""
+    register = Register(now=lambda: desk.now)
+    with serving(register) as url:
+        desk.counter = replace(desk.counter, register=verifier.Register(url, parsed()))
+        desk.open()
+        told = desk.ask(passport=MRZ)
+        assert (told["answer"], told["source"]) == ("gives", "AUS")
+        assert told["answered_at"] == "2030-01-15T20:00:00+08:00"
+        assert told["passport"] == {"country": "AUS", "number_end": "567"}
+        assert desk.state()["register"] is True
+        # At the gate, when the economy has changed its answer.
+        register.answer = "does_not_give"
+        again = desk.ask(passport=MRZ, previous=told["reference"])
+        assert (again["answer"], again["previous"]["changed"]) == (
+            "does_not_give",
+            True,
+        )
+        # Where there is a code, nobody is asked.
+        asked = len(register.questions)
+        assert desk.ask(desk.code(), passport=MRZ)["source"] == "device"
+        assert len(register.questions) == asked
+    gone = desk.ask(passport=MRZ)
+    assert (gone["answer"], gone["source"]) == ("no_answer", None)
+
+
+@pytest.mark.enable_socket
+def test_a_register_that_is_away_holds_up_no_list(
+    desk: AirlineDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is given up after a few rows, and the others have their answers."""
+    with serving(Register()) as url:
+        pass
+    desk.counter = replace(desk.counter, register=verifier.Register(url, parsed()))
+    desk.open()
+    rows = [f"{number},SGP,{TODAY},,,AUS,PA1234567," for number in range(20)]
+    code = f'x,SGP,{TODAY},"{desk.code()}",,,,'
+    header = "reference,destination,date,code,mrz,country,number,code_read_at"
+    told, _ = desk.check("\n".join([header, *rows, code]))
+    assert [each["answer"] for each in told] == ["no_answer"] * 20 + ["gives"]
+    warned = [each for each in caplog.messages if "no answer of the register" in each]
+    assert len(warned) == 3
+    assert "PA1234567" not in caplog.text
 
 
 def test_a_day_is_counted_at_the_destination(desk: AirlineDesk) -> None:

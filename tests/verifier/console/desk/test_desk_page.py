@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 
+import verifier
 from issuer.plastic.codes import qr_image
 from tests.components import needs, path_of
 from tests.examples.desk_scene import PASSPORT
@@ -17,6 +18,7 @@ from tests.issuer.web.chromium import FLAGS
 from tests.simulator import NOW
 from tests.verifier.console.desk.conftest import WORLD
 from tests.verifier.console.desk.site import Site, opened
+from tests.verifier.registers import Register, parsed, serving
 from verifier.console.desk import words
 
 pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
@@ -107,6 +109,46 @@ def test_a_passenger_from_check_in_to_the_gate(
         check(site)
         assert "CITIZEN" not in site.page.content()
         assert "PA1234567" not in site.page.content()
+        assert site.complaints == []
+        assert {each.split("/", 3)[2] for each in site.asked} == {site.origin[7:]}
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"viewport": {"width": 320, "height": 480}, "color_scheme": "dark"},
+        {"viewport": {"width": 1024, "height": 768}, "color_scheme": "light"},
+    ],
+    ids=["phone", "tablet"],
+)
+def test_a_passport_alone_is_answered_by_a_register(
+    browser: Browser, synced: Path, look: dict[str, Any]
+) -> None:
+    """The page says whose answer it is; without the register it is no answer."""
+    register = Register()
+    with (
+        serving(register) as url,
+        opened(browser, synced, verifier.Register(url, parsed()), **look) as site,
+    ):
+        site.choose()
+        site.scan_passport(PASSPORT)
+        site.button("Ask").click()
+        site.answered(YES)
+        assert site.fact("Answered by") == "the register of Australia"
+        assert site.fact("For the passport") == "AUS, number ending 567"
+        check(site)
+        site.button("Next passenger").click()
+        register.status, register.body = 503, b"{}"
+        site.scan_passport(PASSPORT)
+        site.button("Ask").click()
+        site.answered(NO_ANSWER)
+        assert "registers did not answer" in site.text
+        check(site)
+        site.button("Next passenger").click()
+        site.scan(CODE)
+        site.scan_passport(PASSPORT)
+        site.answered(YES)
+        assert site.fact("Answered by") == "this device, from the wallet code"
         assert site.complaints == []
         assert {each.split("/", 3)[2] for each in site.asked} == {site.origin[7:]}
 

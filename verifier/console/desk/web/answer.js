@@ -41,8 +41,14 @@ export function answerView(app, answer, question, ways) {
 function noAnswerNote(app, answer, question) {
   const { words } = app;
   if (answer === null) return app.t("answer.unreachable", { time: words.clock(new Date(), "UTC") });
-  if (question.code === null) return app.t("answer.no_code");
+  if (question.code === null && answer.source === null) return app.t(app.state.register ? "answer.no_register" : "answer.no_code");
   return app.t("answer.no_answer.note");
+}
+
+/** Whose answer it is: this device's, from the code, or that of an economy's register. */
+function sourceText(app, source) {
+  if (source === null) return "";
+  return source === "device" ? app.t("answer.source.device") : app.t("answer.source.register", { economy: app.words.economy(source) });
 }
 
 function passportText(t, { country, number_end: end }) {
@@ -59,6 +65,7 @@ function details(app, answer, passport) {
     [t("answer.last_day"), answer.card_last_day && words.day(answer.card_last_day)],
     [t("answer.passport"), answer.passport && passport],
     [t("answer.must_see"), seen.length ? words.list(seen) : ""],
+    [t("answer.source"), sourceText(app, answer.source)],
     [t("answer.at"), words.moment(answer.answered_at)],
     [t("answer.data"), answer.data_as_of && words.moment(answer.data_as_of)],
     [t("answer.reference"), el("span.code-text", answer.reference)],

@@ -1,0 +1,501 @@
+"""Tell systems that there is something new for them; what it is, they fetch.
+
+An event rings the bell and nothing else: that it was lost, came twice or late does no
+harm, since the feeds have everything, in order.  It is signed like every message, and
+goes only to hosts that administrators have named.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import urllib3
+from pydantic import Field
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from issuer.errors import Conflict, Invalid, IssuerError, NotFound
+from issuer.office import Desk, Office
+from issuer.operations import Answer, Request, operation
+from issuer.services.identity import ServiceIdentity
+from issuer.services.tokens import Caller
+from issuer.store import (
+    Application,
+    Role,
+    ServiceClient,
+    Statement,
+    SubmittedApplication,
+    Webhook,
+)
+
+TYPE: Final = "abtc-event+jwt"
+MEDIA_TYPE: Final = "application/jwt"
+ATTEMPTS: Final = 12
+"""Then it is dead: after about a day of silence."""
+_FIRST_PAUSE: Final = timedelta(seconds=10)
+_LONGEST_PAUSE: Final = timedelta(hours=4)
+_MOST: Final = 10
+"""Of one client."""
+_TIMEOUT: Final = urllib3.Timeout(connect=5, read=10)
+_PORTS: Final = (443, 8443)
+Lookup = Callable[[str, int], Sequence[str]]
+"""Returns the addresses of a host."""
+
+
+class EventKind(StrEnum):
+    """What can be new."""
+
+    ANSWERS = "answers"
+    """Answers to an economy's requests; see the feed."""
+    APPLICATIONS = "applications"
+    """Something became of an application that a client has submitted."""
+
+
+class MakeWebhook(Request):
+    """Where to tell it."""
+
+    url: str = Field(
+        max_length=500, description="https, at a host that was registered for it."
+    )
+    event: EventKind = Field(description="What to tell.")
+
+
+class WebhookView(Answer):
+    """A webhook, and how it goes with it."""
+
+    webhook: int
+    client: str
+    event: str
+    url: str
+    told_to: int
+    """The newest thing of which it has confirmed to know."""
+    attempts: int
+    """That failed since."""
+    problem: str
+    """Why the last of them failed."""
+    due_at: datetime
+    dead_at: datetime | None
+    """Nobody tries any more, until somebody says so."""
+
+
+class Webhooks(Answer):
+    """Webhooks by number."""
+
+    webhooks: tuple[WebhookView, ...]
+
+
+class WebhookFilter(Request):
+    """Which webhooks."""
+
+    dead: bool = Field(False, description="Only those that are not tried any more.")
+
+
+class OneWebhook(Request):
+    """Which webhook."""
+
+    webhook: Annotated[int, Field(ge=1, lt=2**63)] = Field(
+        description="Number of the webhook."
+    )
+
+
+# For the systems themselves
+
+
+def make(desk: Desk, caller: Caller, given: MakeWebhook) -> WebhookView:
+    """Register a webhook; the same one again is the same one, and lives again.
+
+    Raises:
+        Invalid: The address is none that may be told of events.
+        Conflict: ``webhook.event``: there is nothing of this kind for the client;
+            ``webhook.too_many``.
+    """
+    is_economy = caller.asker is not None
+    if is_economy != (given.event == EventKind.ANSWERS):
+        raise Conflict("webhook.event", "there is nothing of this kind for you")
+
+    def work(session: Session) -> WebhookView:
+        check_url(desk.office, given.url, _hosts(session, desk.office, caller.client))
+        rows = _of_client(session, desk.economy, caller.client)
+        known = next(
+            (
+                each
+                for each in rows
+                if (each.url, each.event) == (given.url, given.event)
+            ),
+            None,
+        )
+        if known is None and len(rows) >= _MOST:
+            raise Conflict("webhook.too_many", f"a client has {_MOST} webhooks at most")
+        hook = known or Webhook(
+            economy=desk.economy,
+            client=caller.client,
+            event=given.event,
+            url=given.url,
+            made_at=desk.now,
+        )
+        hook.attempts, hook.dead_at, hook.due_at, hook.problem = 0, None, desk.now, ""
+        if known is None:
+            hook.told_to = 0
+            session.add(hook)
+            session.flush()
+            desk.log(
+                session,
+                "webhook:made",
+                f"webhook:{hook.id}",
+                client=caller.client,
+                event=str(given.event),
+            )
+        return _view(hook)
+
+    return desk.write(work)
+
+
+def own(desk: Desk, caller: Caller) -> Webhooks:
+    """List a client's own webhooks."""
+    rows = desk.read(lambda s: _of_client(s, desk.economy, caller.client))
+    return Webhooks(webhooks=tuple(map(_view, rows)))
+
+
+def end(desk: Desk, caller: Caller, number: int) -> Webhooks:
+    """End one of a client's own webhooks; return those that are left.
+
+    Raises:
+        NotFound: There is none, or it is another client's.
+    """
+
+    def work(session: Session) -> None:
+        rows = _of_client(session, desk.economy, caller.client)
+        hook = next((each for each in rows if each.id == number), None)
+        if hook is None:
+            raise NotFound("there is no such webhook")
+        hook.retired_at = desk.now
+        desk.log(session, "webhook:retired", f"webhook:{number}", client=caller.client)
+
+    desk.write(work)
+    return own(desk, caller)
+
+
+# For administrators
+
+
+@operation(
+    "webhook.list",
+    "List where systems are told of events, and how it goes.",
+    Role.ADMIN,
+    Role.AUDIT,
+    changes=False,
+)
+def list_hooks(desk: Desk, given: WebhookFilter) -> Webhooks:
+    """List this economy's webhooks; those that are dead wait for somebody."""
+
+    def work(session: Session) -> Webhooks:
+        query = select(Webhook).where(
+            Webhook.economy == desk.economy, Webhook.retired_at.is_(None)
+        )
+        if given.dead:
+            query = query.where(Webhook.dead_at.is_not(None))
+        rows = session.scalars(query.order_by(Webhook.id))
+        return Webhooks(webhooks=tuple(map(_view, rows)))
+
+    return desk.read(work)
+
+
+@operation("webhook.revive", "Try a webhook again that is dead.", Role.ADMIN)
+def revive(desk: Desk, given: OneWebhook) -> WebhookView:
+    """Begin anew.
+
+    Raises:
+        NotFound: There is none, or it is another economy's.
+    """
+
+    def work(session: Session) -> WebhookView:
+        hook = desk.find(session, Webhook, given.webhook)
+        if hook.retired_at is not None:
+            raise NotFound(f"there is no webhook {given.webhook}")
+        hook.attempts, hook.dead_at, hook.due_at = 0, None, desk.now
+        desk.log(session, "webhook:revived", f"webhook:{hook.id}", client=hook.client)
+        return _view(hook)
+
+    return desk.write(work)
+
+
+# Delivering
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What a round of telling came to."""
+
+    told: int
+    failed: int
+    dead: int
+    """Of the failed: those that are not tried any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    number: int
+    economy: str
+    client: str
+    event: str
+    url: str
+    newest: int
+    audience: str
+    hosts: frozenset[str]
+
+
+def deliver(
+    office: Office, *, now: datetime, lookup: Lookup | None = None
+) -> Delivered:
+    """Tell every system for which something is new and due, once.
+
+    Args:
+        office: The open installation.
+        now: The moment of the round.
+        lookup: Finds the addresses of a host; by default the machine's own way.
+
+    Nothing is locked while somebody is told: two rounds at once tell some twice.
+    """
+    due = office.store.read(lambda session: _due(session, office, now))
+    told = failed = dead = 0
+    for each in due:
+        problem = _tell(office, each, now, lookup or _addresses)
+        if problem is None:
+            told += 1
+        else:
+            failed += 1
+        dead += _note(office, each, problem, now)
+    return Delivered(told=told, failed=failed, dead=dead)
+
+
+def _due(session: Session, office: Office, now: datetime) -> list[_Due]:
+    hooks = session.scalars(
+        select(Webhook)
+        .where(
+            Webhook.retired_at.is_(None),
+            Webhook.dead_at.is_(None),
+            Webhook.due_at <= now,
+        )
+        .order_by(Webhook.due_at, Webhook.id)
+    )
+    found = []
+    for hook in hooks:
+        newest = _newest(session, hook)
+        if newest > hook.told_to:
+            found.append(
+                _Due(
+                    number=hook.id,
+                    economy=hook.economy,
+                    client=hook.client,
+                    event=hook.event,
+                    url=hook.url,
+                    newest=newest,
+                    audience=_audience(session, office, hook.client),
+                    hosts=_hosts(session, office, hook.client),
+                )
+            )
+    return found
+
+
+def _newest(session: Session, hook: Webhook) -> int:
+    """Return the number of the newest thing that this client can fetch."""
+    if hook.event == EventKind.ANSWERS:
+        query = select(func.max(Statement.id)).where(
+            Statement.economy == hook.economy,
+            Statement.issuer == hook.client.partition(":")[2],
+        )
+        return session.scalar(query) or 0
+    changed = session.scalar(
+        select(func.max(Application.changed_at))
+        .join(
+            SubmittedApplication, SubmittedApplication.application_id == Application.id
+        )
+        .where(
+            Application.economy == hook.economy,
+            SubmittedApplication.client == hook.client,
+        )
+    )
+    return 0 if changed is None else int(changed.timestamp() * 1_000_000)
+
+
+def _audience(session: Session, office: Office, client: str) -> str:
+    kind, _, name = client.partition(":")
+    if kind == "client":
+        return f"urn:abtc:client:{name}"
+    scheme = office.scheme(session)
+    return scheme.economy(name).issuer_url if name in scheme.economies else ""
+
+
+def _tell(office: Office, due: _Due, now: datetime, lookup: Lookup) -> str | None:
+    """Tell one system; return what went wrong, in a word."""
+    try:
+        identity = ServiceIdentity.of(office, due.economy, now)
+        message = identity.sign(
+            TYPE, due.audience, {"event": due.event, "newest": str(due.newest)}, now
+        )
+        check_url(office, due.url, due.hosts)
+        status = _post(office, due.url, message, lookup)
+    except Invalid:
+        return "address"
+    except (urllib3.exceptions.HTTPError, OSError):
+        return "unreachable"
+    except IssuerError:
+        return "no_service_key"
+    return None if 200 <= status < 300 else f"answer {status}"
+
+
+def _note(office: Office, due: _Due, problem: str | None, now: datetime) -> bool:
+    """Keep how it went; tell whether nobody tries any more."""
+
+    def work(session: Session) -> bool:
+        hook = session.get(Webhook, due.number, with_for_update=True)
+        if hook is None:
+            return False
+        if problem is None:
+            hook.told_to = max(hook.told_to, due.newest)
+            hook.attempts, hook.problem, hook.due_at = 0, "", now
+            return False
+        hook.attempts += 1
+        hook.problem = problem
+        pause = min(_FIRST_PAUSE * 3 ** min(hook.attempts - 1, 10), _LONGEST_PAUSE)
+        hook.due_at = now + pause
+        if hook.attempts >= ATTEMPTS:
+            hook.dead_at = now
+        return hook.dead_at is not None
+
+    return office.store.write(work, now=now)
+
+
+# Where a message may go
+
+
+def check_url(office: Office, url: str, hosts: Iterable[str]) -> None:
+    """Refuse an address that nobody registered, or that hides something.
+
+    Raises:
+        Invalid: It is no plain https address of one of the hosts.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise _not_allowed() from error
+    host = parts.hostname or ""
+    is_private = host in office.installation.services.private_hosts
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if (
+        host not in set(hosts)
+        or not is_plain
+        or parts.username is not None
+        or parts.password is not None
+        or parts.fragment
+        or (parts.scheme != "https" and not (is_private and parts.scheme == "http"))
+        or (port not in {None, *_PORTS} and not is_private)
+    ):
+        raise _not_allowed()
+
+
+def _hosts(session: Session, office: Office, client: str) -> frozenset[str]:
+    """Return where a client may be told of events."""
+    kind, _, name = client.partition(":")
+    if kind == "economy":
+        url = office.installation.services.partners.get(name)
+        host = urlsplit(url).hostname if url else None
+        return frozenset([host] if host else [])
+    row = session.scalars(
+        select(ServiceClient).where(
+            ServiceClient.client_id == name, ServiceClient.retired_at.is_(None)
+        )
+    ).one_or_none()
+    return frozenset(row.hosts.split() if row else ())
+
+
+def _post(office: Office, url: str, message: str, lookup: Lookup) -> int:
+    """Send a message to the very address that was looked at; follow nobody elsewhere.
+
+    A host whose name leads to an address of ours, or of somebody's own network, is not
+    asked, and what its name leads to a moment later is nothing to us.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    addresses = lookup(host, port)
+    is_private = host in office.installation.services.private_hosts
+    if not addresses or not (is_private or all(map(_is_public, addresses))):
+        raise _not_allowed()
+    pool: urllib3.HTTPConnectionPool
+    if parts.scheme == "https":
+        pool = urllib3.HTTPSConnectionPool(
+            addresses[0], port, server_hostname=host, assert_hostname=host
+        )
+    else:
+        pool = urllib3.HTTPConnectionPool(addresses[0], port)
+    with pool:
+        answer = pool.urlopen(
+            "POST",
+            f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
+            body=message.encode(),
+            headers={
+                "Host": parts.netloc,
+                "Content-Type": MEDIA_TYPE,
+                "User-Agent": "abtc",
+            },
+            redirect=False,
+            retries=False,
+            timeout=_TIMEOUT,
+            preload_content=False,
+        )
+        answer.release_conn()
+        return answer.status
+
+
+def _addresses(host: str, port: int) -> Sequence[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(each[4][0]) for each in found]
+
+
+def _is_public(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour
+        if inner is not None:
+            return inner.is_global and not inner.is_multicast
+    return found.is_global and not found.is_multicast
+
+
+def _not_allowed() -> Invalid:
+    text = "is no https address of a host that was registered for you"
+    return Invalid([("url", "webhook_url", text)])
+
+
+def _of_client(session: Session, economy: str, client: str) -> list[Webhook]:
+    return list(
+        session.scalars(
+            select(Webhook)
+            .where(
+                Webhook.economy == economy,
+                Webhook.client == client,
+                Webhook.retired_at.is_(None),
+            )
+            .order_by(Webhook.id)
+        )
+    )
+
+
+def _view(hook: Webhook) -> WebhookView:
+    return WebhookView(
+        webhook=hook.id,
+        client=hook.client,
+        event=hook.event,
+        url=hook.url,
+        told_to=hook.told_to,
+        attempts=hook.attempts,
+        problem=hook.problem,
+        due_at=hook.due_at,
+        dead_at=hook.dead_at,
+    )

@@ -1,0 +1,431 @@
+"""Who asks: assertions of economies and of clients, certificates, scopes, limits."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from issuer.errors import Conflict, Forbidden, Invalid
+from issuer.services.clients import Scope
+from issuer.services.routes import ROUTES
+from tests.databases import Prepared
+from tests.issuer.office.flow import perform
+from tests.issuer.services.town import KIND, System, Town, code_of, url_of
+from tests.simulator import NOW, fixed_key, jwk, jws, seconds
+
+KEY = fixed_key("client")
+PERSON = {"family_name": "Quinn", "given_name": "Ann", "birthdate": "1980-01-01",
+          "sex": "F", "nationality": "NZL"}  # fmt: skip
+PASSPORT = {"country": "NZL", "number": "L1234567", "issued_on": "2028-01-01",
+            "expires_on": "2038-01-01"}  # fmt: skip
+
+
+def refusal(answer: Any) -> tuple[int, str, str]:
+    body = answer.get_json()
+    return answer.status_code, body["error"], body["code"]
+
+
+# Economies
+
+
+def test_an_economy_needs_nothing_but_the_trust_data(town: Town) -> None:
+    """A token comes with what it is good for; it is a secret of 256 bits."""
+    answer = town.system("SGP").ask_token()
+    body = answer.get_json()
+    assert answer.status_code == 200
+    assert (body["token_type"], body["expires_in"]) == ("Bearer", 300)
+    assert body["scope"] == "passports preclearance statistics"
+    assert len(body["access_token"]) == 43
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_n2_an_assertion_counts_once(town: Town) -> None:
+    """Who copied it on the way gets nothing for it."""
+    singapore = town.system("SGP")
+    assertion = singapore.message()
+    assert singapore.ask_token(assertion).status_code == 200
+    assert refusal(singapore.ask_token(assertion)) == (
+        401, "invalid_client", "message.replayed",
+    )  # fmt: skip
+
+
+def test_n2_a_jti_is_its_economys_own(town: Town) -> None:
+    """Nobody can use up what another economy will say."""
+    for code in ("SGP", "KOR"):
+        system = town.system(code)
+        assert system.ask_token(system.message(jti="same")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"aud": url_of("JPN")}, "message.misaddressed"),
+        ({"iat": seconds(NOW + timedelta(seconds=61))}, "message.not_yet"),
+        ({"iat": seconds(NOW - timedelta(minutes=5)), "exp": seconds(NOW)},
+         "message.expired"),
+        ({"iss": url_of("KOR")}, "message.signature"),
+        ({"jti": None}, "message.malformed"),
+        ({"typ": "abtc-event+jwt"}, "message.signature"),
+    ],
+)  # fmt: skip
+def test_n2_what_is_wrong_is_named(
+    small: Town, changes: dict[str, Any], code: str
+) -> None:
+    """As docs/web-services.md lists it; what is another type proves nothing here."""
+    singapore = small.system("SGP")
+    answer = singapore.ask_token(singapore.message(**changes))
+    assert refusal(answer) == (401, "invalid_client", code)
+
+
+def test_n1_another_economys_status_key_proves_nothing(small: Town) -> None:
+    singapore = small.system("SGP")
+    theirs = singapore.delegation(key="KOR-status")
+    answer = singapore.ask_token(singapore.message(by=theirs))
+    assert refusal(answer) == (401, "invalid_client", "message.delegation")
+
+
+def test_n1_tests_are_among_themselves(small: Town) -> None:
+    """A test economy's requests never come to a real one's officers, or the reverse."""
+    small.mark_as_test("NZL")
+    assert refusal(small.system("SGP").ask_token()) == (
+        401, "invalid_client", "token.test_economy",
+    )  # fmt: skip
+    assert small.system("SGP", asks="AUS").ask_token().status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"grant_type": "authorization_code"},
+         (400, "unsupported_grant_type", "token.grant_type")),
+        ({"client_assertion_type": "x"},
+         (400, "invalid_request", "token.assertion_type")),
+        ({"client_assertion": "x"}, (401, "invalid_client", "message.malformed")),
+        ({"client_assertion": "a.b.c"}, (401, "invalid_client", "message.malformed")),
+        ({"client_assertion": "x" * 40_000},
+         (401, "invalid_client", "message.malformed")),
+        ({"scope": "preclearance carriers"}, (400, "invalid_scope", "token.scope")),
+        ({"scope": " "}, (400, "invalid_scope", "token.scope")),
+    ],
+)  # fmt: skip
+def test_n6_forms_that_ask_wrongly(
+    small: Town, form: dict[str, str], expected: tuple[int, str, str]
+) -> None:
+    """The errors are those of RFC 6749."""
+    singapore = small.system("SGP")
+    good = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": KIND,
+        "client_assertion": singapore.message(),
+    }
+    assert refusal(small.post("/token", data={**good, **form})) == expected
+
+
+def test_n6_a_form_is_a_form_and_says_things_once(small: Town) -> None:
+    assert code_of(small.post("/token", json={})) == (400, "request.invalid")
+    twice = small.post(
+        "/token",
+        data="grant_type=client_credentials&grant_type=client_credentials",
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert refusal(twice) == (400, "invalid_request", "token.repeated")
+
+
+def test_less_can_be_asked_for_and_offered(prepared_small: Prepared) -> None:
+    """A token does what it was asked for; the settings can offer an economy less."""
+    town = Town.at(prepared_small, scopes={"KOR": ("statistics",)})
+    singapore = town.system("SGP")
+    answer = singapore.ask_token(scope="statistics")
+    singapore.token = answer.get_json()["access_token"]
+    assert singapore.ask("GET", "/statistics").status_code == 200
+    assert code_of(singapore.ask("GET", "/answers")) == (403, "token.scope")
+    assert town.system("KOR").ask_token().get_json()["scope"] == "statistics"
+
+
+def test_w6_a_token_is_for_one_economy_and_five_minutes(small: Town) -> None:
+    """Elsewhere, later, or made up, it opens nothing."""
+    singapore = small.system("SGP").enter()
+    assert singapore.ask("GET", "/answers").status_code == 200
+    other = singapore.ask("GET", "/answers", at="AUS")
+    assert code_of(other) == (403, "token.other_economy")
+    nowhere = singapore.ask("GET", "/answers", at="XXX")
+    assert code_of(nowhere) == (403, "token.other_economy")
+    small.clock.passes(seconds=299)
+    assert singapore.ask("GET", "/answers").status_code == 200
+    small.clock.passes(seconds=1)
+    assert code_of(singapore.ask("GET", "/answers")) == (401, "token.unknown")
+    for token in ("", "x", "\u00e9", "x" * 5000):
+        singapore.token = token or " "
+        answer = singapore.ask("GET", "/answers")
+        assert code_of(answer) == (401, "token.unknown")
+        assert "Bearer" in answer.headers["WWW-Authenticate"]
+
+
+def test_c4_every_route_asks_for_its_token_and_scope(small: Town) -> None:
+    """Without a token, with one of a client, of another economy or scope: refused."""
+    client = Client.added(small, Scope.CARRIERS).enter()
+    singapore = small.system("SGP").enter()
+    for route in ROUTES:
+        path = route.path.replace("<path:name>", "1").replace("<name>", "1")
+        none = small.app.test_client().open(
+            f"/services/v1/NZL{path}", method=route.method
+        )
+        assert code_of(none) == (401, "token.unknown"), route.name
+        assert singapore.ask(route.method, path, at="AUS").status_code == 403
+        answer = client.ask(route.method, path)
+        may = route.scope is None and not route.economies_only
+        assert (answer.status_code != 403) == may, route.name
+        assert answer.status_code < 500
+
+
+def test_keys_for_sealing_are_given_to_anybody(small: Town) -> None:
+    """They are signed; who asks for an economy that is elsewhere learns nothing."""
+    answer = small.get("/NZL/keys")
+    assert answer.get_json()["delegation"].count(".") == 2
+    assert code_of(small.get("/SGP/keys")) == (404, "record.unknown")
+
+
+def test_too_many_is_told_so(prepared_small: Prepared) -> None:
+    """One client's haste is nobody else's wait."""
+    town = Town.at(prepared_small, per_client=3)
+    singapore, korea = town.system("SGP").enter(), town.system("KOR").enter()
+    found = [singapore.ask("GET", "/answers").status_code for _ in range(5)]
+    assert found == [200, 200, 200, 429, 429]
+    assert korea.ask("GET", "/answers").status_code == 200
+    town.clock.passes(seconds=61)
+    assert singapore.ask("GET", "/answers").status_code == 200
+
+
+def test_d9_without_trust_data_nobody_is_known(small: Town) -> None:
+    """That is our fault, and said to be: nothing is refused for good."""
+    stamp = small.back.office.installation.folder / "public/metadata/timestamp.json"
+    stamp.unlink()
+    assert code_of(small.system("SGP").ask_token()) == (503, "trust.missing")
+
+
+# Clients
+
+
+class Client(System):
+    """A system that is no economy's, with a key of its own."""
+
+    client_id: str = ""
+
+    @classmethod
+    def added(cls, town: Town, *scopes: Scope, confirm: bool = True) -> "Client":
+        desk = town.back.desk("NZL")
+        added = perform(
+            desk, "client.add", name="Association", jwk=jwk(KEY),
+            scopes=[str(each) for each in scopes], hosts=["hooks.example"],
+        )  # fmt: skip
+        if confirm:
+            other = town.back.desk("NZL", who="bob")
+            perform(other, "client.confirm", client=added.client)
+        made = cls(town=town, economy="NZL", asks="NZL", key=KEY)
+        made.client_id, made.number = added.client_id, added.client
+        return made
+
+    number: int = 0
+
+    def message(
+        self, typ: str = "JWT", *, by: str | None = None, **changes: Any
+    ) -> str:
+        now = self.town.clock.now
+        self.count = getattr(self, "count", 0) + 1
+        claims = {
+            "iss": self.client_id, "sub": self.client_id, "aud": url_of("NZL"),
+            "iat": seconds(now), "exp": seconds(now + timedelta(minutes=5)),
+            "jti": f"c{self.count}", **changes,
+        }  # fmt: skip
+        return jws({"alg": "ES256", "typ": typ}, claims, self.key)
+
+
+def test_i3_two_administrators_let_a_client_in(small: Town) -> None:
+    """Until the second has confirmed it, and after it was retired, it gets nothing."""
+    client = Client.added(small, Scope.SUBMIT, confirm=False)
+    desk = small.back.desk("NZL")
+    unknown = (401, "invalid_client", "message.signature")
+    assert refusal(client.ask_token()) == unknown
+    with pytest.raises(Forbidden, match="another person"):
+        perform(desk, "client.confirm", client=client.number)
+    perform(small.back.desk("NZL", who="bob"), "client.confirm", client=client.number)
+    client.enter()
+    (view,) = perform(desk, "client.list").clients
+    assert (view.waits, view.scopes) == (False, ("submit",))
+    assert client.ask("GET", "/webhooks").status_code == 200
+    perform(desk, "client.retire", client=client.number)
+    assert code_of(client.ask("GET", "/webhooks")) == (401, "token.unknown")
+    assert refusal(client.ask_token()) == unknown
+    assert perform(desk, "client.list").clients == ()
+    for name in ("client.retire", "client.confirm"):
+        with pytest.raises(Conflict, match=r"client\.retired"):
+            perform(desk, name, client=client.number)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"iss": "another"}, "message.malformed"),
+        ({"sub": "another", "iss": "another"}, "message.signature"),
+        ({"sub": 7}, "message.signature"),
+        ({"aud": url_of("AUS")}, "message.misaddressed"),
+        ({"aud": [url_of("NZL")]}, "message.malformed"),
+        ({"jti": 7}, "message.malformed"),
+        ({"jti": "x" * 65}, "message.malformed"),
+        ({"iat": True}, "message.malformed"),
+        ({"exp": seconds(NOW + timedelta(minutes=6))}, "message.malformed"),
+        ({"exp": 2**60}, "message.malformed"),
+        ({"iat": seconds(NOW) + 61, "exp": seconds(NOW) + 120}, "message.not_yet"),
+        ({"iat": seconds(NOW) - 200, "exp": seconds(NOW)}, "message.expired"),
+    ],
+)
+def test_n2_a_clients_assertion_is_checked_as_an_economys(
+    small: Town, changes: dict[str, Any], code: str
+) -> None:
+    client = Client.added(small, Scope.SUBMIT)
+    assert client.ask_token().status_code == 200
+    status, error, found = refusal(client.ask_token(client.message(**changes)))
+    assert (status, error) == (401, "invalid_client")
+    assert found == code
+
+
+def test_n2_a_client_counts_once_and_with_its_own_key(small: Town) -> None:
+    client = Client.added(small, Scope.SUBMIT)
+    assertion = client.message()
+    assert client.ask_token(assertion).status_code == 200
+    assert refusal(client.ask_token(assertion))[2] == "message.replayed"
+    client.key = fixed_key("somebody")
+    assert refusal(client.ask_token())[2] == "message.signature"
+    client.key = KEY
+    header = {"alg": "none", "typ": "JWT"}
+    unsigned = jws(header, {"sub": client.client_id}, KEY)
+    assert refusal(client.ask_token(unsigned))[2] == "message.signature"
+    assert refusal(client.ask_token(client.message("abtc-event+jwt")))[2] == (
+        "message.signature"
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"scopes": ["preclearance"]},
+        {"scopes": []},
+        {"jwk": {"kty": "RSA"}},
+        {"jwk": {**jwk(KEY), "d": "x"}},
+        {"certificate": "x"},
+        {"hosts": ["https://hooks.example"]},
+        {"hosts": ["a b"]},
+    ],
+)
+def test_c5_a_client_that_cannot_be(small: Town, given: dict[str, Any]) -> None:
+    """Pre-clearance is between economies; a private key is nobody's to send."""
+    good = {"name": "X", "scopes": ["track"], "jwk": jwk(KEY)}
+    with pytest.raises(Invalid):
+        perform(small.back.desk("NZL"), "client.add", **{**good, **given})
+
+
+def test_a_client_proves_itself_somehow(small: Town) -> None:
+    with pytest.raises(Conflict, match=r"client\.proof"):
+        perform(small.back.desk("NZL"), "client.add", name="X", scopes=["track"])
+
+
+# Certificates, behind a proxy of ours
+
+
+THUMBPRINT = "ab" * 32
+
+
+def by_certificate(town: Town) -> tuple[str, Any]:
+    desk = town.back.desk("NZL")
+    added = perform(
+        desk, "client.add", name="Carrier", scopes=["carriers"], certificate=THUMBPRINT
+    )
+    perform(town.back.desk("NZL", who="bob"), "client.confirm", client=added.client)
+    form = {"grant_type": "client_credentials", "client_id": added.client_id}
+    return added.client_id, form
+
+
+def test_w10_a_certificate_counts_where_a_proxy_of_ours_has_checked_it(
+    prepared_small: Prepared,
+) -> None:
+    """From anybody else the header is nothing; the token is bound to it (RFC 8705)."""
+    town = Town.at(
+        prepared_small,
+        certificate_header="X-Client-Cert-SHA256",
+        certificate_hops=("127.0.0.1",),
+    )
+    _, form = by_certificate(town)
+    shown = {"X-Client-Cert-SHA256": THUMBPRINT}
+    elsewhere = town.post(
+        "/token", data=form, headers=shown, environ_base={"REMOTE_ADDR": "192.0.2.7"}
+    )
+    assert refusal(elsewhere) == (401, "invalid_client", "token.unknown_client")
+    assert refusal(town.post("/token", data=form))[2] == "token.unknown_client"
+    other = {"X-Client-Cert-SHA256": "cd" * 32}
+    assert refusal(town.post("/token", data=form, headers=other))[2] == (
+        "token.unknown_client"
+    )
+    token = town.post("/token", data=form, headers=shown).get_json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    good = town.get("/NZL/webhooks", headers={**bearer, **shown})
+    assert good.status_code == 200
+    for headers in (bearer, {**bearer, **other}):
+        answer = town.get("/NZL/webhooks", headers=headers)
+        assert code_of(answer) == (401, "token.unknown")
+
+
+def test_w10_without_the_setting_no_header_counts(small: Town) -> None:
+    _, form = by_certificate(small)
+    shown = {"X-Client-Cert-SHA256": THUMBPRINT}
+    answer = small.post("/token", data=form, headers=shown)
+    assert refusal(answer)[2] == "token.unknown_client"
+
+
+# What partners can do
+
+
+def test_a_partner_hands_in_and_follows_its_own_alone(town: Town) -> None:
+    client = Client.added(town, Scope.SUBMIT, Scope.TRACK).enter()
+    given = {"person": PERSON, "passport": PASSPORT}
+    headers = {"Idempotency-Key": "one"}
+    taken = client.ask("POST", "/applications", given, headers=headers).get_json()
+    assert taken["state"] == "draft"
+    again = client.ask("POST", "/applications", given, headers=headers).get_json()
+    assert again == taken
+    shown = client.ask("GET", f"/applications/{taken['number']}").get_json()
+    assert (shown["number"], shown["answers"]) == (taken["number"], [])
+    other = Client.added(town, Scope.TRACK)
+    other.key, other.token = KEY, None
+    answer = other.ask("GET", f"/applications/{taken['number']}")
+    assert code_of(answer) == (404, "record.unknown")
+    assert code_of(client.ask("GET", "/applications/nothing")) == (
+        404, "record.unknown",
+    )  # fmt: skip
+
+
+def test_i6_a_partner_does_not_learn_who_is_on_file(small: Town) -> None:
+    """A look-alike and a passport that is known are one answer."""
+    client = Client.added(small, Scope.SUBMIT).enter()
+    given = {"person": PERSON, "passport": PASSPORT}
+    assert client.ask("POST", "/applications", given).status_code == 200
+    for change in (
+        {"person": {**PERSON, "given_name": "Anna"}, "passport": PASSPORT},
+        {"person": PERSON, "passport": {**PASSPORT, "number": "L7654321"}},
+    ):
+        answer = client.ask("POST", "/applications", change)
+        assert code_of(answer) == (409, "application.at_the_office")
+    wrong = client.ask(
+        "POST", "/applications", {"person": {**PERSON, "sex": "?"},
+                                  "passport": PASSPORT},
+    )  # fmt: skip
+    assert wrong.get_json()["problems"][0]["field"] == "person.sex"
+
+
+def test_figures_are_of_who_asks(town: Town) -> None:
+    singapore, korea = town.system("SGP"), town.system("KOR")
+    singapore.ask("POST", "/preclearance-requests", singapore.request())
+    assert singapore.ask("GET", "/statistics").get_json()["open"] == 1
+    assert korea.ask("GET", "/statistics").get_json()["open"] == 0
+    town.flow.decide(town.lane("SGP-1").id, "approve", economy="NZL")
+    found = singapore.ask("GET", "/statistics").get_json()
+    assert (found["open"], found["answered"], found["median_days"]) == (0, 1, 0)
