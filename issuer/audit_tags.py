@@ -52,6 +52,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "application:entered": _tag("number", "person", "passport"),
         "application:corrected": _tag("fields"),
         "application:document_added": _tag("document", "kind", "sha256"),
+        "application:chip_read": _tag("passport", "outcome", "authority"),
         "application:submit": _STATES,
         "application:open": _STATES,
         "application:pass_stage": _STATES | {"stage", "position"},

@@ -160,6 +160,18 @@ class Web(_Table):
     sign_on: SignOn | None = None
 
 
+class EPassport(_Table):
+    """How passports' chips are believed; see docs/epassport.md."""
+
+    anchors: str | None = None
+    """Folder of trusted certificates, master lists and lists of the revoked."""
+    states: Mapping[str, _Code] = Field(default_factory=dict)
+    """States beyond the scheme: alpha-3 by the two letters in certificates."""
+    at_counter: tuple[_Code, ...] = ()
+    """Economies that give a card at a counter only once its passport's chip was
+    proved."""
+
+
 class AndroidKeys(_Table):
     """Which keys of Android phones an economy believes to stay there."""
 
@@ -300,6 +312,7 @@ class Installation(_Table):
     web: Web = Web()
     wallet: Wallet = Wallet()
     services: Services = Services()
+    epassport: EPassport = EPassport()
 
     @classmethod
     def load(cls, folder: Path) -> Self:

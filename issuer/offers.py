@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
+from issuer.chip_readings import check_chip_at_counter
 from issuer.endings import live_credentials
 from issuer.errors import Conflict
 from issuer.installation_key import InstallationKey
@@ -202,7 +203,8 @@ def activate(desk: Desk, given: ActivateAtCounter) -> CounterOffer:
 
     Raises:
         Conflict: ``counter.number``: its last digit is wrong.  ``counter.unknown``: no
-            phone waits under this number.  And as for `make_offer`.
+            phone waits under this number.  ``chip.not_proved``: this economy wants the
+            passport's chip read first.  And as for `make_offer`.
         Forbidden: As for `make_offer`.
     """
     number = given.number.replace(" ", "")
@@ -212,7 +214,7 @@ def activate(desk: Desk, given: ActivateAtCounter) -> CounterOffer:
     codes, lost = Codes.new(key), new_lost_code()
 
     def work(session: Session) -> CounterOffer:
-        desk.find(session, Card, given.card)
+        check_chip_at_counter(session, desk, desk.find(session, Card, given.card))
         phone = _waiting_phone(session, desk, number)
         offer = add_offer(session, desk, given.card, codes)
         offer.phone_key = phone.key

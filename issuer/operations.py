@@ -44,6 +44,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.importing",
     "issuer.configuration",
     "issuer.checking",
+    "issuer.chip_readings",
     "issuer.devices",
     "issuer.held",
     "issuer.incoming",

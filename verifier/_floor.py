@@ -34,7 +34,7 @@ class Floor:
     signers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Ids of the keys that have signed these versions of the two."""
     lists: Mapping[str, int] = field(default_factory=dict)
-    """``iat``, in seconds, by document name of a status or overlay list."""
+    """``iat``, in seconds, by document name of a list."""
     time: int = 0
     """The latest ``issued_at``, in seconds since 1970-01-01."""
 

@@ -72,7 +72,7 @@ class StoreInfo:
     expires_at: datetime
     time_floor: datetime
     lists: Mapping[str, datetime]
-    """``iat`` by name of each status and overlay list."""
+    """``iat`` by name of each list."""
     problems: tuple[Problem, ...]
 
 

@@ -465,6 +465,34 @@ class Bulk(Base):
     )
 
 
+class ChipReading(Base):
+    """What came of reading the chip of an application's passport."""
+
+    __tablename__ = "chip_reading"
+
+    id: Mapped[int] = identity()
+    application_id: Mapped[int] = refers_to("application.id", index=True)
+    passport_id: Mapped[int] = refers_to("passport.id", index=True)
+    """The passport that it was compared with."""
+    read_by: Mapped[int] = refers_to("account.id")
+    read_at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(String(24))
+    """``proved``, or the code of `issuer.epassport.ChipRefusal`."""
+    signed_at: Mapped[datetime | None]
+    """When the state says that it signed."""
+    signer: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 of the signer's certificate, and of the trusted one above it."""
+    authority: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (
+        CheckConstraint(
+            "(outcome = 'proved') = (signer IS NOT NULL)"
+            " AND (signer IS NULL) = (authority IS NULL)",
+            name="proof_whole",
+        ),
+    )
+
+
 class BulkItem(Base):
     """One record of a bulk change, and how it went."""
 

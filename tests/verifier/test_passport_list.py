@@ -24,6 +24,7 @@ from tests.simulator import (
 from tests.verifier.tuf_repository import Repository
 from verifier import CheckState, CheckStep, PassportListing
 from verifier._passport_list import MAX_ENTRIES, PassportList
+from verifier.console.viewer import trust_of
 from verifier.store import TrustStore
 
 WORLD = World(economies=["AUS", "NZL", "SGP"])
@@ -147,6 +148,23 @@ def test_training_takes_no_real_list_and_a_border_none_of_a_test_issuer() -> Non
     trust = WORLD.trust(replace={NAME: token(MINE)})
     assert trust.passport_list_of("AUS") is not None
     assert trust.for_training().passport_list_of("AUS") is None
+
+
+def test_an_officer_can_look_at_what_lists_there_are(tmp_path: Path) -> None:
+    """Beside the status list of its economy: how many, how old, and that it is one."""
+    made = Repository(tmp_path / "m", {**WORLD.documents(), NAME: token(MINE, OTHER)})
+    made.publish()
+    store = TrustStore(tmp_path / "store")
+    sync(store, made)
+    policy = verifier.Policy(economy="SGP")
+    shown = trust_of(store.load(), store.info(), policy, NOW)
+    (aus,) = (each for each in shown["issuers"] if each["economy"] == "AUS")
+    assert [(each["kind"], each["entries"]) for each in aus["lists"]] == [
+        ("status", 64),
+        ("passports", 2),
+    ]
+    assert aus["lists"][1]["uri"].endswith("/AUS/passports")
+    assert {each["state"] for each in aus["lists"]} == {"fresh"}
 
 
 # What a list holds

@@ -67,10 +67,15 @@ GIVEN: dict[str, Any] = {
     "what": "phone", "how": "lost", "event": "approve", "outcome": "other_person",
     "role": "audit", "label": "x", "subject": None,
 }  # fmt: skip
-GIVEN_TO = {
+GIVEN_TO: dict[str, dict[str, Any]] = {
     "application.enter": {"kind": "new"},
     "card.replace": {"why": "damage"},
     "counter.activate": {"number": "0000 0000"},
+    "application.read_chip": {
+        "sod": "eA==",
+        "lines": "eA==",
+        "portrait": "eA==",
+    },
 }
 
 

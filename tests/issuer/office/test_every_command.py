@@ -400,6 +400,13 @@ def applications(shell: Shell) -> None:
                        document=portrait["document"])  # fmt: skip
     assert Path(found["content"]).stat().st_mode & 0o077 == 0
     shell.asks("ann-kor", "application list")
+    (shell.home / "csca").mkdir()
+    with (shell.home / "office.toml").open("a") as settings:
+        settings.write('\n[epassport]\nanchors = "csca"\n')
+    made_up = shell.file("chip.bin", b"no chip")
+    found = shell.asks("ann-kor", "application read-chip", application=case,
+                       sod=made_up, lines=made_up, portrait=made_up)  # fmt: skip
+    assert found["outcome"] == "chip.malformed"
     review(shell, case)
     shell.asks("ann-kor", "application show", application=case)
     other = enter(shell, "Park")

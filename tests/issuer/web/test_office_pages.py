@@ -292,3 +292,18 @@ def test_where_nothing_can_be_published_yet_no_place_of_the_server_is_shown(
     page = officer.get("/publication").get_data(as_text=True)
     assert "There is no repository to publish to yet" in page
     assert str(small.back.office.installation.folder) not in page
+
+
+def test_the_page_says_how_many_passports_a_list_would_name(small: Front) -> None:
+    """Where the economy publishes one; elsewhere nothing is said of it."""
+    officer = small.browser().enter(small.person())
+    told = "The list of reported passports: 0"
+    assert told not in officer.get("/publication").get_data(as_text=True)
+    office = small.back.office
+    publish = office.installation.publish.model_copy(
+        update={"passports": tuple(office.packaged_scheme.economies)}
+    )
+    office.installation = office.installation.model_copy(update={"publish": publish})
+    page = officer.get("/publication").get_data(as_text=True)
+    assert told in page
+    assert "New" in page
