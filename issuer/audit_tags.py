@@ -148,6 +148,11 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "device:retired": _tag(),
         "device:file_collected": _tag("batches", "rows"),
         "device:rows_removed": _tag("count", "keep_days"),
+        # This economy's register of its passports, and asking others about theirs.
+        "passport:set": _STATES,
+        "passport:asked": _tag("owner", "status"),
+        "passport:hits_read": _tag("count"),
+        "passport:hit_closed": _tag(),
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

@@ -25,6 +25,7 @@ from issuer.commands import (
     installing,
     keys,
     offering,
+    passport_broker,
     services,
 )
 from issuer.commands.asking import ask_passphrase
@@ -142,6 +143,7 @@ for _each in (
     backing_up.restore,
     importing.group,
     offering.group,
+    passport_broker.group,
     services.group,
     demo.demo_data,
 ):

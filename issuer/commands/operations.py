@@ -69,6 +69,7 @@ _GROUPS: Final = {
     "session": "One's own browsers.",
     "counter": "Phones at the counter.",
     "lists": "Status lists and overlays.",
+    "passport": "This economy's register of its passports, and asking others.",
     "operator": "What one person, or one program, has issued.",
     "plastic": "Plastic cards on their way.",
     "preclearance": "What other economies answer.",

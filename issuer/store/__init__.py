@@ -62,6 +62,13 @@ from issuer.store.office import (
     ShrinkRequest,
     SigningKey,
 )
+from issuer.store.passports import (
+    PassportCount,
+    PassportHit,
+    PassportSide,
+    RegisteredPassport,
+    RegisterState,
+)
 from issuer.store.people import (
     Account,
     AccountKind,
@@ -120,7 +127,10 @@ __all__ = [
     "OfferState",
     "Passkey",
     "Passport",
+    "PassportCount",
+    "PassportHit",
     "PassportLink",
+    "PassportSide",
     "Person",
     "Phone",
     "PhoneState",
@@ -131,6 +141,8 @@ __all__ = [
     "PreclearanceEvent",
     "PublicationRow",
     "Receipt",
+    "RegisterState",
+    "RegisteredPassport",
     "Restoration",
     "ReviewStep",
     "Role",

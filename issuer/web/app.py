@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from issuer.office import Office
 from issuer.passkeys import PasskeyPlace
+from issuer.passport_register.views import blueprint as asked_passports
 from issuer.sessions import LONGEST
 from issuer.sign_in import Entrance
 from issuer.sign_on import SignOnClient
@@ -104,6 +105,7 @@ def create_app(
     for pages in _views(settings):
         app.register_blueprint(pages)
     app.register_blueprint(collect.blueprint(office, clock=settings.clock))
+    app.register_blueprint(asked_passports(office, clock=settings.clock))
     if programs is not None:
         app.register_blueprint(programs)
     if web.proxies:

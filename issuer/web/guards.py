@@ -15,6 +15,8 @@ PROGRAMS: Final = "api"
 """The blueprint for programs: they show a key, and no cookie counts."""
 DEVICES: Final = "collect"
 """The blueprint for officers' devices: they sign, and no cookie counts."""
+PASSPORTS: Final = "passport_checks"
+"""The blueprint for questions about passports: signed, and no cookie counts."""
 POLICY: Final = (
     "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; "
     "object-src 'none'"
@@ -40,7 +42,7 @@ def _check_host() -> None:
 
 
 def _is_ours() -> bool:
-    is_signed = request.blueprint in {PROGRAMS, DEVICES}
+    is_signed = request.blueprint in {PROGRAMS, DEVICES, PASSPORTS}
     return not is_signed and request.endpoint != STATIC
 
 

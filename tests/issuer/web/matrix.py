@@ -152,6 +152,10 @@ MATRIX: Final = {
     ("devices.retire", "POST"): Row(ADMIN),
     # Devices sign what they send, and have no roles.
     ("collect.scan_log", "POST"): Row(ANYBODY),
+    # So do economies' systems; what they may ask is by their signature.
+    ("passport_checks.keys", "GET"): Row(ANYBODY),
+    ("passport_checks.check", "POST"): Row(ANYBODY),
+    ("passport_checks.ask", "POST"): Row(ANYBODY),
     ("configuration.index", "GET"): Row(ALL_ROLES),
     ("configuration.economy", "GET"): Row(ALL_ROLES),
     ("configuration.versions", "GET"): Row(ALL_ROLES),
