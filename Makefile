@@ -25,7 +25,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/python -m examples.demo
 
-# Four processes on two cores: half of what browsers, databases and modules take is waiting.
+# Four processes on two cores: half of what browsers, databases and modules take is waiting. What is compiled is kept,
+# whatever the caller's environment says: the tests start hundreds of commands.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 

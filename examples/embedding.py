@@ -153,20 +153,11 @@ def look_of(decision: verifier.Decision) -> str:
 
 def data_age(evidence: verifier.Evidence) -> str:
     """Say of when the oldest data is that an answer rests on."""
-    oldest = _oldest(evidence)
+    oldest = evidence.data_as_of
     hours = (evidence.now - oldest) // timedelta(hours=1)
     age = f"{hours} h old" if hours >= 0 else "later than this device's clock"
     soon = ", past half of its time: update soon" if evidence.ageing else ""
     return f"data as of {oldest:%Y-%m-%d %H:%M} UTC ({age}{soon})"
-
-
-def _oldest(evidence: verifier.Evidence) -> datetime:
-    times = (
-        evidence.trust_issued_at,
-        evidence.status_issued_at,
-        evidence.overlay_issued_at,
-    )
-    return min(each for each in times if each)
 
 
 # What an airline's desk has besides

@@ -1,10 +1,11 @@
 """An economy on this machine: its back office, people who work there, and its wallet.
 
 Everything is real and small: keys in files, a database, roles, HTTP on a port of its
-own. Nothing is published, so that the cards are good for looking at phones only.
+own. Nothing is published unless an example does so; until then the cards are good for
+looking at phones only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,6 @@ CODE: Final = "AUS"
 _HOST: Final = "127.0.0.1"
 _PASSPHRASE: Final = b"only an example"
 _REVIEW: Final = ("submit", "open", "pass_stage")
-_CLERK, _OFFICER = f"demo-clerk-{CODE.lower()}", f"demo-officer-{CODE.lower()}"
 
 
 def now() -> datetime:
@@ -63,11 +63,11 @@ class Economy:
 
     def clerk(self, operation: str, **given: Any) -> Any:
         """Let the clerk do something: takes applications, gives cards to phones."""
-        return self._do(_CLERK, operation, given)
+        return self._do(CODE, "clerk", operation, given)
 
-    def officer(self, operation: str, **given: Any) -> Any:
-        """Let the officer do something: reviews and decides."""
-        return self._do(_OFFICER, operation, given)
+    def officer(self, operation: str, *, of: str = CODE, **given: Any) -> Any:
+        """Let the officer of an economy do something: reviews and decides."""
+        return self._do(of, "officer", operation, given)
 
     def approved_card(self) -> int:
         """Take an invented traveller's application as far as an approved card.
@@ -96,7 +96,8 @@ class Economy:
             self.officer(f"application.{step}", application=case)
         return int(self.officer("application.approve", application=case).card)
 
-    def _do(self, login: str, operation: str, given: dict[str, Any]) -> Any:
+    def _do(self, code: str, who: str, operation: str, given: dict[str, Any]) -> Any:
+        login = f"demo-{who}-{code.lower()}"
         account = self.office.store.read(
             lambda session: session.scalars(
                 select(Account.id).where(Account.login == login)
@@ -104,7 +105,7 @@ class Economy:
         )
         actor = Actor(
             account_id=account,
-            economy=CODE,
+            economy=code,
             login=login,
             roles=frozenset(Role) - {Role.ADMIN},
             kind=AccountKind.PERSON,
@@ -114,19 +115,27 @@ class Economy:
 
 
 @contextmanager
-def open_economy(folder: Path) -> Iterator[Economy]:
-    """Make an installation in an empty folder, and serve phones until left."""
+def open_economy(
+    folder: Path, *, also: Sequence[str] = (), settings: str = ""
+) -> Iterator[Economy]:
+    """Make an installation in an empty folder, and serve phones until left.
+
+    Args:
+        folder: Empty, or not there yet.
+        also: Further economies that it hosts.
+        settings: More for the end of ``office.toml``.
+    """
     listening = serving.listen(_HOST, 0)
     url = f"http://{_HOST}:{listening.getsockname()[1]}"
-    office = _installed(folder, url)
-    settings = Settings.of(office.installation, host=_HOST, clock=now)
-    app = make_app(office, settings=settings)
+    office = _installed(folder, (CODE, *also), f'[wallet]\nurl = "{url}"\n{settings}')
+    reached = Settings.of(office.installation, host=_HOST, clock=now)
+    app = make_app(office, settings=reached)
     server = make_server(
         _HOST,
         0,
         app,
         threaded=True,
-        request_handler=_Quiet,
+        request_handler=Quiet,
         fd=listening.fileno(),
     )
     Thread(target=server.serve_forever, daemon=True).start()
@@ -139,31 +148,40 @@ def open_economy(folder: Path) -> Iterator[Economy]:
         office.store.close()
 
 
-class _Quiet(WSGIRequestHandler):
+class Quiet(WSGIRequestHandler):
+    """Writes no line for each request."""
+
     def log(self, type: str, message: str, *args: object) -> None:
-        pass
+        """Write nothing."""
 
 
-def _installed(folder: Path, url: str) -> Office:
-    make_installation(folder, economies=[CODE])
-    with (folder / FILE).open("a") as settings:
-        settings.write(f'\n[wallet]\nurl = "{url}"\n')
+def _installed(folder: Path, codes: Sequence[str], settings: str) -> Office:
+    make_installation(folder, economies=codes)
+    with (folder / FILE).open("a") as file:
+        file.write(f"\n{settings}")
     installation = Installation.load(folder)
     store = Store.open(installation.database_url)
-    _found(store, installation)
+    for code in codes:
+        _found(store, installation, code)
     keys = open_keys(installation, store, passphrase=lambda _: _PASSPHRASE)
-    office = Office(installation=installation, store=store, signers=keys)
-    make_ready(office, CODE, now=now())
+    office = Office(
+        installation=installation,
+        store=store,
+        signers=keys,
+        publish_passphrase=lambda _: _PASSPHRASE,
+    )
+    for code in codes:
+        make_ready(office, code, now=now())
     return office
 
 
-def _found(store: Store, installation: Installation) -> None:
-    moment, url = whole_second(now()), Scheme.load().economy(CODE).issuer_url
+def _found(store: Store, installation: Installation, code: str) -> None:
+    moment, url = whole_second(now()), Scheme.load().economy(code).issuer_url
     store.write(
         lambda session: add_economy(
             session,
-            CODE,
-            administrator="admin",
+            code,
+            administrator=f"admin-{code.lower()}",
             display_name="Administrator",
             now=moment,
             is_test=True,
@@ -172,12 +190,12 @@ def _found(store: Store, installation: Installation) -> None:
     )
     for use in ("card", "status"):
         path = generate_key_file(
-            installation.path(f"keys/{CODE}"),
-            key_id=f"{CODE}-{use}-1",
+            installation.path(f"keys/{code}"),
+            key_id=f"{code}-{use}-1",
             use=use,
             passphrase=_PASSPHRASE,
         )
         signer = FileSigner.load(path, passphrase=_PASSPHRASE)
         record = KeyRecord.of(signer, issuer_url=url, signs_from=moment)
-        add = partial(add_signing_key, economy=CODE, record=record, by=1, now=moment)
+        add = partial(add_signing_key, economy=code, record=record, by=1, now=moment)
         store.write(add, now=moment)

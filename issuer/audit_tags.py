@@ -143,6 +143,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "phone:suspended": _tag("card", "credential", "how"),
         "phone:removed": _tag("card", "phone", "by_phone"),
         "phone:lost_locked": _tag("card"),
+        "phone:basis_asked": _tag("card", "phone"),
         # Officers' devices; nothing is logged of each batch, which has its own chain.
         "device:enrolled": _tag("public_key"),
         "device:retired": _tag(),

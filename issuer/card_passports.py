@@ -53,6 +53,7 @@ from issuer.store import (
     Passport,
     PassportLink,
     Person,
+    ReportedPassport,
     Role,
 )
 
@@ -211,6 +212,10 @@ def report_link(
     before = link.state
     link.state = PASSPORT_LINK.after(before, "report", by=Side.HOME)
     link.changed_at = desk.now
+    if session.get(ReportedPassport, link.passport_id) is None:
+        session.add(
+            ReportedPassport(passport_id=link.passport_id, reported_at=desk.now)
+        )
     desk.log(
         session,
         "card:passport_reported",

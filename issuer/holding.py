@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from unicodedata import normalize
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
@@ -44,6 +44,7 @@ from issuer.offers import (
 )
 from issuer.office import Desk, Office
 from issuer.store import (
+    AuditRow,
     Card,
     Credential,
     Issue,
@@ -62,6 +63,7 @@ REFRESH: Final = timedelta(days=400)
 NONCE: Final = timedelta(minutes=5)
 _NONCE_USE: Final = "proof nonce"
 _NOTIFICATION_USE: Final = "notification"
+_BASIS_ASKED: Final = "phone:basis_asked"
 _SUSPENDED: Final = lifecycle.Credential.SUSPENDED
 _OVER: Final = (PhoneState.DECLINED, PhoneState.ENDED)
 
@@ -280,11 +282,7 @@ class Holders:
 
         def work(session: Session) -> Known:
             phone = _entered(session, shown, now)
-            ends = self._end_of(nonce, shown.economy)
-            if ends is None or ends <= now:
-                raise Conflict("nonce.invalid", "the nonce is not good here, or is old")
-            if not use_once(session, "nonce", nonce, until=ends, now=now):
-                raise Conflict("nonce.invalid", "the nonce was used before")
+            self._use_nonce(session, nonce, shown.economy, now)
             _bind(session, phone, holder_key)
             return _known(phone)
 
@@ -353,6 +351,49 @@ class Holders:
                 phone.issue_id = max(issue_id, phone.issue_id or 0)
 
         self.office.store.write(work, now=now)
+
+    def basis_asked(
+        self,
+        shown: Shown,
+        card_key: PublicKey,
+        nonce: str,
+        *,
+        per_day: int,
+        now: datetime,
+    ) -> None:
+        """Let a phone ask what its card gives somewhere; not where, nor when, is kept.
+
+        Args:
+            shown: By the phone; used with this, in one transaction.
+            card_key: That the card is bound to which the phone shows.
+            nonce: Of `nonce`, in the proof of another key; used once.
+            per_day: How often one card may ask in 24 hours.
+            now: The moment.
+
+        Raises:
+            Conflict: ``token.invalid``, ``proof.used``, ``nonce.invalid``.
+                ``card.other``: it is not this phone's card.
+                ``credential.not_valid``.  ``basis.too_often``.
+        """
+        desk = self._desk(shown.economy, now, "asked what its card gives on a journey")
+
+        def work(session: Session) -> None:
+            phone = _entered(session, shown, now)
+            self._use_nonce(session, nonce, shown.economy, now)
+            if phone.holder_key != _as_kept(card_key):
+                raise Conflict("card.other", "the card is not this phone's")
+            _valid_credential(session, phone)
+            if _asked_lately(session, desk, phone) >= per_day:
+                raise Conflict("basis.too_often", "this card has asked too often today")
+            desk.log(
+                session,
+                _BASIS_ASKED,
+                f"card:{phone.card_id}",
+                card=phone.card_id,
+                phone=phone.id,
+            )
+
+        desk.write(work)
 
     # The holder's own view
 
@@ -550,6 +591,15 @@ class Holders:
             return None
         return datetime.fromtimestamp(int(body.partition(".")[0]), UTC)
 
+    def _use_nonce(
+        self, session: Session, nonce: str, economy: str, now: datetime
+    ) -> None:
+        ends = self._end_of(nonce, economy)
+        if ends is None or ends <= now:
+            raise Conflict("nonce.invalid", "the nonce is not good here, or is old")
+        if not use_once(session, "nonce", nonce, until=ends, now=now):
+            raise Conflict("nonce.invalid", "the nonce was used before")
+
     def _bring(self, known: Known, now: datetime) -> Ready | None:
         desk = self._desk(known.economy, now, "asked for by the holder's phone")
         return bring(desk, known.phone_id)
@@ -741,6 +791,16 @@ def _valid_credential(session: Session, phone: Phone) -> Credential:
     if credential is None or credential.state != lifecycle.Credential.VALID:
         raise Conflict("credential.not_valid", "the card on this phone is not valid")
     return credential
+
+
+def _asked_lately(session: Session, desk: Desk, phone: Phone) -> int:
+    rows = select(func.count()).where(
+        AuditRow.economy == desk.economy,
+        AuditRow.subject == f"card:{phone.card_id}",
+        AuditRow.tag == _BASIS_ASKED,
+        AuditRow.at > desk.now - timedelta(days=1),
+    )
+    return session.scalars(rows).one()
 
 
 def _removable(session: Session, known: Known, other: int) -> Phone:

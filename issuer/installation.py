@@ -102,6 +102,12 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _AppId = Annotated[str, Field(pattern=r"^[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}$")]
+_Origin = Annotated[
+    str,
+    Field(
+        pattern=r"^(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?$"
+    ),
+]
 _Digests = Annotated[tuple[_Digest, ...], Field(min_length=1)]
 
 
@@ -120,6 +126,9 @@ class PublishPlaces(_Table):
     """Folder for what an economy that publishes elsewhere signs here; ``out`` is then
     a copy of what is published, and ``first_root`` the root that was handed out."""
     first_root: str = "1.root.json"
+    passports: tuple[_Code, ...] = ()
+    """Economies hosted here that publish which of their own passports are reported
+    as lost, stolen or cancelled; see docs/operations/trust.md."""
     list_days: Annotated[int, Field(ge=1, le=60)] = 7
     """How long a list may be used; devices ask for one that is younger than that."""
 
@@ -191,6 +200,28 @@ class AppleKeys(_Table):
     environment: Literal["production", "development"] = "production"
 
 
+class EntryBasisProofs(_Table):
+    """How phones get proofs of an entry basis; see docs/one-id.md."""
+
+    trust: str
+    """Folder of a trust store that ``abtc-verify sync`` fills, without ``--economy``:
+    what it holds is what is decided by."""
+    hours: Annotated[int, Field(ge=1, le=72)] = 12
+    """For how long one is good, at most."""
+    per_day: Annotated[int, Field(ge=1)] = 50
+    """How often one card may ask in 24 hours."""
+
+
+class Desks(_Table):
+    """Which desks the web wallet answers; see docs/one-id.md."""
+
+    roots: str
+    """File: certificates (PEM) of those whose word is taken on who asks."""
+    origins: Annotated[tuple[_Origin, ...], Field(min_length=1)]
+    """Where the page may fetch requests and send answers, such as
+    ``https://desk.example``."""
+
+
 class Wallet(_Table):
     """How holders' phones reach the wallet; see docs/operations/wallet.md."""
 
@@ -213,6 +244,10 @@ class Wallet(_Table):
     """By economy: what Android phones have to say of a key themselves."""
     apple: Mapping[_Code, AppleKeys] = Field(default_factory=dict)
     """By economy: which apps on Apple devices it vouches for."""
+    entry_basis: EntryBasisProofs | None = None
+    """None: no phone gets a proof of an entry basis."""
+    desks: Desks | None = None
+    """None: the web wallet answers no desk."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -365,6 +400,10 @@ class Installation(_Table):
     def web_key(self) -> Path:
         """Where the key is that seals what the web pages must keep secret."""
         return self.path("web.key")
+
+    def passport_entries(self, economy: str) -> Path:
+        """Where the entries of an economy's list of reported passports are kept."""
+        return self.path("passport-entries") / f"{economy}.json"
 
     @property
     def audit_heads(self) -> Path:

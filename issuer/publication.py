@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -32,12 +32,15 @@ from issuer.entries import (
     own_lists,
 )
 from issuer.errors import Conflict, IssuerError, PublishRefused
+from issuer.installation_key import InstallationKey
 from issuer.jws import canonical
 from issuer.keyholder import HEAD_START, record_of
 from issuer.keys import KeyRecord, Signer
 from issuer.lists import OverlayStates, StatusStates, overlay_token, status_token
 from issuer.office import Desk, Office
 from issuer.operations import Answer, Request, operation
+from issuer.passport_entries import Kept, list_of
+from issuer.passport_list import PassportList, Reported, new_salt, passports_token
 from issuer.publish import (
     Journal,
     Keyring,
@@ -58,6 +61,7 @@ from issuer.publish.names import (
 )
 from issuer.publish.repository import MAX_METADATA, Repository
 from issuer.publish.status import read_status
+from issuer.reported_passports import reported_passports
 from issuer.scheme import Scheme
 from issuer.services.identity import renew_if_due
 from issuer.standing import Problem, Published, problems
@@ -121,10 +125,20 @@ class ProblemView(Answer):
     detail: str
 
 
+class PassportsChange(Answer):
+    """What would become of the list of reported passports."""
+
+    before: int | None
+    """Passports on the published list; None where there is none."""
+    after: int
+
+
 class ListsPreview(Answer):
     """What would be published now."""
 
     lists: list[ListChange]
+    passports: PassportsChange | None
+    """None where this economy publishes no list of reported passports."""
     new_keys: list[str]
     problems: list[ProblemView]
     """While there are any, nothing is published."""
@@ -226,6 +240,7 @@ def preview(desk: Desk, given: Place) -> ListsPreview:
     ]
     return ListsPreview(
         lists=changes,
+        passports=_passports_change(desk, draft, before),
         new_keys=[key.key_id for key in draft.keys if key.key_id not in before.key_ids],
         problems=[ProblemView(code=p.code, detail=p.detail) for p in draft.problems],
     )
@@ -379,6 +394,11 @@ class _Before:
             if _NAME.fullmatch(name)
         }
 
+    def passports(self, economy: str) -> tuple[datetime, PassportList] | None:
+        """When the list of reported passports was signed, and what is in it."""
+        token = self.documents.get(_passports_name(economy))
+        return PassportList.read(token) if token else None
+
     @property
     def key_ids(self) -> frozenset[str]:
         """Keys in the published ``issuer.json``."""
@@ -399,6 +419,8 @@ class _Draft:
     keys: tuple[KeyRecord, ...]
     head: Head
     problems: tuple[Problem, ...]
+    passports: frozenset[Reported] | None
+    """Reported ones; None where the economy publishes no list of them."""
 
     def entries(self, economy: str) -> dict[str, bytes]:
         """By the names of this economy's documents, sorted."""
@@ -491,9 +513,28 @@ def _read(desk: Desk, before: _Before) -> _Draft:
             keys=_published_keys(session, desk.economy),
             head=_head(session, desk.economy),
             problems=tuple(islice(found, _MAX_PROBLEMS)),
+            passports=_reported(session, desk),
         )
 
     return desk.read(work)
+
+
+def _reported(session: Session, desk: Desk) -> frozenset[Reported] | None:
+    if desk.economy not in desk.office.installation.publish.passports:
+        return None
+    today = desk.now.astimezone(UTC).date()
+    return reported_passports(session, desk.economy, today=today)
+
+
+def _passports_change(
+    desk: Desk, draft: _Draft, before: _Before
+) -> PassportsChange | None:
+    if draft.passports is None:
+        return None
+    published = before.passports(desk.economy)
+    return PassportsChange(
+        before=len(published[1]) if published else None, after=len(draft.passports)
+    )
 
 
 def _with_others(
@@ -570,7 +611,50 @@ def _keep(desk: Desk, head: Head) -> None:
 
 def _signed(desk: Desk, draft: _Draft, before: _Before) -> dict[str, bytes]:
     signer, _ = desk.office.signers.signer(desk.economy, "status", now=desk.now)
-    return {**_facts(desk, draft, before), **_lists(desk, draft, signer)}
+    return {
+        **_facts(desk, draft, before),
+        **_lists(desk, draft, signer),
+        **_passports(desk, draft, before, signer),
+    }
+
+
+def _passports_name(economy: str) -> str:
+    return f"{economy}/passports.jwt"
+
+
+def _passports(
+    desk: Desk, draft: _Draft, before: _Before, signer: Signer
+) -> dict[str, bytes]:
+    """Sign the list of reported passports, if there is one to be.
+
+    One that says the same stays as long as devices do not look for a newer one: it is
+    large, and of what has not changed nobody needs another copy.
+    """
+    if draft.passports is None:
+        return {}
+    name, economy = _passports_name(desk.economy), desk.economy
+    at, published = whole_second(desk.now), before.passports(economy)
+    installation = desk.office.installation
+    listed = list_of(
+        draft.passports,
+        economy=economy,
+        salt=published[1].salt if published else new_salt(),
+        kept=Kept(
+            installation.passport_entries(economy),
+            InstallationKey.load(installation.web_key),
+        ),
+    )
+    if published and published[1] == listed and at - published[0] < TTL:
+        return {name: before.documents[name]}
+    token = passports_token(
+        listed,
+        uri=f"{draft.scheme.economy(economy).issuer_url}/passports",
+        iat=at,
+        exp=at + timedelta(days=installation.publish.list_days),
+        ttl=TTL,
+        signer=signer,
+    )
+    return {name: token}
 
 
 def _lists(desk: Desk, draft: _Draft, signer: Signer) -> dict[str, bytes]:
@@ -752,6 +836,7 @@ def _record(
         "version": done.version,
         "submission": done.submission is not None,
         "lists": {name: counts(each) for name, each in entries.items()},
+        "passports": None if draft.passports is None else len(draft.passports),
         "delays": delays,
     }
     seen = before.key_ids if done.submission else {key.key_id for key in draft.keys}

@@ -47,6 +47,8 @@ CAPACITY: Final = 64
 """Entries of every list."""
 PUBLISHED: Final = timedelta(hours=1)
 """Age of the trust data and its lists."""
+SALT: Final = bytes(16)
+"""Of every list of reported passports."""
 KEYS_FROM: Final = NOW - timedelta(days=365)
 
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -152,6 +154,48 @@ def status_token(  # one keyword for each member of the token
         changed(payload, changes),
         key or fixed_key(signer),
     ).encode()
+
+
+def passports_token(
+    passports: Iterable[str],
+    /,
+    *,
+    economy: str = "AUS",
+    iat: datetime,
+    header: Mapping[str, object] | None = None,
+    entries: bytes | None = None,
+    **changes: object,
+) -> bytes:
+    """A list of reported passports, signed by the economy's status key.
+
+    Args:
+        passports: As the list hashes them: ``AUS|PA1234567|1980-02-29``.
+        economy: Whose list.
+        iat: When it is signed.
+        header: Members of the header to change.
+        entries: Instead of those of ``passports``.
+        changes: Members of the payload to change; ABSENT leaves one out.
+    """
+    signer = f"{economy}-status"
+    members = {"alg": "ES256", "kid": signer, "typ": "abtc-passports+jwt"}
+    each = [passport_entry(text) for text in passports]
+    packed = b"".join(sorted(each)) if entries is None else entries
+    listed = {"kdf": "scrypt-4096-8-1", "salt": b64u(SALT), "lst": b64u(packed)}
+    payload = {
+        "sub": f"{SCHEME.economy(economy).issuer_url}/passports",
+        "iat": seconds(iat),
+        "exp": seconds(iat + timedelta(days=7)),
+        "passports": listed,
+    }
+    return jws(
+        changed(members, header or {}), changed(payload, changes), fixed_key(signer)
+    ).encode()
+
+
+@cache
+def passport_entry(passport: str) -> bytes:
+    """The 6 bytes by which a list of reported passports knows one."""
+    return hashlib.scrypt(passport.encode(), salt=SALT, n=4096, r=8, p=1, dklen=6)
 
 
 # Documents that do not depend on a test are built once.

@@ -32,6 +32,16 @@ from ._algorithm import verify
 from ._dated import DatedFact
 from ._floor import Floor
 from ._packing import pack, unpack
+from .basis_proof import (
+    BasisDecision,
+    BasisDoubt,
+    BasisFault,
+    BasisProven,
+    BasisRefused,
+    BasisUndecided,
+    ProvenBasis,
+    verify_entry_basis,
+)
 from .card import Card
 from .challenge import challenge_text, parse_challenge
 from .collecting import Collector, DeviceKey, seal_log, send_log
@@ -41,6 +51,7 @@ from .decision import (
     Decision,
     Evidence,
     MustSee,
+    PassportListing,
     Rejected,
     Undecided,
 )
@@ -80,6 +91,7 @@ from .passport_check import (
     read_passport_question,
     read_relayed_passport_answer,
 )
+from .places import zone_of, zones
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
 from .replay import ReplayGuard
@@ -108,6 +120,12 @@ __all__ = [
     "Ageing",
     "BadRow",
     "BasisAnswer",
+    "BasisDecision",
+    "BasisDoubt",
+    "BasisFault",
+    "BasisProven",
+    "BasisRefused",
+    "BasisUndecided",
     "Card",
     "Check",
     "CheckState",
@@ -142,12 +160,14 @@ __all__ = [
     "Passport",
     "PassportAnswer",
     "PassportComparison",
+    "PassportListing",
     "PassportMessage",
     "PassportQuestion",
     "PassportStatus",
     "Policy",
     "PolicyError",
     "Problem",
+    "ProvenBasis",
     "Reason",
     "RejectReason",
     "Rejected",
@@ -195,4 +215,7 @@ __all__ = [
     "transliterate",
     "unpack",
     "verify",
+    "verify_entry_basis",
+    "zone_of",
+    "zones",
 ]

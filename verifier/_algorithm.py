@@ -10,9 +10,11 @@ from ._documents import Issuer
 from ._keys import TrustedKey
 from ._packing import PREFIX as QR_PREFIX
 from ._packing import is_any_version
+from ._passport_list import PassportList
 from ._presentation import HolderKey, Presentation, Proof, SignedCard, derived_nonce
 from ._sdjwt import parse_presentation_text
-from ._status import StatusList, is_ageing
+from ._signed_list import SignedList, is_ageing
+from ._status import StatusList
 from ._stop import Refer, Reject
 from .card import PHYSICAL, Card
 from .challenge import check_challenge
@@ -22,6 +24,7 @@ from .decision import (
     Decision,
     Evidence,
     MustSee,
+    PassportListing,
     Rejected,
     Undecided,
 )
@@ -106,12 +109,15 @@ class _Trail:
     issuer: Issuer | None = None
     key_id: str | None = None
     status: StatusList | None = None
+    passports: PassportList | None = None
+    listing: PassportListing | None = None
     overlay: StatusList | None = None
     proof: Proof | None = None
     holder_key: str | None = None
 
     def evidence(self) -> Evidence:
         status, overlay, proof = self.status, self.overlay, self.proof
+        passports = self.passports
         # An empty list is a list, although it is false.
         return Evidence(
             now=self.now,
@@ -121,6 +127,11 @@ class _Trail:
             key_id=self.key_id,
             status_uri=status.uri if status is not None else None,
             status_issued_at=status.issued_at if status is not None else None,
+            passport_listing=self.listing,
+            passports_uri=passports.uri if passports is not None else None,
+            passports_issued_at=(
+                passports.issued_at if passports is not None else None
+            ),
             overlay_uri=overlay.uri if overlay is not None else None,
             overlay_issued_at=overlay.issued_at if overlay is not None else None,
             proof_issued_at=(
@@ -135,12 +146,14 @@ class _Trail:
         now, trust, policy = self.now, self.trust, self.policy
         if is_ageing(trust.issued_at, trust.expires_at, policy.max_trust_age, now):
             yield Ageing.TRUST
-        if self.status is not None and self.status.is_ageing(now, policy.max_list_age):
-            yield Ageing.STATUS
-        if self.overlay is not None and self.overlay.is_ageing(
-            now, policy.max_list_age
-        ):
-            yield Ageing.OVERLAY
+        lists: dict[Ageing, SignedList | None] = {
+            Ageing.STATUS: self.status,
+            Ageing.OVERLAY: self.overlay,
+            Ageing.PASSPORTS: self.passports,
+        }
+        for what, found in lists.items():
+            if found is not None and found.is_ageing(now, policy.max_list_age):
+                yield what
 
 
 def _accept(
@@ -168,6 +181,10 @@ def _accept(
     _check_status(card, trail.status, policy, now)
     if passport is not None:
         _check_passport(card, passport, now)  # 11
+    trail.passports = trust.passport_list_of(card.passport_country)  # 12
+    trail.listing = _look_up_passport(card, trail.passports, policy, now)
+    if trail.listing is PassportListing.LISTED:
+        raise Reject(RejectReason.PASSPORT_REPORTED)
     trail.overlay = trust.overlay_of(policy.economy, issuer, card.status_uri)
     case = Case(
         card=card,
@@ -316,6 +333,19 @@ def _check_passport(card: Card, passport: Passport, now: datetime) -> None:
         raise Reject(RejectReason.PASSPORT_EXPIRED)
     if FieldMatch.DIFFERS in {comparison.names, comparison.nationality}:
         raise Refer(UndecidedReason.PASSPORT_DIFFERS)
+
+
+def _look_up_passport(
+    card: Card, passports: PassportList | None, policy: Policy, now: datetime
+) -> PassportListing:
+    """Look for the card's own passport: one that was read is the same by now."""
+    if passports is None:
+        return PassportListing.NO_LIST
+    if passports.is_stale(now, policy.max_list_age):
+        return PassportListing.STALE_LIST
+    if passports.names(card.passport_number, card.birthdate):
+        return PassportListing.LISTED
+    return PassportListing.NOT_LISTED
 
 
 def _must_see(card: Card, passport: Passport | None) -> tuple[MustSee, ...]:

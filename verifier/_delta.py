@@ -9,7 +9,8 @@ import zlib
 from dataclasses import dataclass
 
 from . import _b64, _json
-from ._status import MAX_TOKEN, inflate
+from ._signed_list import MAX_TOKEN
+from ._status import inflate
 
 MAX_DELTA = 16 * 1024
 """Bytes."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from .decision import Accepted, Decision, Evidence
+from .decision import Accepted, Decision, Evidence, PassportListing
 from .guidance import guidance
 
 
@@ -56,6 +56,7 @@ def as_lines(decision: Decision) -> list[str]:
         f"  lane: {lane.answer} ({lane.reason})",
         f"  entry: {entry.answer.replace('_', ' ')}{until} ({entry.reason})",
         f"  {guidance(entry.reason).what} {guidance(entry.reason).do}",
+        f"  list of lost and stolen passports: {_listing(decision.evidence)}",
         f"  still to see: {', '.join(decision.must_see).replace('_', ' ')}",
         *_data_age(decision.evidence),
     ]
@@ -65,6 +66,14 @@ def _data_age(evidence: Evidence) -> list[str]:
     old = ", ".join(evidence.ageing)
     soon = f"; past half of its time: {old}; update soon" if old else ""
     return [f"  data as of {_moment(evidence.trust_issued_at)}{soon}"]
+
+
+def _listing(evidence: Evidence) -> str:
+    listing = evidence.passport_listing
+    if listing is PassportListing.NOT_LISTED:
+        return f"not on that of {_moment(evidence.passports_issued_at)}"
+    is_old = listing is PassportListing.STALE_LIST
+    return "not checked: too old" if is_old else "not checked: none here"
 
 
 def _card(accepted: Accepted) -> dict[str, object]:
@@ -108,6 +117,11 @@ def _evidence(evidence: Evidence) -> dict[str, object]:
         "key_id": evidence.key_id,
         "status_uri": evidence.status_uri,
         "status_issued_at": _moment(evidence.status_issued_at),
+        "passport_listing": (
+            evidence.passport_listing.value if evidence.passport_listing else None
+        ),
+        "passports_uri": evidence.passports_uri,
+        "passports_issued_at": _moment(evidence.passports_issued_at),
         "overlay_uri": evidence.overlay_uri,
         "overlay_issued_at": _moment(evidence.overlay_issued_at),
         "proof_issued_at": _moment(evidence.proof_issued_at),

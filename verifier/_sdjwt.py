@@ -50,7 +50,7 @@ def parse_presentation_text(text: str) -> Presentation:
         return Presentation(signed, None)
     if signed.holder_key is None:
         raise ValueError("a physical card has no key binding")
-    return Presentation(signed, _parse_proof(proof_text))
+    return Presentation(signed, parse_proof(proof_text))
 
 
 def is_printable(value: object) -> bool:
@@ -70,7 +70,12 @@ def _holder_key(claims: Mapping[str, object], card: Card) -> HolderKey | None:
     return HolderKey(key, *_jose.coordinates(key))
 
 
-def _parse_proof(text: str) -> Proof:
+def parse_proof(text: str) -> Proof:
+    """Read a key binding JWT without believing any of it.
+
+    Raises:
+        ValueError: ``text`` is none.
+    """
     jws = _jose.parse_jws(text, token_type=PROOF_TOKEN_TYPE, has_key_id=False)
     claims = jws.unverified_payload
     issued_at, digest = claims.get("iat"), claims.get("sd_hash")

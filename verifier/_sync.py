@@ -358,7 +358,9 @@ class _Collector:
         A delta is a hint: what comes of it is used only if it is what TUF has signed.
         """
         digest = info.hashes.get("sha256")
-        is_list = info.path.endswith(".jwt") and info.length >= _SHORT
+        # Of entries that keep their place, which those of passports do not.
+        has_places = "/status/" in info.path or "/overlay/" in info.path
+        is_list = has_places and info.length >= _SHORT
         if not (is_list and digest) or self._misses == _MISSES:
             return None
         path = delta_name(info.path, digest, known)

@@ -364,7 +364,7 @@ def _console(options: argparse.Namespace) -> int:
 
 
 def _desk(options: argparse.Namespace) -> int:
-    from .console.desk import places  # noqa: PLC0415  # only this command needs them
+    from . import places  # noqa: PLC0415  # only this command needs them
     from .console.desk.counter import Counter  # noqa: PLC0415
 
     if (options.batch is None) != (options.out is None):

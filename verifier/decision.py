@@ -21,6 +21,19 @@ class MustSee(StrEnum):
     """Hold the card itself: its code could have been photographed."""
 
 
+class PassportListing(StrEnum):
+    """What the list says that the passport's own economy publishes, if it does."""
+
+    NOT_LISTED = "not_listed"
+    """It does not name the passport of the card."""
+    LISTED = "listed"
+    """It does: reported as lost, stolen or no longer good."""
+    NO_LIST = "no_list"
+    """Not checked: this device has no list of that economy that can be used."""
+    STALE_LIST = "stale_list"
+    """Not checked: the list is too old."""
+
+
 class Ageing(StrEnum):
     """Data that is past half of the time for which it may be used: update soon."""
 
@@ -30,6 +43,8 @@ class Ageing(StrEnum):
     """The issuer's list of this card."""
     OVERLAY = "overlay"
     """The destination's own list over it."""
+    PASSPORTS = "passports"
+    """The list of reported passports that was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +61,11 @@ class Evidence:
     """The key that verified."""
     status_uri: str | None
     status_issued_at: datetime | None
+    passport_listing: PassportListing | None
+    """Whether the card's passport is on its economy's list of reported ones."""
+    passports_uri: str | None
+    """That list; None if there is none."""
+    passports_issued_at: datetime | None
     overlay_uri: str | None
     """The destination's own list over the card's list."""
     overlay_issued_at: datetime | None
@@ -57,18 +77,30 @@ class Evidence:
     ageing: tuple[Ageing, ...]
     """What of the data above is past half of its time, be it still good or not."""
 
+    @property
+    def data_as_of(self) -> datetime:
+        """Of when the oldest data is that the answer rests on."""
+        is_old = self.passport_listing is PassportListing.STALE_LIST
+        times = (
+            self.trust_issued_at,
+            self.status_issued_at,
+            None if is_old else self.passports_issued_at,
+            self.overlay_issued_at,
+        )
+        return min(each for each in times if each)
 
-class _NotABool:
+
+class NotABool:
     """Make ``if decision:`` an error; a plain dataclass is always true."""
 
     __slots__ = ()
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a Decision is not a bool: use match or isinstance")
+        raise TypeError("a decision is not a bool: use match or isinstance")
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted(_NotABool):
+class Accepted(NotABool):
     """A genuine, current card, shown live.  Only this outcome carries the card."""
 
     card: Card
@@ -79,7 +111,7 @@ class Accepted(_NotABool):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected(_NotABool):
+class Rejected(NotABool):
     """The card, or what was shown, is bad: fresher data will not help."""
 
     reason: RejectReason
@@ -89,7 +121,7 @@ class Rejected(_NotABool):
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided(_NotABool):
+class Undecided(NotABool):
     """Fresher data, another scan or a person could change the answer."""
 
     reason: UndecidedReason

@@ -13,7 +13,7 @@ from typing import Final
 
 from ._algorithm import verify
 from .card import Card
-from .decision import Accepted, Decision, Evidence, MustSee
+from .decision import Accepted, Decision, MustSee
 from .looks import Look, look_of
 from .passport import Passport
 from .policy import Policy
@@ -74,6 +74,9 @@ class EntryBasis:
     tells; None is for a desk that has no data at all."""
     stay_until: date | None = None
     """Last day of a stay that begins on the day of arrival."""
+    good_until: datetime | None = None
+    """When the first of trust data, lists and card ends or is too old, in UTC: nobody
+    may pass the answer on for longer."""
     form: str | None = None
     """``app`` or ``physical``, accepted at the destination on that day."""
     card_last_day: date | None = None
@@ -142,7 +145,10 @@ def entry_basis(
     if isinstance(decision, Accepted):
         later, evening = _on_arrival(read, arrival, now)
         decision = _decide(presentation, trust, later, expected_passport, evening)
-    return _answer(decision, policy.economy, arrival, now)
+    found = _answer(decision, policy.economy, arrival, now)
+    if found.answer is not BasisAnswer.GIVES or not isinstance(decision, Accepted):
+        return found
+    return replace(found, good_until=_good_until(decision, trust, policy))
 
 
 def basis_answer(decision: Decision) -> BasisAnswer:
@@ -230,7 +236,7 @@ def _answer(
         destination=destination,
         arrival=arrival,
         answered_at=now,
-        data_as_of=_oldest(decision.evidence),
+        data_as_of=decision.evidence.data_as_of,
         reason=_reason_of(decision),
     )
     if bare.answer is not BasisAnswer.GIVES or not isinstance(decision, Accepted):
@@ -258,10 +264,12 @@ def _last_day_of(card: Card) -> date:
     return (card.expires_at - timedelta(seconds=1)).date()
 
 
-def _oldest(evidence: Evidence) -> datetime:
-    times = (
-        evidence.trust_issued_at,
-        evidence.status_issued_at,
-        evidence.overlay_issued_at,
-    )
-    return min(each for each in times if each)
+def _good_until(decision: Accepted, trust: Trust, policy: Policy) -> datetime:
+    used = {decision.evidence.status_uri, decision.evidence.overlay_uri}
+    ends = [
+        min(each.expires_at, each.issued_at + policy.max_list_age)
+        for each in trust.lists
+        if each.uri in used
+    ]
+    trusted = min(trust.expires_at, trust.issued_at + policy.max_trust_age)
+    return min(trusted, decision.card.expires_at, *ends)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from .card import PHYSICAL
-from .decision import Accepted, Decision, Rejected, Undecided
+from .decision import Accepted, Decision, PassportListing, Rejected, Undecided
 from .entitlement import EntryAnswer
 from .passport import Passport
 from .reasons import EntryReason, LaneReason, RejectReason, UndecidedReason
@@ -44,6 +44,8 @@ class CheckStep(StrEnum):
     DEVICE = "device"
     STATUS = "status"
     PASSPORT = "passport"
+    REPORTED = "reported"
+    """The list of lost and stolen passports; many economies publish none."""
     FORM = "form"
     PAIR = "pair"
     CLEARANCE = "clearance"
@@ -115,7 +117,7 @@ def checks_of(
             passport says that nobody asked.
 
     Returns:
-        All ten steps in the order of `CheckStep`; at most one is failed or in doubt,
+        All eleven steps in the order of `CheckStep`; at most one is failed or in doubt,
         except that form and clearance can both be unknown.
 
     Source: specification, sections 8 and 9.
@@ -131,7 +133,7 @@ def checks_of(
     return tuple(Check(step, states[step]) for step in CheckStep)
 
 
-_BEFORE_ENTRY: Final = tuple(CheckStep)[:7]
+_BEFORE_ENTRY: Final = tuple(CheckStep)[:8]
 
 _STOPS: Final[Mapping[RejectReason | UndecidedReason, CheckStep]] = MappingProxyType(
     {
@@ -152,6 +154,7 @@ _STOPS: Final[Mapping[RejectReason | UndecidedReason, CheckStep]] = MappingProxy
         RejectReason.SUPERSEDED: CheckStep.STATUS,
         RejectReason.PASSPORT_MISMATCH: CheckStep.PASSPORT,
         RejectReason.PASSPORT_EXPIRED: CheckStep.PASSPORT,
+        RejectReason.PASSPORT_REPORTED: CheckStep.REPORTED,
         UndecidedReason.VERSION: CheckStep.CODE,
         UndecidedReason.CLOCK: CheckStep.DATES,
         UndecidedReason.NOT_YET: CheckStep.DATES,
@@ -192,13 +195,20 @@ def _stopped_at(
         states[CheckStep.SIGNATURE] = CheckState.PASSED
     if reason is UndecidedReason.PROOF_REPEAT:  # asked last, of what was accepted
         states[CheckStep.STATUS] = CheckState.PASSED
+        states[CheckStep.REPORTED] = _listing_state(decision)
+    if reason in _AFTER_PASSPORT:
         states[CheckStep.PASSPORT] = _passport_state(passport)
     if stop in _AFTER_DEVICE and decision.evidence.proof_issued_at is None:
         states[CheckStep.DEVICE] = CheckState.NOT_ASKED
     return states | {stop: state}
 
 
-_AFTER_DEVICE: Final = frozenset({CheckStep.STATUS, CheckStep.PASSPORT})
+_AFTER_DEVICE: Final = frozenset(
+    {CheckStep.STATUS, CheckStep.PASSPORT, CheckStep.REPORTED}
+)
+_AFTER_PASSPORT: Final = frozenset(
+    {RejectReason.PASSPORT_REPORTED, UndecidedReason.PROOF_REPEAT}
+)
 
 
 def _asked(
@@ -208,7 +218,14 @@ def _asked(
     return {
         CheckStep.DEVICE: CheckState.NOT_ASKED if is_plastic else CheckState.PASSED,
         CheckStep.PASSPORT: _passport_state(passport),
+        CheckStep.REPORTED: _listing_state(decision),
     }
+
+
+def _listing_state(decision: Decision) -> CheckState:
+    """Return passed only where a list was looked at: no list is no all-clear."""
+    is_clear = decision.evidence.passport_listing is PassportListing.NOT_LISTED
+    return CheckState.PASSED if is_clear else CheckState.NOT_ASKED
 
 
 def _passport_state(passport: Passport | None) -> CheckState:

@@ -46,6 +46,8 @@ class RejectReason(StrEnum):
     """The passport is not the one that the card is linked to (step 11)."""
     PASSPORT_EXPIRED = "passport.expired"
     """The passport has ended (step 11)."""
+    PASSPORT_REPORTED = "passport.reported"
+    """Its economy has reported the passport as lost, stolen or not good (step 12)."""
 
 
 @unique

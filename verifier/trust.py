@@ -13,6 +13,7 @@ from ._documents import Issuer
 from ._jose import PublicKey
 from ._keys import TrustedKey
 from ._packing import Frame, cut_qr_text, parse_frame, parse_seen_frame
+from ._passport_list import PassportList, parse_passport_list
 from ._presentation import Presentation, SignedCard
 from ._rules import (
     DestinationRules,
@@ -34,6 +35,7 @@ MAX_LISTS = 512
 _SCHEME = "scheme.json"
 DOCUMENT_NAME = re.compile(
     r"(?P<owner>[A-Z]{3})/(?:(?P<kind>issuer|policy)\.json"
+    r"|(?P<passports>passports)\.jwt"
     r"|status/(?P<list>0|[1-9][0-9]{0,9})\.jwt"
     r"|overlay/(?P<issuer>[A-Z]{3})/(?P<overlay>0|[1-9][0-9]{0,9})\.jwt)"
 )
@@ -140,6 +142,8 @@ class Trust:
     _rules: Mapping[str, DestinationRules] = field(repr=False)
     _pair_rules: Mapping[str, tuple[PairRule, ...]] = field(repr=False)
     _lists: Mapping[str, StatusList] = field(repr=False)
+    _passport_lists: Mapping[str, PassportList] = field(repr=False)
+    """By economy."""
     _unusable: frozenset[str] = field(repr=False)
     _texts: Mapping[str, bytes] = field(repr=False)
     """The scheme and the policies that could be read, for people to read."""
@@ -163,8 +167,9 @@ class Trust:
         Args:
             documents: Content by name: ``scheme.json``, ``<E>/issuer.json``,
                 ``<E>/policy.json``, ``<E>/status/<n>.jwt``,
-                ``<D>/overlay/<I>/<n>.jwt``. A device needs every issuer's lists and its
-                own economy's policy and overlays.
+                ``<E>/passports.jwt``, ``<D>/overlay/<I>/<n>.jwt``. A device needs every
+                economy's status and passport lists and its own economy's policy and
+                overlays.
             version: Counts up with every publication.
             issued_at: The moment at which the documents were current; timezone-aware.
             expires_at: The moment from which they must not be used; timezone-aware.
@@ -203,6 +208,7 @@ class Trust:
             _rules=MappingProxyType(read.rules),
             _pair_rules=MappingProxyType(read.pair_rules()),
             _lists=MappingProxyType(read.lists),
+            _passport_lists=MappingProxyType(read.passport_lists),
             _unusable=frozenset(read.unusable),
             _texts=MappingProxyType(
                 {
@@ -252,6 +258,13 @@ class Trust:
         return tuple(self._lists[uri] for uri in sorted(self._lists))
 
     @property
+    def passport_lists(self) -> tuple[PassportList, ...]:
+        """The lists of reported passports that can be used; by economy."""
+        return tuple(
+            self._passport_lists[code] for code in sorted(self._passport_lists)
+        )
+
+    @property
     def unusable_lists(self) -> frozenset[str]:
         """Addresses of lists that were refused."""
         return self._unusable - self._lists.keys()
@@ -282,13 +295,23 @@ class Trust:
         Raises:
             Refer: The snapshot has no such issuer, or the issuer no such key.
         """
+        issuer = self._issuer_at(url)
+        return issuer, _key_of(issuer.card_keys, key_id)
+
+    def status_key(self, url: str, key_id: str) -> tuple[Issuer, TrustedKey]:
+        """Return the issuer of that URL and its status key of that id.
+
+        Raises:
+            Refer: The snapshot has no such issuer, or the issuer no such key.
+        """
+        issuer = self._issuer_at(url)
+        return issuer, _key_of(issuer.status_keys, key_id)
+
+    def _issuer_at(self, url: str) -> Issuer:
         issuer = self._issuers.get(url)
         if issuer is None:
             raise Refer(UndecidedReason.UNKNOWN_ISSUER)
-        key = issuer.card_keys.get(key_id)
-        if key is None:
-            raise Refer(UndecidedReason.UNKNOWN_KEY)
-        return issuer, key
+        return issuer
 
     def status_list(self, uri: str) -> StatusList:
         """Return the issuer list of that address.
@@ -312,6 +335,15 @@ class Trust:
         if url is None:
             return None
         return self._lists.get(f"{url}/overlay/{issuer.economy}/{number}")
+
+    def passport_list_of(self, economy: str) -> PassportList | None:
+        """Return an economy's list of its reported passports, if it counts here.
+
+        The list of a test issuer is for its own test cards: it counts where they do.
+        """
+        found = self._passport_lists.get(economy)
+        issuer = self._issuers.get(self._scheme.issuers.get(economy, ""))
+        return None if issuer is None or issuer.is_test else found
 
     def rules_of(self, destination: str) -> DestinationRules | None:
         """Return the rules of an economy as destination, if they are known."""
@@ -353,6 +385,7 @@ class _Reader:
         self.unusable: set[str] = set()
         self._lists_of: dict[str, int] = {}
         self._read_lists()
+        self.passport_lists = self._read_passport_lists()
 
     def _parse_names(self) -> dict[str, re.Match[str]]:
         names: dict[str, re.Match[str]] = {}
@@ -402,7 +435,7 @@ class _Reader:
 
     def _read_lists(self) -> None:
         for name, parts in self._names.items():
-            if parts["kind"]:
+            if parts["kind"] or parts["passports"]:
                 continue
             try:
                 self._count_list(parts["owner"])
@@ -419,21 +452,39 @@ class _Reader:
             raise ValueError(f"more than {MAX_LISTS} lists of one economy")
 
     def _read_list(self, name: str, owner: str, uri: str) -> StatusList:
-        if owner not in self.issuers:
-            raise ValueError("the keys of its economy are not usable")
         return parse_status_list(
             self._documents[name],
-            keys=self.issuers[owner].status_keys,
+            keys=self._issuer_of(owner).status_keys,
             expected_uri=uri,
             latest_issued_at=self._latest_issued_at,
         )
+
+    def _read_passport_lists(self) -> dict[str, PassportList]:
+        lists: dict[str, PassportList] = {}
+        for name, owner in self._of_kind("passports"):
+            try:
+                lists[owner] = parse_passport_list(
+                    self._documents[name],
+                    economy=owner,
+                    keys=self._issuer_of(owner).status_keys,
+                    expected_uri=f"{self._url_of(owner)}/passports",
+                    latest_issued_at=self._latest_issued_at,
+                )
+            except ValueError as error:
+                self._note(name, error)
+        return lists
 
     def _of_kind(self, kind: str) -> list[tuple[str, str]]:
         return [
             (name, parts["owner"])
             for name, parts in self._names.items()
-            if parts["kind"] == kind
+            if kind in {parts["kind"], parts["passports"]}
         ]
+
+    def _issuer_of(self, economy: str) -> Issuer:
+        if economy not in self.issuers:
+            raise ValueError("the keys of its economy are not usable")
+        return self.issuers[economy]
 
     def _url_of(self, economy: str) -> str:
         if economy not in self.scheme.issuers:
@@ -442,6 +493,13 @@ class _Reader:
 
     def _note(self, name: str, error: ValueError) -> None:
         self.problems.append(Problem(document=name, detail=str(error)))
+
+
+def _key_of(keys: Mapping[str, TrustedKey], key_id: str) -> TrustedKey:
+    key = keys.get(key_id)
+    if key is None:
+        raise Refer(UndecidedReason.UNKNOWN_KEY)
+    return key
 
 
 def _policy_name(economy: str) -> str:

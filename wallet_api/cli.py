@@ -26,12 +26,13 @@ from issuer.errors import IssuerError, KeyFileError
 from issuer.plastic.codes import qr_image, qr_lines
 from wallet_api import serving
 from wallet_api.config import VARIABLE, wallet_passphrase
-from wallet_api.dcql import asked_for, which
+from wallet_api.dcql import Journey, asked_for, journey, which
 from wallet_api.holder import ANSWERED, CredentialError, claims_of
 from wallet_api.holder_client import Holder, OfferError, read_offer
 from wallet_api.holder_file import read_wallet, write_wallet
 from wallet_api.holder_net import Network, Refused, Unreachable
 from wallet_api.presenting import (
+    Request,
     RequestError,
     answer,
     decline,
@@ -264,6 +265,10 @@ def present(path: Path, link: str, roots: tuple[Path, ...], yes: bool) -> None:
     known = [each for root in roots for each in read_roots(root)]
     network = Network(clock=_now, who="the desk")
     request = read_request(link, network, roots=known)
+    wanted = _journey(request)
+    if wanted is not None:
+        _prove(path, holder, wanted, request, network, yes=yes)
+        return
     phone, card = holder.phone(), claims_of(holder.card)
     ids = which(request.query, card)
     click.echo(f"{request.who} asks for: {', '.join(asked_for(request.query))}")
@@ -271,11 +276,61 @@ def present(path: Path, link: str, roots: tuple[Path, ...], yes: bool) -> None:
         # Nothing is sent: how soon a no comes would tell what is on the card.
         raise RequestError("this card does not answer what the desk asks")
     click.echo(f"It would get the whole card, which hides nothing: {', '.join(card)}")
-    if not (yes or click.confirm("Share it?", err=True)):
-        decline(request, network)
-        click.echo("Not shared.")
+    if not _agreed(request, network, yes=yes):
         return
     shown = phone.present(request.client_id, request.nonce, _now())
+    _send(request, ids, shown, network)
+
+
+def _journey(request: Request) -> Journey | None:
+    try:
+        return journey(request.query)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+
+
+def _prove(
+    path: Path,
+    holder: Holder,
+    wanted: Journey,
+    request: Request,
+    network: Network,
+    *,
+    yes: bool,
+) -> None:
+    """Share a proof of an entry basis in the place of the card."""
+    destination, arrival = wanted.destination, wanted.arrival
+    also = f", with {', '.join(wanted.wanted)}" if wanted.wanted else ""
+    click.echo(
+        f"{request.who} asks whether your card gives an entry basis for {destination} "
+        f"on {arrival}. It would get the answer{also}, and nothing else of the card. "
+        "Your card's issuer would learn where and when, and not who asks."
+    )
+    if not _agreed(request, network, yes=yes):
+        return
+    passphrase, asks = _passphrase(path), _network()
+    try:
+        proof = holder.prove(destination, arrival, asks)
+    finally:
+        _keep(path, holder, passphrase)
+    if proof is None:
+        # Nothing is sent: a no would tell what is on the card.
+        raise RequestError("your card's issuer does not say that it gives one there")
+    shown = proof.present(
+        request.client_id, request.nonce, asks.now(), disclose=wanted.wanted
+    )
+    _send(request, [wanted.id], shown, network)
+
+
+def _agreed(request: Request, network: Network, *, yes: bool) -> bool:
+    if yes or click.confirm("Share it?", err=True):
+        return True
+    decline(request, network)
+    click.echo("Not shared.")
+    return False
+
+
+def _send(request: Request, ids: Sequence[str], shown: str, network: Network) -> None:
     further = answer(request, ids, shown, network)
     click.echo("Shared." if further is None else f"Shared. Go on at {further}")
 

@@ -3,8 +3,13 @@
 Source: OpenID4VP 1.0, sections 6 and 7.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, TypeGuard
+
+from wallet_api.holder_proof import BASIS_TYPE, HIDDEN
 
 
 def is_query(query: object) -> TypeGuard[Mapping[str, Any]]:
@@ -43,14 +48,77 @@ def _is_step(step: object) -> bool:
 
 def asked_for(query: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the claims that a query names, such as ``passport.number``."""
-    paths = (
-        claim["path"]
+    return tuple(
+        _path(claim)
         for each in query["credentials"]
         for claim in each.get("claims", ())
     )
-    return tuple(
-        ".".join("*" if part is None else str(part) for part in path) for path in paths
+
+
+def _path(claim: Mapping[str, Any]) -> str:
+    return ".".join("*" if part is None else str(part) for part in claim["path"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """A question whether a card gives an entry basis somewhere, on a day."""
+
+    id: str
+    """Of the one credential that is asked for."""
+    destination: str
+    arrival: date
+    wanted: tuple[str, ...]
+    """Which of the claims that can be kept back."""
+
+
+def journey(query: Mapping[str, Any]) -> Journey | None:
+    """Return what a query asks about a journey; None if it asks for something else.
+
+    A query that takes a card as well gets the proof: it says less.
+
+    Args:
+        query: As `is_query` wants it.
+
+    Raises:
+        ValueError: It asks for a proof of an entry basis, but names not exactly one
+            destination and one day, or asks for what no proof has.
+    """
+    asked = [each for each in query["credentials"] if _takes_proofs(each)]
+    if not asked:
+        return None
+    if len(query["credentials"]) > 1 or "credential_sets" in query:
+        raise ValueError("it asks for more than one proof at once")
+    (one,) = asked
+    claims = {_path(each): each.get("values") for each in one.get("claims", ())}
+    names = {path.partition(".")[0] for path in claims}
+    if not names <= {*HIDDEN, "destination", "arrival", "answer"}:
+        raise ValueError("it asks for what no proof of an entry basis has")
+    return Journey(
+        id=one["id"],
+        destination=_only(claims.get("destination"), _CODE),
+        arrival=date.fromisoformat(_only(claims.get("arrival"), _DAY)),
+        wanted=tuple(name for name in HIDDEN if name in names),
     )
+
+
+def _takes_proofs(query: Mapping[str, Any]) -> bool:
+    types = query["meta"].get("vct_values")
+    return (
+        query["format"] == "dc+sd-jwt"
+        and isinstance(types, list)
+        and BASIS_TYPE in types
+    )
+
+
+def _only(values: list[Any] | None, pattern: re.Pattern[str]) -> str:
+    match values:
+        case [str(value)] if pattern.fullmatch(value):
+            return value
+    raise ValueError("it does not say which destination and which day")
+
+
+_CODE: Final = re.compile(r"[A-Z]{3}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def which(query: Mapping[str, Any], card: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ program that stops in between goes on where it was.
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -18,6 +19,7 @@ from issuer.counter import check_number
 from issuer.jws import PrivateKey, moment_on_wire, new_private_key
 from wallet_api.holder import Phone
 from wallet_api.holder_net import FORM, Answer, Network, Refused, jwt
+from wallet_api.holder_proof import EntryProof
 from wallet_api.proof import thumbprint
 
 PRE_AUTHORIZED: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
@@ -190,6 +192,43 @@ class Holder:
 
     # The holder's own API
 
+    def prove(
+        self, destination: str, arrival: date, network: Network
+    ) -> EntryProof | None:
+        """Get a proof that the card gives an entry basis; None if it gives none.
+
+        The key is new: whoever is shown this proof and whoever is shown the next one
+        cannot find that they were shown by one phone.
+
+        Args:
+            destination: Alpha-3.
+            arrival: The day there.
+            network: Asks the issuer, who is not told whom it is for.
+
+        Raises:
+            Refused: The issuer says no, or has no such API.
+            Unreachable: Nobody answered.
+            CredentialError: There is no card, or what came is no such proof.
+        """
+        key, moment = new_private_key(), network.now()
+        # As at a border: the issuer's verifier wants the nonce that a moment has.
+        nonce = f"iat.{moment_on_wire(moment)}"
+        body = {
+            "presentation": self.phone().present(self.issuer, nonce, moment),
+            "proof": self._key_proof(key, network),
+            "destination": destination,
+            "arrival": arrival.isoformat(),
+        }
+        answer = self.own("holder/entry-basis", network, body)
+        if answer.get("answer") != "gives":
+            return None
+        return EntryProof.received(
+            str(answer.get("credential")),
+            key,
+            destination=destination,
+            arrival=arrival,
+        )
+
     def own(self, path: str, network: Network, body: object = None) -> dict[str, Any]:
         """Ask the holder's own API: with a body to do something, without to read.
 
@@ -243,17 +282,19 @@ class Holder:
         self.refresh_token = str(answer.get("refresh_token", self.refresh_token))
 
     def _request(self, network: Network) -> dict[str, object]:
+        return {
+            "credential_configuration_id": self.configuration,
+            "proofs": {"jwt": [self._key_proof(self.holder_key, network)]},
+        }
+
+    def _key_proof(self, key: PrivateKey, network: Network) -> str:
         nonce = network.ask(self.endpoints["nonce_endpoint"], method="POST").body
         claims = {
             "aud": self.issuer,
             "iat": moment_on_wire(network.now()),
             "nonce": nonce.get("c_nonce", ""),
         }
-        proof = jwt(self.holder_key, "openid4vci-proof+jwt", claims)
-        return {
-            "credential_configuration_id": self.configuration,
-            "proofs": {"jwt": [proof]},
-        }
+        return jwt(key, "openid4vci-proof+jwt", claims)
 
     def _received(self, answer: Answer, network: Network) -> bool:
         if answer.status == 202:

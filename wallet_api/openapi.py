@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from issuer.holder_views import Device, Holding, Preview
+from verifier import BasisAnswer
 
 _REF: Final = "#/components/schemas/{model}"
 _TEXT: Final = {"type": "string"}
@@ -99,6 +100,15 @@ def _paths() -> dict[str, Any]:
             takes=_object(jwk={"type": "object"}, nonce=_TEXT, key_id=_BASE64,
                           attestation=_BASE64),
         ),
+        "/{economy}/holder/entry-basis": _at(
+            "post", "Say what the card gives on a journey, and prove a basis.",
+            {"type": "object", "required": ["answer"], "additionalProperties": False,
+             "properties": {"answer": {"enum": [each.value for each in BasisAnswer]},
+                            "credential": _TEXT}},
+            takes=_object(presentation=_TEXT, proof=_TEXT,
+                          destination={"type": "string", "pattern": "^[A-Z]{3}$"},
+                          arrival={"type": "string", "format": "date"}),
+        ),
         "/{economy}/lost": _at(
             "post", "Suspend the card of a phone that is lost.", None,
             takes=_object(document_number=_TEXT, code=_TEXT), security=[],
@@ -111,6 +121,12 @@ def _paths() -> dict[str, Any]:
             ]},
             takes={"type": "object", "properties": {"id": {"type": "integer"}},
                    "additionalProperties": False},
+        ),
+        "/desks": _at(
+            "get", "Say which desks the web wallet answers, and who vouches for them.",
+            _object(origins={"type": "array", "items": _TEXT},
+                    roots={"type": "array", "items": _BASE64}),
+            security=[], has_economy=False,
         ),
         "/time": _at(
             "get", "Say what time it is.", _object(now=_MOMENT), security=[],

@@ -5,16 +5,21 @@ It is ours, no standard's: what is not known is refused, and refusals are proble
 those of the back office's API.
 """
 
+import base64
 import hashlib
 import json
 from typing import Final
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
+from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
+import verifier
 from issuer import counter
 from issuer.errors import Conflict, Invalid
 from wallet_api.apple import check_apple
+from wallet_api.entry_basis import told_by
 from wallet_api.here import (
     answer,
     desk,
@@ -25,12 +30,14 @@ from wallet_api.here import (
     nothing,
     now,
     proof_for,
+    shown,
     site,
 )
 from wallet_api.proof import BadProof
 from wallet_api.protocol import Economy
 from wallet_api.requests import (
     read_app_attest,
+    read_basis,
     read_id,
     read_lost,
     read_own,
@@ -38,6 +45,9 @@ from wallet_api.requests import (
 from wallet_api.vouching import vouch
 
 routes: Final = Blueprint("own", __name__)
+_LATER: Final = 60
+"""Seconds after which a phone asks again where the operator has to do something."""
+_HOUR: Final = 3600
 
 
 @routes.get(f"/{Economy}/holder/card")
@@ -147,6 +157,27 @@ def attest(economy: str) -> Response:
     return answer({"key_attestation": vouch(given, settings.key, economy, now())})
 
 
+@routes.post(f"/{Economy}/holder/entry-basis")
+def entry_basis(economy: str) -> Response:
+    """Say what the card of this phone gives somewhere, and prove it if it does."""
+    issuer = issuer_of(economy)
+    who = shown(economy, "holder/entry-basis")
+    given = read_basis(request.get_data(cache=False), request.mimetype)
+    try:
+        told = told_by(who, given, issuer)
+    except BadProof as error:
+        text = f"the proof: {error}"
+        raise Invalid([("proof", "proof.refused", text)]) from error
+    except verifier.StoreError as error:
+        raise ServiceUnavailable(retry_after=_LATER) from error
+    except Conflict as error:
+        if error.code == "basis.too_often":
+            raise TooManyRequests(retry_after=_HOUR) from error
+        raise let_in(error) from error
+    credential = {} if told.text is None else {"credential": told.text}
+    return answer({"answer": told.answer.value, **credential})
+
+
 @routes.post(f"/{Economy}/lost")
 def lost(economy: str) -> Response:
     """Suspend the card of a phone that is not here."""
@@ -175,6 +206,17 @@ def at_counter(economy: str) -> Response:
     except Conflict as error:
         raise let_in(error) from error
     return answer({"offer": link})
+
+
+@routes.get("/desks")
+def desks() -> Response:
+    """Say which desks the web wallet may answer, and who vouches for them."""
+    named = site().settings.wallet.desks
+    roots = [
+        base64.b64encode(each.public_bytes(Encoding.DER)).decode()
+        for each in site().settings.desk_roots
+    ]
+    return answer({"origins": list(named.origins) if named else [], "roots": roots})
 
 
 @routes.get("/time")

@@ -7,7 +7,7 @@ address: it may be kept for ever, and files of two versions never meet on one pa
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,7 +18,7 @@ POLICY: Final = (
     "default-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'; object-src 'none'"
 )
-"""What the pages may load and do (``Content-Security-Policy``)."""
+"""What the pages may load and do (``Content-Security-Policy``); see `policy_with`."""
 DEVICES: Final = "camera=(self), microphone=(), geolocation=()"
 """What of the phone they may ask for (``Permissions-Policy``): an officer's code."""
 PLACE: Final = '"@/'
@@ -37,8 +37,9 @@ _TYPES = {
     "webmanifest": "application/manifest+json",
 }
 _FOR_TOOLS = "package.json"
-_ON_DEMAND = ("words/", "icons/icon-")
-"""What a phone fetches when it needs it: its own language, the pictures of an icon."""
+_ON_DEMAND = ("words/", "icons/icon-", "desk/")
+"""What a phone fetches when it needs it: its own language, the pictures of an icon, and
+what answers desks, which ask over the network only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,17 @@ class WebWallet:
 
     version: str
     files: Mapping[str, WebFile]
+
+
+def policy_with(origins: Sequence[str]) -> str:
+    """Return what the pages may load and do where they may also answer desks.
+
+    Args:
+        origins: Of the desks; decision 0034 says why they are named.
+    """
+    if not origins:
+        return POLICY
+    return f"{POLICY}; connect-src 'self' {' '.join(origins)}"
 
 
 def load() -> WebWallet:

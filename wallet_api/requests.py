@@ -8,12 +8,14 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 
 from issuer.api.strict_json import read_object
+from issuer.entry_proofs import claims_of
 from issuer.errors import Invalid
-from issuer.jws import public_key_from_jwk
+from issuer.jws import PublicKey, public_key_from_jwk
 from wallet_api.apple import AppAttest
 from wallet_api.errors import ProtocolError
 from wallet_api.metadata import ANDROID, CONFIGURATION, PRE_AUTHORIZED, REFRESH
@@ -24,6 +26,8 @@ _MAX_FIELDS: Final = 64
 _MAX_SECRET: Final = 512
 EVENTS: Final = ("credential_accepted", "credential_failure", "credential_deleted")
 _NONCE: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CODE: Final = re.compile(r"[A-Z]{3}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DOCUMENT: Final = re.compile(r"[A-Z0-9]{1,22}")
 
 
@@ -297,6 +301,62 @@ def read_app_attest(data: bytes, media_type: str) -> AppAttest:
         key_id=_bytes_in(given, "key_id"),
         attestation=_bytes_in(given, "attestation"),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasisRequest:
+    """A phone's question what its card gives; nothing of it is believed yet."""
+
+    presentation: str
+    card_key: PublicKey
+    """That the card says it is bound to."""
+    proof: str
+    """Of a key that was made for this."""
+    destination: str
+    arrival: date
+
+
+def read_basis(data: bytes, media_type: str) -> BasisRequest:
+    """Read a request for a proof of an entry basis.
+
+    Raises:
+        Invalid: A member is missing, unknown, too long or of another type.
+    """
+    given = read_own(
+        data, media_type, "presentation", "proof", "destination", "arrival"
+    )
+    for name in ("presentation", "proof", "destination", "arrival"):
+        if not isinstance(given.get(name), str):
+            raise Invalid([(name, "missing", "is missing, or no text")])
+    if not _CODE.fullmatch(given["destination"]):
+        raise Invalid([("destination", "pattern", "is no economy's code")])
+    if not _DAY.fullmatch(given["arrival"]):
+        raise Invalid([("arrival", "pattern", "is no day")])
+    try:
+        arrival = date.fromisoformat(given["arrival"])
+    except ValueError as error:
+        raise Invalid([("arrival", "pattern", "is no day")]) from error
+    return BasisRequest(
+        presentation=given["presentation"],
+        card_key=_card_key(given["presentation"]),
+        proof=given["proof"],
+        destination=given["destination"],
+        arrival=arrival,
+    )
+
+
+def _card_key(presentation: str) -> PublicKey:
+    try:
+        match claims_of(presentation):
+            case {"cnf": {"jwk": dict() as jwk}}:
+                return public_key_from_jwk(jwk)
+            case _:
+                raise Invalid([_NO_CARD])
+    except ValueError as error:
+        raise Invalid([_NO_CARD]) from error
+
+
+_NO_CARD: Final = ("presentation", "card", "is no card of a phone")
 
 
 def _bytes_in(given: Mapping[str, Any], name: str) -> bytes:

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
 
+from cryptography import x509
+
+import verifier
 from issuer.errors import SettingsError
 from issuer.installation import FILE, Installation, Wallet
 from issuer.installation_key import InstallationKey
 from wallet_api.android import Android
 from wallet_api.apple import Apple
 from wallet_api.attestation import Attesters, read_attesters
+from wallet_api.presenting import read_roots
 from wallet_api.vouching import own_attester
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -32,6 +36,10 @@ class Settings:
     """By economy, what Android phones have to say of a key; likewise."""
     apple: Mapping[str, Apple] = field(default_factory=dict)
     """By economy, for which apps it is an attester itself."""
+    trust: verifier.TrustStore | None = None
+    """What is published, to decide about entry bases by; None: none are proven."""
+    desk_roots: tuple[x509.Certificate, ...] = ()
+    """Whose word on who a desk is the web wallet takes."""
 
     @classmethod
     def of(
@@ -66,6 +74,8 @@ class Settings:
                 economy: Apple.of(given, installation)
                 for economy, given in wallet.apple.items()
             },
+            trust=_trust(installation),
+            desk_roots=_desk_roots(installation),
         )
 
     def attests_once(self, economy: str) -> bool:
@@ -78,6 +88,24 @@ class Settings:
     def issuer(self, economy: str) -> str:
         """Return the identifier of an economy, for credentials and for tokens."""
         return f"{self.url}/{economy}"
+
+
+def _trust(installation: Installation) -> verifier.TrustStore | None:
+    proofs = installation.wallet.entry_basis
+    return (
+        None if proofs is None else verifier.TrustStore(installation.path(proofs.trust))
+    )
+
+
+def _desk_roots(installation: Installation) -> tuple[x509.Certificate, ...]:
+    if installation.wallet.desks is None:
+        return ()
+    path = installation.path(installation.wallet.desks.roots)
+    try:
+        return tuple(read_roots(path))
+    except (OSError, ValueError) as error:
+        reason = "holds no certificates in PEM"
+        raise SettingsError(file=str(path), key="", reason=reason) from error
 
 
 def _attesters(

@@ -8,8 +8,8 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from wallet_api.here import issuer_of
-from wallet_api.pages import DEVICES, POLICY, WebFile, WebWallet, load
+from wallet_api.here import issuer_of, site
+from wallet_api.pages import DEVICES, WebFile, WebWallet, load, policy_with
 from wallet_api.protocol import Economy
 
 _FOREVER: Final = "public, max-age=31536000, immutable"
@@ -53,7 +53,10 @@ def _dressed(file: WebFile) -> Response:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["Cache-Control"] = _FOREVER if file.is_immutable else _ASK_AGAIN
-    response.headers["Content-Security-Policy"] = POLICY
+    desks = site().settings.wallet.desks
+    response.headers["Content-Security-Policy"] = policy_with(
+        desks.origins if desks else ()
+    )
     response.headers["Permissions-Policy"] = DEVICES
     response.set_etag(hashlib.sha256(body).hexdigest()[:32])
     response.make_conditional(request)

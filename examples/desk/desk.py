@@ -15,28 +15,37 @@ import verifier
 from examples.desk.answers import QUERY_ID, Declined, Shown
 from examples.desk.book import LIFE, Asked, Book
 from examples.desk.identity import Identity
-from examples.desk.questions import Purpose
-from examples.desk.words import Outcome, declined, no_answer, words_for
+from examples.desk.questions import Purpose, Question
+from examples.desk.words import (
+    Outcome,
+    declined,
+    no_answer,
+    words_for,
+    words_for_journey,
+)
 from issuer.jws import moment_on_wire
 
 STATIC_AUDIENCE: Final = "https://self-issued.me/v2"
 """Whom a request is for where nobody knows the wallet (section 5.8)."""
 _CARD: Final = "urn:abtc:card:1"
+_BASIS: Final = "urn:abtc:entry-basis:1"
 _FORMATS: Final = {
     "vp_formats_supported": {
         "dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}
     }
 }
-_CLAIMS: Final = {
+_CLAIMS: Final[dict[Purpose, list[list[str]]]] = {
     Purpose.AIRLINE: [
         ["family_name"],
         ["given_name"],
         ["passport", "number"],
         ["economies"],
     ],
+    Purpose.JOURNEY: [["stay_until"], ["passport_mark"]],
     Purpose.HOTEL: [["family_name"], ["given_name"], ["passport", "number"]],
 }
-"""What is looked at.  A card hides nothing, so a phone that answers sends it whole."""
+"""What is looked at.  A card hides nothing, so a phone that answers sends it whole; of
+a proof for a journey it sends just this."""
 _log = logging.getLogger(__name__)
 
 
@@ -94,7 +103,7 @@ class Desk:
             "aud": STATIC_AUDIENCE,
             "client_id": self.identity.client_id,
             "client_metadata": _FORMATS,
-            "dcql_query": _query(asked.question.purpose),
+            "dcql_query": _query(asked.question),
             "exp": moment_on_wire(asked.expires_at),
             "iat": moment_on_wire(now),
             "nonce": asked.nonce,
@@ -136,6 +145,17 @@ class Desk:
             max_proof_age=LIFE,
             max_proof_ahead=LIFE,
         )
+        if asked.question.arrival is not None:
+            found = verifier.verify_entry_basis(
+                presentation,
+                trust=trust,
+                policy=policy,
+                expected_arrival=asked.question.arrival,
+                expected_passport=asked.question.passport,
+                expected_nonce=asked.nonce,
+                now=now,
+            )
+            return words_for_journey(found, asked.question, now)
         decision = verifier.verify(
             presentation,
             trust=trust,
@@ -147,11 +167,19 @@ class Desk:
         return words_for(decision, asked.question, now)
 
 
-def _query(purpose: Purpose) -> dict[str, object]:
-    card = {
+def _query(question: Question) -> dict[str, object]:
+    kind, claims = _CARD, [{"path": path} for path in _CLAIMS[question.purpose]]
+    if question.arrival is not None:
+        kind = _BASIS
+        claims = [
+            {"path": ["destination"], "values": [question.destination.code]},
+            {"path": ["arrival"], "values": [question.arrival.isoformat()]},
+            *claims,
+        ]
+    asked = {
         "id": QUERY_ID,
         "format": "dc+sd-jwt",
-        "meta": {"vct_values": [_CARD]},
-        "claims": [{"path": path} for path in _CLAIMS[purpose]],
+        "meta": {"vct_values": [kind]},
+        "claims": claims,
     }
-    return {"credentials": [card]}
+    return {"credentials": [asked]}

@@ -1,7 +1,7 @@
 """What a member of staff wants to know of one traveller."""
 
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 from enum import StrEnum
 
 import verifier
@@ -12,6 +12,8 @@ class Purpose(StrEnum):
 
     AIRLINE = "airline"
     """Whether the card is an entry basis at a destination, for one passport."""
+    JOURNEY = "journey"
+    """The same as of a day, proven without the card: docs/one-id.md."""
     HOTEL = "hotel"
     """Whether the card is genuine and current, and whose it is."""
 
@@ -33,13 +35,18 @@ class Question:
     """One question.
 
     Raises:
-        ValueError: An airline asks without a passport: its answer is for one.
+        ValueError: An airline asks without a passport: its answer is for one; or about
+            a journey without a day.
     """
 
     purpose: Purpose
     destination: Destination
     passport: verifier.Passport | None
+    arrival: date | None = None
+    """Of a journey."""
 
     def __post_init__(self) -> None:
-        if self.purpose is Purpose.AIRLINE and self.passport is None:
+        if self.purpose is not Purpose.HOTEL and self.passport is None:
             raise ValueError("an airline asks for a passport that it has seen")
+        if self.purpose is Purpose.JOURNEY and self.arrival is None:
+            raise ValueError("Enter the day of arrival.")

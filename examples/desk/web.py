@@ -5,7 +5,7 @@ behind the house's https, and the counter's where only its staff can come.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from io import BytesIO
 from typing import Final
 from urllib.parse import urlsplit
@@ -46,6 +46,7 @@ def phones_app(desk: Desk, clock: Clock) -> Flask:
         TRUSTED_HOSTS=[urlsplit(desk.url).hostname], MAX_CONTENT_LENGTH=MAX_ANSWER
     )
     app.after_request(_dressed_for(_PHONES_MAY))
+    app.after_request(_for_any_page)
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> tuple[dict[str, str], int]:
@@ -153,15 +154,27 @@ def _question(destinations: dict[str, Destination], purpose: Purpose) -> Questio
     if destination is None:
         raise ValueError("Choose a destination.")
     lines = request.form.get("passport", "").strip()
-    passport = verifier.Passport.from_mrz(lines) if lines else None
-    return Question(purpose=purpose, destination=destination, passport=passport)
+    return Question(
+        purpose=purpose,
+        destination=destination,
+        passport=verifier.Passport.from_mrz(lines) if lines else None,
+        arrival=_arrival() if purpose is Purpose.JOURNEY else None,
+    )
+
+
+def _arrival() -> date | None:
+    try:
+        return date.fromisoformat(request.form.get("arrival", ""))
+    except ValueError:
+        return None
 
 
 def _form(destinations: dict[str, Destination], purpose: Purpose, problem: str) -> str:
     return render_template(
         "ask.html",
         destinations=destinations.values(),
-        is_airline=purpose is Purpose.AIRLINE,
+        is_airline=purpose is not Purpose.HOTEL,
+        has_day=purpose is Purpose.JOURNEY,
         problem=problem,
     )
 
@@ -171,6 +184,15 @@ def _found(desk: Desk, ticket: str, now: datetime) -> Asked:
     if found is None:
         abort(404)
     return found
+
+
+def _for_any_page(response: Response) -> Response:
+    """Let a wallet that is a page read the request, and that its answer arrived.
+
+    What is here is for whoever has its address, and no cookie makes it anybody's.
+    """
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
 
 
 def _dressed_for(policy: str) -> Callable[[Response], Response]:

@@ -17,6 +17,7 @@ from examples.desk.questions import Purpose, Question
 
 _USUAL: Final = "This is not a refusal: check documents as usual."
 _AGAIN: Final = "You can ask again."
+_COMPARE: Final = "Compare the traveller with the photograph in the passport."
 _END: Final = 3
 """Characters of a passport's number that are enough to compare by."""
 
@@ -46,6 +47,26 @@ def words_for(decision: verifier.Decision, question: Question, at: datetime) -> 
     if question.purpose is Purpose.AIRLINE:
         return _airline(decision, question, at)
     return _hotel(decision, at)
+
+
+def words_for_journey(
+    decision: verifier.BasisDecision, question: Question, at: datetime
+) -> Outcome:
+    """Say what a proof for a journey means; one that proves nothing refuses nobody."""
+    match decision:
+        case verifier.BasisProven(basis):
+            gives = verifier.BasisAnswer.GIVES
+            line = gives.sentence(question.destination.name)
+            notes = (f"Arriving on {_day(basis.arrival)}.", *_stay(basis), _COMPARE)
+            return _outcome(Look.YES, line, notes, at, gives)
+        case verifier.BasisRefused(reason) | verifier.BasisUndecided(reason):
+            return no_answer(reason, at)
+        case _:
+            assert_never(decision)
+
+
+def _stay(basis: verifier.ProvenBasis) -> tuple[str, ...]:
+    return (f"A stay until {_day(basis.stay_until)}.",) if basis.stay_until else ()
 
 
 def declined(error: str, at: datetime) -> Outcome:
@@ -101,7 +122,7 @@ def _stay_and_whose(decision: verifier.Decision) -> tuple[str, ...]:
 def _whose(decision: verifier.Accepted) -> tuple[str, ...]:
     card = decision.card
     name = f"{card.family_name}, {card.given_name}".removesuffix(", ")
-    compare = "Compare the traveller with the photograph in the passport."
+    compare = _COMPARE
     if verifier.MustSee.PASSPORT in decision.must_see:
         end = f"{card.passport_country}, number ending {card.passport_number[-_END:]}"
         compare = f"Compare the passport ({end}), and its photograph."

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import verifier
 from issuer.errors import PublishRefused
+from issuer.passport_list import PassportList
 from issuer.publish.moments import moment_of, whole_second
-from issuer.publish.names import SCHEME, is_list, is_status_list
+from issuer.publish.names import SCHEME, is_list, is_passport_list, is_status_list
 from issuer.publish.refusals import Refusal
 
 Documents = Mapping[str, bytes]
@@ -81,7 +82,9 @@ def check_usable(
             Refusal.DOCUMENT_REFUSED, f"{problem.document}: {problem.detail}"
         )
     for name in sorted(changed):
-        if is_list(name):
+        if is_passport_list(name):
+            _check_not_ended(name, _claims(documents[name])["exp"], now)
+        elif is_list(name):
             _check_list(name, _List.of(documents[name]), now)
         else:
             _check_json(name, json.loads(documents[name]), now)
@@ -216,7 +219,7 @@ class _List:
 
     @classmethod
     def of(cls, token: bytes) -> "_List":
-        claims = json.loads(_b64(token.split(b".")[1]))
+        claims = _claims(token)
         body = claims["status_list"]
         return cls(
             iat=claims["iat"],
@@ -231,7 +234,11 @@ def _check_list(name: str, new: _List, now: datetime) -> None:
         raise PublishRefused(
             Refusal.LIST_BITS, f"{name} has {new.bits} bits an entry, not {_BITS}"
         )
-    if new.exp <= now.timestamp():
+    _check_not_ended(name, new.exp, now)
+
+
+def _check_not_ended(name: str, exp: int, now: datetime) -> None:
+    if exp <= now.timestamp():
         raise PublishRefused(Refusal.LIST_ENDED, f"{name} has ended")
 
 
@@ -246,6 +253,8 @@ def _check_json(name: str, new: Mapping[str, Any], now: datetime) -> None:
 
 def _compare_one(name: str, before: bytes, after: bytes) -> list[Shrink]:
     try:
+        if is_passport_list(name):
+            return _compare_passports(name, before, after)
         if is_list(name):
             return _compare_lists(name, before, after)
         return _compare_json(name, before, after)
@@ -257,13 +266,7 @@ def _compare_one(name: str, before: bytes, after: bytes) -> list[Shrink]:
 
 def _compare_lists(name: str, before: bytes, after: bytes) -> list[Shrink]:
     old, new = _List.of(before), _List.of(after)
-    if new.iat <= old.iat:
-        raise PublishRefused(
-            Refusal.BACK_LIST,
-            f"{name}: one of this second is published; publish again in a second"
-            if new.iat == old.iat
-            else f"{name}: iat {new.iat} is not after {old.iat}",
-        )
+    _check_is_later(name, old.iat, new.iat)
     if is_status_list(name) and not _keeps_final(old.entries, new.entries):
         raise PublishRefused(
             Refusal.LIST_UNREVOKED,
@@ -273,6 +276,34 @@ def _compare_lists(name: str, before: bytes, after: bytes) -> list[Shrink]:
         return [Shrink(code=Refusal.SHRINK_LIST, detail=f"{name} would get shorter")]
     if any(old.entries) and not any(new.entries):
         return [Shrink(code=Refusal.SHRINK_EMPTIED, detail=f"{name} would be empty")]
+    return []
+
+
+def _check_is_later(name: str, before: int, after: int) -> None:
+    if after <= before:
+        raise PublishRefused(
+            Refusal.BACK_LIST,
+            f"{name}: one of this second is published; publish again in a second"
+            if after == before
+            else f"{name}: iat {after} is not after {before}",
+        )
+
+
+def _compare_passports(name: str, before: bytes, after: bytes) -> list[Shrink]:
+    """Passports end and leave the list one by one; many at once are no matter of days.
+
+    Under another salt nobody can tell which are gone, and the numbers are compared.
+    """
+    (old_at, old), (new_at, new) = PassportList.read(before), PassportList.read(after)
+    _check_is_later(name, int(old_at.timestamp()), int(new_at.timestamp()))
+    if old and not new:
+        return [Shrink(code=Refusal.SHRINK_EMPTIED, detail=f"{name} would be empty")]
+    gone = len(old) - len(new)
+    if old.salt == new.salt:
+        gone = len(old.each - new.each)
+    if gone * _KEYS_LOST >= len(old) > 0:
+        detail = f"{name}: {gone:,} of {len(old):,} passports go"
+        return [Shrink(code=Refusal.SHRINK_LIST, detail=detail)]
     return []
 
 
@@ -342,6 +373,11 @@ def _keys(document: bytes) -> list[dict[str, Any]]:
 
 def _point(key: Mapping[str, Any]) -> tuple[str, str]:
     return key["jwk"]["x"], key["jwk"]["y"]
+
+
+def _claims(token: bytes) -> dict[str, Any]:
+    claims: dict[str, Any] = json.loads(_b64(token.split(b".")[1]))
+    return claims
 
 
 def _b64(text: bytes) -> bytes:

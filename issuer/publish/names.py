@@ -25,7 +25,7 @@ _ECONOMY = re.compile(r"[A-Z]{3}")
 _NUMBER = r"(?:0|[1-9][0-9]{0,9})"
 _NAME = re.compile(
     rf"(?P<owner>[A-Z]{{3}})/(?P<rest>(?:issuer|policy)\.json|status/{_NUMBER}\.jwt"
-    rf"|overlay/[A-Z]{{3}}/{_NUMBER}\.jwt)"
+    rf"|overlay/[A-Z]{{3}}/{_NUMBER}\.jwt|passports\.jwt)"
 )
 
 
@@ -82,8 +82,13 @@ def role_of(name: str) -> str:
 
 
 def is_list(name: str) -> bool:
-    """Tell a status or overlay list from the JSON documents."""
-    return name.endswith(".jwt")
+    """Tell a status or overlay list from all other documents."""
+    return name.endswith(".jwt") and not is_passport_list(name)
+
+
+def is_passport_list(name: str) -> bool:
+    """Tell a list of reported passports from all other documents."""
+    return name.endswith("/passports.jwt")
 
 
 def is_status_list(name: str) -> bool:

@@ -63,7 +63,7 @@ class Refusal(StrEnum):
     SHRINK_KEYS = "shrink.keys"
     """A fifth of an economy's keys or more would go; two people may approve it."""
     SHRINK_LIST = "shrink.list"
-    """A list would get shorter; two people may approve it."""
+    """A list would get shorter, or lose a fifth of its passports; two may approve."""
     SHRINK_MEMORY = "shrink.memory"
     """What the local log remembered would be gone; two people may approve it."""
     SUBMISSION_FOREIGN = "submission.foreign"

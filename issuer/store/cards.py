@@ -122,6 +122,17 @@ class PassportLink(Base):
     )
 
 
+class ReportedPassport(Base):
+    """A passport that was reported as lost, stolen or cancelled; that stays so."""
+
+    __tablename__ = "reported_passport"
+
+    passport_id: Mapped[int] = refers_to(
+        "passport.id", primary_key=True, autoincrement=False
+    )
+    reported_at: Mapped[datetime]
+
+
 class Suspension(Base):
     """A suspension: who began it, and the other person who lifted it."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from pytest_socket import enable_socket
 
-from examples import counter_activation, lost_phone, new_phone
+from examples import counter_activation, lost_phone, new_phone, one_id
 
 pytestmark = pytest.mark.enable_socket
 
@@ -54,3 +54,20 @@ def test_a_lost_phone(said: Callable[..., str]) -> None:
     assert "Lost phone | The card on it is suspended." in text
     assert re.search(r"\nNew phone \| .*the card is here", text)
     assert text.endswith("Whoever found it has a card that is revoked.\n")
+
+
+def test_one_id(said: Callable[..., str]) -> None:
+    """An airline reads one line for one journey, and for nothing else."""
+    text = said(one_id.main)
+    assert "It would get the answer, with stay_until and passport_mark." in text
+    assert text.count("ABTC gives an entry basis for Singapore") == 1
+    refused = re.findall(r"\[(basis\.\w+)\]$", text, re.MULTILINE)
+    assert refused == [
+        "basis.nonce",
+        "basis.audience",
+        "basis.passport",
+        "basis.destination",
+        "basis.arrival",
+    ]
+    assert "refused: invalid_request (400)" in text  # the same answer once more
+    assert "CITIZEN" not in text

@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, Root
 
 from issuer.documents import policy_document
 from issuer.errors import KeyFileError, PublishRefused
-from issuer.jws import new_private_key
+from issuer.jws import b64u, new_private_key
 from issuer.keys import read_private_key
 from issuer.publish import (
     Journal,
@@ -35,10 +35,11 @@ from tests.issuer.repository_reader import (
     list_of,
     scheme,
 )
-from tests.simulator import NOW, SCHEME
+from tests.simulator import NOW, SCHEME, passports_token
 
 STATUS = "AUS/status/1.jwt"
 OVERLAY = "AUS/overlay/SGP/1.jwt"
+PASSPORTS = "AUS/passports.jwt"
 LATER = NOW + timedelta(minutes=10)
 DAY = timedelta(days=1)
 
@@ -446,6 +447,74 @@ def test_d12_a_full_list_is_not_replaced_by_an_empty_one(desk: Desk) -> None:
     desk.publish("AUS", silent, now=LATER, approvals=APPROVED)
 
 
+def passports(*numbers: int, **changes: Any) -> dict[str, bytes]:
+    """The list of AUS that names passports of these numbers."""
+    names = [f"AUS|PA{number}|1980-02-29" for number in numbers]
+    iat = NOW - timedelta(hours=1)
+    return {PASSPORTS: passports_token(names, **{"iat": iat, **changes})}
+
+
+@pytest.mark.parametrize(("kept", "is_refused"), [(4, True), (5, False)])
+@pytest.mark.parametrize("others", [(), (9,)])
+def test_d12_a_fifth_of_the_reported_passports(
+    desk: Desk, kept: int, is_refused: bool, others: tuple[int, ...]
+) -> None:
+    """One of five needs two people, also where another one takes its place."""
+    before = desk.documents() | passports(*range(kept + 1))
+    desk.publish("AUS", before)
+    after = before | passports(*range(kept), *others, iat=NOW)
+    if is_refused:
+        refused(Refusal.SHRINK_LIST, lambda: desk.publish("AUS", after))
+        desk.publish("AUS", after, approvals=APPROVED)
+    else:
+        desk.publish("AUS", after)
+    assert desk.device().read(PASSPORTS) == {PASSPORTS: after[PASSPORTS]}
+
+
+def test_d12_under_another_salt_their_number_counts(desk: Desk) -> None:
+    """Nobody can tell which are gone; how many, everybody can."""
+    salted = {"kdf": "scrypt-4096-8-1", "salt": "A" * 21 + "Q"}
+    lists = [b64u(bytes(range(6 * count))) for count in (4, 5)]
+    before = desk.documents() | passports(*range(5))
+    desk.publish("AUS", before)
+    fewer = passports(iat=NOW, passports={**salted, "lst": lists[0]})
+    refused(Refusal.SHRINK_LIST, lambda: desk.publish("AUS", before | fewer))
+    desk.publish(
+        "AUS", before | passports(iat=NOW, passports={**salted, "lst": lists[1]})
+    )
+
+
+def test_d12_a_list_of_passports_is_not_replaced_by_an_empty_one(desk: Desk) -> None:
+    """Nor taken away, by one person alone."""
+    before = desk.documents() | passports(1)
+    desk.publish("AUS", before)
+    empty = before | passports(iat=NOW)
+    refused(Refusal.SHRINK_EMPTIED, lambda: desk.publish("AUS", empty))
+    refused(Refusal.SHRINK_DOCUMENT, lambda: desk.publish("AUS", desk.documents()))
+
+
+@pytest.mark.parametrize("seconds", [-1, 0])
+def test_d1_s6_a_list_of_passports_never_goes_back(desk: Desk, seconds: int) -> None:
+    """Another list needs a later ``iat`` than the one it replaces."""
+    desk.publish("AUS", desk.documents() | passports(1))
+    iat = NOW - timedelta(hours=1) + timedelta(seconds=seconds)
+    older = desk.documents() | passports(1, 2, iat=iat)
+    refused(Refusal.BACK_LIST, lambda: desk.publish("AUS", older, approvals=APPROVED))
+
+
+def test_d9_a_list_of_passports_is_its_economys(desk: Desk) -> None:
+    """NZL cannot publish it for AUS, nor AUS what NZL has signed."""
+    theirs = passports(1, economy="NZL")
+    refused(
+        Refusal.NAME_FOREIGN,
+        lambda: desk.publish("NZL", desk.documents("NZL") | theirs),
+    )
+    refused(
+        Refusal.DOCUMENT_REFUSED,
+        lambda: desk.publish("AUS", desk.documents() | theirs),
+    )
+
+
 @pytest.mark.parametrize(("kept", "is_refused"), [(4, True), (5, False)])
 def test_d12_a_fifth_of_the_keys(desk: Desk, kept: int, is_refused: bool) -> None:
     """One key of five needs two people; one of six is ordinary life."""
@@ -491,6 +560,16 @@ UNUSABLE: dict[str, tuple[Refusal, str, bytes]] = {
         list_of({}, sub="https://abtc.example/NZL/status/1"),
     ),
     "ended": (Refusal.LIST_ENDED, STATUS, list_of({}, iat=NOW - 7 * DAY)),
+    "passports ended": (
+        Refusal.LIST_ENDED,
+        PASSPORTS,
+        passports_token([], iat=NOW - 7 * DAY),
+    ),
+    "passports of another kind": (
+        Refusal.DOCUMENT_REFUSED,
+        PASSPORTS,
+        list_of({}, STATUS),
+    ),
     "bits": (
         Refusal.LIST_BITS,
         STATUS,

@@ -10,6 +10,7 @@ from .world import (
     INDEX,
     NOW,
     OTHER_HOLDER,
+    PASSPORT,
     always,
     card,
     issuer_json,
@@ -18,6 +19,7 @@ from .world import (
     overlay_token,
     packed_of,
     pair_rule,
+    passports_token,
     policy_json,
     proof,
     qr_of,
@@ -99,6 +101,9 @@ def late_steps(book: Book) -> None:
     old_list = status_token(values={INDEX: 1}, iat=NOW - 3 * DAY - 1)
     wrong_list = status_token(values={INDEX: 1}, signer="NZL")
     short_list = status_token(size=4, iat=NOW - 3 * DAY - 1)
+    reported: dict[str, str | None] = {
+        "AUS/passports.jwt": passports_token(passports=[PASSPORT])
+    }
     wrong = passport(number="X1", expires_on="2030-01-14")
     ended = passport(family_name="OTHER", given_name="", expires_on="2030-01-14")
     cases: list[tuple[str, Any, Any, Any, dict[str, Any]]] = [
@@ -141,6 +146,14 @@ def late_steps(book: Book) -> None:
         ("10_missing_11", shown_qr(), gone, wrong, undecided("status.missing")),
         ("11_mismatch", shown_qr(), None, wrong, rejected("passport.mismatch")),
         ("11_expired", shown_qr(), None, ended, rejected("passport.expired")),
+        (
+            "10_12",
+            shown_qr(),
+            trust({"AUS/status/1.jwt": status_token(values={INDEX: 1}), **reported}),
+            None,
+            rejected("status.revoked"),
+        ),
+        ("11_12", shown_qr(), trust(reported), wrong, rejected("passport.mismatch")),
     ]
     for name, presentation, data, read, expect in cases:
         book.add(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
 from .wire import (
     Key,
     b64u,
@@ -235,6 +237,40 @@ def status_token(
     """Return issuer list 1 of ``economy``, by its own key unless ``signer`` is."""
     changes = {"sub": f"{url(economy)}/status/1", "signer": economy} | changes
     return list_token(values=values, **changes)
+
+
+SALT = bytes(range(16))
+"""Of every list of reported passports in this world."""
+PASSPORT = "AUS|PA1234567|1985-03-14"
+"""Of the usual card, as a list of reported passports hashes it."""
+OTHER_PASSPORTS = ("AUS|PA1234568|1985-03-14", "AUS|PA1234567|1985-03-15")
+
+
+def passport_entry(passport: str, salt: bytes = SALT) -> bytes:
+    """Return the entry of a passport (section 6.1), by another library's scrypt."""
+    return Scrypt(salt=salt, length=32, n=4096, r=8, p=1).derive(passport.encode())[:6]
+
+
+def passports_token(
+    economy: str = "AUS",
+    passports: Iterable[str] = OTHER_PASSPORTS,
+    *,
+    signer: str | Key | None = None,
+    header: dict[str, Any] | None = None,
+    body: dict[str, Any] | None = None,
+    member: Any = ...,
+    **changes: Any,
+) -> str:
+    """Return the list of reported passports of ``economy``."""
+    signer = signer or economy
+    key = status_key(signer) if isinstance(signer, str) else signer
+    entries = b"".join(sorted(map(passport_entry, passports)))
+    listed = {"kdf": "scrypt-4096-8-1", "salt": b64u(SALT), "lst": b64u(entries)}
+    payload: dict[str, Any] = {"sub": f"{url(economy)}/passports", "iat": ISSUED_AT}
+    payload |= {"exp": EXPIRES_AT, "ttl": 43200}
+    payload |= {"passports": changed(listed, body or {}) if member is ... else member}
+    top = {"alg": "ES256", "kid": "status-1", "typ": "abtc-passports+jwt"}
+    return jws(changed(top, header or {}), changed(payload, changes), key)
 
 
 def overlay_token(

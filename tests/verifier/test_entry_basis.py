@@ -62,6 +62,7 @@ def test_a_good_card_gives_an_entry_basis(world: World) -> None:
         answered_at=NOW,
         data_as_of=NOW - PUBLISHED,
         stay_until=date(2030, 3, 15),
+        good_until=NOW - PUBLISHED + 3 * DAY,  # as old as a list may be
         form="app",
         card_last_day=date(2034, 6, 30),
         passport_country="AUS",

@@ -41,6 +41,8 @@ def test_every_reason_marks_the_step_that_decided(case: str) -> None:
     expected = STEPS[decision.reason.partition(".")[0]]
     if decision.reason is verifier.RejectReason.TEST:
         expected = CheckStep.TRUST
+    if decision.reason is verifier.RejectReason.PASSPORT_REPORTED:
+        expected = CheckStep.REPORTED
     assert marked == [expected]
     is_bad = isinstance(decision, verifier.Rejected)
     assert found[expected] is (CheckState.FAILED if is_bad else CheckState.DOUBT)

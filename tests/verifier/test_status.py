@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import verifier
 from tests.simulator import NOW, PUBLISHED, World, b64u, fixed_key, jws
-from verifier import _b64, _status
+from verifier import _b64, _signed_list, _status
 
 URI = "https://abtc.example/AUS/status/1"
 NAME = "AUS/status/1.jwt"
@@ -264,7 +264,7 @@ def test_s7_every_value(state: int, reason: str) -> None:
 )
 def test_s2_ttl_is_clamped(ttl: int | None, expected: int | None) -> None:
     """An issuer can ask for a refresh within a day, never for a longer rest."""
-    found = _status._refresh_after({} if ttl is None else {"ttl": ttl})
+    found = _signed_list._refresh_after({} if ttl is None else {"ttl": ttl})
     assert found == (None if expected is None else timedelta(seconds=expected))
 
 

@@ -40,7 +40,7 @@ from issuer.operations import all_operations
 from issuer.store import Store
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.card_builder import CardBuilder
-from tests.simulator import NOW
+from tests.simulator import NOW, World
 from wallet_api.app import make_app
 from wallet_api.settings import Settings
 
@@ -174,6 +174,8 @@ class TestPhone:
     key: PrivateKey = field(default_factory=new_private_key)
     """That tokens are bound to."""
     holder_key: PrivateKey = field(default_factory=new_private_key)
+    fresh: PrivateKey = field(default_factory=new_private_key)
+    """Of a proof of an entry basis."""
     access: str = ""
     refresh: str = ""
     credential: str = ""
@@ -294,6 +296,35 @@ class TestPhone:
             self.credential = body_of(answer)["credentials"][0]["credential"]
             self.notification = body_of(answer)["notification_id"]
         return answer
+
+    def basis(
+        self, destination: str = "SGP", arrival: str = "2030-01-18", **changes: Any
+    ) -> TestResponse:
+        """Ask for a proof of an entry basis; a member given as None is left out."""
+        body = {
+            "presentation": self.show(),
+            "proof": self.fresh_proof(),
+            "destination": destination,
+            "arrival": arrival,
+            **changes,
+        }
+        given = {name: value for name, value in body.items() if value is not None}
+        return self.bound("POST", "holder/entry-basis", given)
+
+    def show(self, key: PrivateKey | None = None, **claims: Any) -> str:
+        """The card with a proof for its issuer, as of now."""
+        known: dict[str, Any] = {"aud": self.issuer, "at": self.scene.clock()}
+        key = key or self.holder_key
+        proof = World().proof(self.credential, key=key, **{**known, **claims})
+        return self.credential + proof
+
+    def fresh_proof(self, nonce: str | None = None, **claims: Any) -> str:
+        """The proof of a key that is for this alone: `fresh`."""
+        own, self.holder_key = self.holder_key, self.fresh
+        try:
+            return self.proof(nonce or self.nonce(), **claims)
+        finally:
+            self.holder_key = own
 
     # Several at once
 

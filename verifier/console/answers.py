@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from ..card import Card
@@ -97,16 +97,6 @@ def masked(answer: Answer) -> Answer:
     return {**answer, "person": None, "passport": None, "read": None}
 
 
-def oldest(evidence: Evidence) -> datetime:
-    """Return of when the oldest data is that an answer rests on."""
-    times = (
-        evidence.trust_issued_at,
-        evidence.status_issued_at,
-        evidence.overlay_issued_at,
-    )
-    return min(each for each in times if each)
-
-
 def read_of(passport: Passport) -> dict[str, object]:
     """Return what was read of a passport; None is what was not."""
     ends = passport.expires_on
@@ -197,7 +187,7 @@ def _entitlement(decision: Accepted) -> Answer:
 
 
 def _data(evidence: Evidence) -> Answer:
-    as_of = oldest(evidence)
+    as_of = evidence.data_as_of
     return {
         "data_as_of": as_of.isoformat(),
         "data_age": int((evidence.now - as_of).total_seconds()),

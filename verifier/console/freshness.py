@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from .._status import StatusList, is_ageing
+from .._signed_list import is_ageing
+from .._status import StatusList
 from ..policy import Policy
 from ..trust import Trust
 

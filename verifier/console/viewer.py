@@ -9,6 +9,7 @@ from .. import _jose
 from .._dated import Dated, Period, Span
 from .._documents import Issuer
 from .._keys import TrustedKey
+from .._passport_list import PassportList
 from .._rules import DestinationRules
 from .._status import StatusList
 from ..policy import Policy
@@ -25,7 +26,11 @@ def trust_of(
     """Return all that can be looked at: issuers, keys, lists, rules, problems."""
     lists: dict[str, list[dict[str, object]]] = {}
     for each in trust.lists:
-        lists.setdefault(_base(each.uri), []).append(_list(each, policy, now))
+        kind = "overlay" if "/overlay/" in each.uri else "status"
+        lists.setdefault(_base(each.uri), []).append(_list(each, kind, policy, now))
+    for found in trust.passport_lists:
+        of_economy = lists.setdefault(trust.economies[found.economy], [])
+        of_economy.append(_list(found, "passports", policy, now))
     return {
         "version": trust.version,
         "issued_at": trust.issued_at.isoformat(),
@@ -93,13 +98,15 @@ def _period(period: Period) -> dict[str, object]:
     }
 
 
-def _list(found: StatusList, policy: Policy, now: datetime) -> dict[str, object]:
+def _list(
+    found: StatusList | PassportList, kind: str, policy: Policy, now: datetime
+) -> dict[str, object]:
     state = "ageing" if found.is_ageing(now, policy.max_list_age) else "fresh"
     if found.is_stale(now, policy.max_list_age):
         state = "stale"
     return {
         "uri": found.uri,
-        "kind": "overlay" if "/overlay/" in found.uri else "status",
+        "kind": kind,
         "issued_at": found.issued_at.isoformat(),
         "expires_at": found.expires_at.isoformat(),
         "entries": len(found),

@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 import { FormatError } from "./format/errors.js";
 import { Clock } from "./phone/clock.js";
+import { NoRequest } from "./phone/asked.js";
 import { NoOffer } from "./phone/issuer.js";
 import { Network, Refused, Unreachable } from "./phone/network.js";
 import { StoreError, openStore } from "./phone/store.js";
@@ -21,6 +22,7 @@ import { lost, suspend } from "./screens/lost.js";
 import { button, notice } from "./screens/parts.js";
 import { passport } from "./screens/passport.js";
 import { preview } from "./screens/preview.js";
+import { request, scan, share, shared } from "./screens/share.js";
 import { settings } from "./screens/settings.js";
 import { show } from "./screens/show.js";
 import { start } from "./screens/start.js";
@@ -30,7 +32,7 @@ import { loadWords } from "./texts.js";
 import { chooseLanguage } from "./words.js";
 
 /** Screens of no card. */
-const FREE = { start, counter, here, cards, lost, help, settings };
+const FREE = { start, counter, here, cards, lost, help, settings, share, scan, request, shared };
 /** Screens of one card, by the step at which it has them; the first is where the card is taken up again. */
 const OF_CARD = {
   [STEP.OFFERED]: { code },
@@ -41,6 +43,7 @@ const OF_CARD = {
   [STEP.ENDED]: { ended },
 };
 const OFFER = "#offer?";
+const ASK = "#ask?";
 const AT = /^#at=([A-Z]{3})$/;
 /** Milliseconds between silent updates, and how much longer a phone may wait, so that not all ask at once. */
 const UPDATE_EVERY = 30 * 60_000;
@@ -63,6 +66,9 @@ class App {
     this.isOffline = !navigator.onLine;
     /** The officer's code that was read last; see `screens/answer.js`. */
     this.asked = null;
+    /** What an airline or hotel asks, in memory only; see `screens/share.js`. */
+    this.opened = null;
+    this.request = null;
   }
 
   /** @returns {string} A text; see `Words.t`. */
@@ -139,12 +145,13 @@ class App {
    * Keep what was done with a card, unless the holder wishes otherwise; nothing depends on its being kept.
    *
    * @param {object} card Which one.
-   * @param {"shown" | "answered" | "offered" | "removed" | "suspended"} what Happened.
+   * @param {"shown" | "answered" | "offered" | "removed" | "suspended" | "proved" | "given"} what Happened.
+   * @param {string} [who] Asked for it.
    */
-  async note(card, what) {
+  async note(card, what, who) {
     try {
       if ((await this.store.setting("activity")) === "off") return;
-      await this.store.addActivity({ card: card.id, at: this.clock.now(), what });
+      await this.store.addActivity({ card: card.id, at: this.clock.now(), what, ...(who && { who }) });
     } catch (error) {
       console.warn(error);
     }
@@ -253,6 +260,10 @@ class App {
       history.replaceState(null, "", "#/");
     }
     if (location.hash.startsWith(OFFER)) return this.#open(location.href);
+    if (location.hash.startsWith(ASK)) {
+      this.opened = location.href;
+      history.replaceState(null, "", "#/share");
+    }
     const { name, id } = this.#route();
     if (Object.hasOwn(FREE, name)) return FREE[name](this);
     const all = await this.wallet.cards();
@@ -298,6 +309,7 @@ function placeOf(element, main) {
 function explain(error) {
   if (error instanceof Unreachable) return ["error.offline", ""];
   if (error instanceof NoOffer) return [`error.offer_${error.why}`, ""];
+  if (error instanceof NoRequest) return [`error.desk_${error.why}`, ""];
   if (error instanceof StoreError) return ["error.store", ""];
   if (error instanceof FormatError) return ["error.card", ""];
   if (error instanceof Refused) return [refused(error), [error.status, error.code].join(" ")];
@@ -308,6 +320,7 @@ const REFUSALS = {
   "lost.refused": "error.lost",
   // Only what stands in the form for a lost phone was typed by somebody.
   "request.invalid": "error.lost",
+  "entry_basis.closed": "error.desk_kind",
   "counter.unknown": "error.gone",
   "phone.unknown": "error.gone",
   invalid_grant: "error.code",

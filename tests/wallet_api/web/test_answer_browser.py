@@ -147,6 +147,7 @@ def test_k5_an_answer_renews_and_ends_after_ninety_seconds(lens: Lens) -> None:
         happened = site.page.locator(".rows strong")
         expect(happened).to_have_text(["Code shown", "Officer's code answered",
                                        "Code shown"])  # fmt: skip
+        lens.look_at(MENU)  # the officer's screen has gone
         site.page.evaluate("location.hash = '#/reply/card-1'")
         expect(site.page.locator("h1")).to_have_text("Answer an officer")
 

@@ -7,5 +7,5 @@ compared with, under a reference and without any name or number.
 
 Layers, each below using none above: `serving` (sockets, clocks), `app` (HTTP), `batch`
 (files), `counter` and `book` (state), and pure functions: `questions`, `answers`,
-`passengers`, `places`.
+`passengers`.
 """

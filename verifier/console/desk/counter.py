@@ -15,10 +15,10 @@ from ... import (
     TrustStore,
     entry_basis,
 )
+from ...places import zone_of
 from . import answers, passengers
 from .book import Book
 from .passengers import Row
-from .places import zone_of
 from .questions import Question, waited
 
 Told: TypeAlias = dict[str, Any]

@@ -140,13 +140,18 @@ export class Issuer {
   }
 
   async #credential(configuration, holderKey) {
-    const { c_nonce: nonce } = await bodyOf(await this.#network.ask(`${this.#issuer}/nonce`, { method: "POST" }));
-    const proof = await signJwt(
-      holderKey,
-      { typ: "openid4vci-proof+jwt", jwk: await publicJwk(holderKey) },
-      { aud: this.#issuer, iat: Number(this.#clock.seconds()), nonce },
-    );
+    const proof = await this.proofOf(holderKey);
     return received(await this.post("credential", { credential_configuration_id: configuration, proofs: { jwt: [proof] } }));
+  }
+
+  /**
+   * @param {CryptoKeyPair} key That a credential shall name.
+   * @returns {Promise<string>} That this phone has it, for one request.
+   */
+  async proofOf(key) {
+    const { c_nonce: nonce } = await bodyOf(await this.#network.ask(`${this.#issuer}/nonce`, { method: "POST" }));
+    const claims = { aud: this.#issuer, iat: Number(this.#clock.seconds()), nonce };
+    return signJwt(key, { typ: "openid4vci-proof+jwt", jwk: await publicJwk(key) }, claims);
   }
 
   /**

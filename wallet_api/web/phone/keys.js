@@ -60,6 +60,14 @@ export async function sha256(text) {
 }
 
 /**
+ * @param {Uint8Array} bytes Any bytes.
+ * @returns {Promise<Uint8Array>} SHA-256 of them.
+ */
+export async function sha256Of(bytes) {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+/**
  * @param {number} bytes How many.
  * @returns {string} So many random ones, in base64url.
  */

@@ -9,6 +9,7 @@ import * as base64url from "../format/base64url.js";
 import { fromUtf8 } from "../format/bytes.js";
 import { demand } from "../format/errors.js";
 import { pack } from "../format/packing.js";
+import { BASIS, bound } from "./asked.js";
 import { Issuer, addressOf, isRefusal, readOffer } from "./issuer.js";
 import { makeKey, publicJwk, random } from "./keys.js";
 import { bodyOf } from "./network.js";
@@ -248,6 +249,41 @@ export class Wallet {
     await this.#network.ask(`${this.#origin}/${economy}/lost`, asJson({ code, document_number: documentNumber }));
   }
 
+  /** @returns {Promise<{origins: string[], roots: string[]}>} Which desks this wallet answers, and who vouches for them. */
+  async desks() {
+    return bodyOf(await this.#network.ask(`${this.#origin}/desks`));
+  }
+
+  /**
+   * Show the card to a desk.
+   *
+   * @param {object} card At step `held`.
+   * @param {{clientId: string, nonce: string}} asked Who asks.
+   * @returns {Promise<string>} Presentation text: all of the card, which hides nothing.
+   */
+  present(card, { clientId, nonce }) {
+    return bound(card.text, card.holderKey, { audience: clientId, nonce, seconds: this.#clock.seconds() });
+  }
+
+  /**
+   * Prove that the card gives an entry basis, and nothing else of it.  The key is made for this and kept nowhere: whoever is
+   * shown this and whoever is shown the next one cannot find that it was one phone.
+   *
+   * @param {object} card At step `held`.
+   * @param {{clientId: string, nonce: string, wanted: object}} asked Who asks, and about which journey.
+   * @returns {Promise<string | null>} Presentation text; null where the issuer does not say that the card gives one.
+   */
+  async prove(card, { clientId, nonce, wanted: { destination, arrival, hidden } }) {
+    const [issuer, key, seconds] = [this.#issuer(card), await makeKey(), this.#clock.seconds()];
+    // As at a border: the issuer's verifier wants the nonce that a moment has.
+    const presentation = await bound(card.text, card.holderKey, { audience: card.issuer, nonce: `iat.${seconds}`, seconds });
+    const request = { presentation, proof: await issuer.proofOf(key), destination, arrival };
+    const { answer, credential } = await bodyOf(await issuer.post("holder/entry-basis", request));
+    if (answer !== "gives") return null;
+    const text = await shownOf(credential, key, { destination, arrival, hidden });
+    return bound(text, key, { audience: clientId, nonce, seconds: this.#clock.seconds() });
+  }
+
   /** Forget a card, and its keys. */
   forget(card) {
     return this.#store.dropCard(card.id);
@@ -302,6 +338,18 @@ export class Wallet {
       },
     });
   }
+}
+
+/** @returns {Promise<string>} Of a proof for this key and journey: its JWT and the disclosures that are wanted. */
+async function shownOf(text, key, { destination, arrival, hidden }) {
+  const [token, ...disclosures] = text.split("~");
+  demand(disclosures.pop() === "", "a proof that was bound elsewhere");
+  const claims = claimsOf(token);
+  const { x, y } = await publicJwk(key);
+  demand(claims.vct === BASIS && claims.cnf?.jwk?.x === x && claims.cnf.jwk.y === y, "a proof for another phone");
+  demand(claims.destination === destination && claims.arrival === arrival, "a proof for another journey");
+  const wanted = disclosures.filter((each) => hidden.includes(JSON.parse(fromUtf8(base64url.decode(each)))[1]));
+  return [token, ...wanted, ""].join("~");
 }
 
 function asJson(body) {

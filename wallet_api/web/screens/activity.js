@@ -1,6 +1,6 @@
 /** When the code was shown: kept on this phone, or not at all. */
 
-import { el } from "../dom.js";
+import { el, plain } from "../dom.js";
 import { actions, button } from "./parts.js";
 
 const MOST = 100;
@@ -21,7 +21,7 @@ export async function activity(app, card) {
       el("p.lead", t("activity.lead")),
       el("p.hint", t("activity.shared")),
       events.length > 0
-        ? el("ul.rows", ...events.map(({ at, what }) => el("li", el("strong", t(`activity.${what}`)), el("span.known", app.words.time(at)))))
+        ? el("ul.rows", ...events.map(({ at, what, who }) => el("li", el("strong", t(`activity.${what}`)), el("span.known", [who && plain(who), app.words.time(at)].filter(Boolean).join(" · ")))))
         : el("p.empty", t(isOn ? "activity.none" : "activity.is_off")),
       actions(
         button(t(isOn ? "activity.off" : "activity.on"), again(() => app.store.putSetting("activity", isOn ? "off" : "on")), "plain"),

@@ -31,7 +31,13 @@ class Asked {
 
 /** @returns {object} The screen that reads the officer's code. */
 export function answer(app, card) {
-  const scan = new Scan(app, card);
+  const scan = new Scan(app, SCANNING, (texts) => {
+    const challenge = texts.map(parseChallenge).find((each) => each !== null);
+    if (challenge === undefined) return false;
+    app.asked = new Asked(card, challenge);
+    app.go("asked", card, { instead: true });
+    return true;
+  });
   return {
     title: "answer.title",
     look: "scanning",
@@ -46,17 +52,30 @@ function backTo(app, card) {
   return { to: app.to("show", card), label: app.t("answer.back") };
 }
 
-class Scan {
+const SCANNING = {
+  lead: "answer.lead", looking: "answer.looking", no_camera: ["answer.no_camera", "answer.no_camera.do"],
+  foreign: ["answer.foreign", "answer.foreign.do"], unread: ["answer.unread", "answer.unread.do"],
+};
+
+/** A camera that looks for one kind of code, or a picture that is chosen instead. */
+export class Scan {
   #app;
-  #card;
+  #words;
+  #find;
   #reader = new Reader();
   #camera;
   #isLeft = false;
 
-  constructor(app, card) {
+  /**
+   * @param {object} app With words.
+   * @param {object} words Keys of what it says: `lead`, `looking`; and in pairs, with what to do, `no_camera`, `foreign`, `unread`.
+   * @param {(texts: string[]) => boolean} find Given what codes say; takes what it looks for, and tells whether it was there.
+   */
+  constructor(app, words, find) {
     const t = app.t.bind(app);
     this.#app = app;
-    this.#card = card;
+    this.#words = words;
+    this.#find = find;
     const video = el("video", { playsinline: true, "aria-label": t("answer.picture") });
     this.#camera = new Camera(video);
     this.finder = el("div.finder", { hidden: true }, video);
@@ -68,7 +87,7 @@ class Scan {
     });
     const file = el("input", { type: "file", accept: "image/*", hidden: true, onchange: () => this.#choose(file) });
     this.parts = [
-      el("p.lead", t("answer.lead")), this.finder, this.state, this.said,
+      el("p.lead", t(words.lead)), this.finder, this.state, this.said,
       actions(this.retry, button(t("answer.choose"), () => file.click(), "plain")), file,
     ];
   }
@@ -96,7 +115,7 @@ class Scan {
     try {
       if (!(await this.#camera.start(() => this.#fail(new NoCamera("it went away"))))) return;
       this.finder.hidden = false;
-      this.state.textContent = this.#app.t("answer.looking");
+      this.state.textContent = this.#app.t(this.#words.looking);
       await this.#camera.watch((image) => this.#look(image));
     } catch (error) {
       this.#fail(error);
@@ -128,14 +147,11 @@ class Scan {
     }
   }
 
-  /** @returns {boolean} Whether an officer's code is among them.  Of all others nothing is shown, opened or kept. */
+  /** @returns {boolean} Whether what is looked for is among them.  Of all others nothing is shown, opened or kept. */
   #take(texts) {
-    const challenge = texts.map(parseChallenge).find((each) => each !== null);
-    if (challenge === undefined || this.#isLeft) return this.#isLeft;
+    if (this.#isLeft || !this.#find(texts)) return this.#isLeft;
     this.#isLeft = true;
     this.#camera.stop();
-    this.#app.asked = new Asked(this.#card, challenge);
-    this.#app.go("asked", this.#card, { instead: true });
     return true;
   }
 
@@ -150,8 +166,8 @@ class Scan {
   }
 
   #say(what) {
-    const t = this.#app.t.bind(this.#app);
-    this.said.replaceChildren(notice("warn", el("p", el("strong", t(`answer.${what}`))), t(`answer.${what}.do`)));
+    const [title, advice] = this.#words[what].map((key) => this.#app.t(key));
+    this.said.replaceChildren(notice("warn", el("p", el("strong", title)), advice));
   }
 }
 

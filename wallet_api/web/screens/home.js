@@ -7,7 +7,7 @@ import { actions, button, door, facts, maskedPassport, notice, personName, sign 
 import { reminders } from "./trip.js";
 
 const DOORS = ["economies", "trip", "passport", "devices", "activity"];
-const FREE_DOORS = ["settings", "help"];
+const FREE_DOORS = ["share", "settings", "help"];
 
 /** @returns {Promise<object>} The screen of one card. */
 export async function home(app, card) {

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 import verifier
 from tests.simulator import NOW, World
 from tests.verifier.tuf_repository import Repository
-from verifier.console.desk import places
+from verifier import places
 from verifier.console.desk.app import make_app
 from verifier.console.desk.counter import Counter
 from verifier.console.desk.serving import open_desk

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 import verifier
 from tests.issuer.web.chromium import AXE
 from tests.simulator import NOW
-from verifier.console.desk import places
+from verifier import places
 from verifier.console.desk.counter import Counter
 from verifier.console.desk.serving import make_server, open_desk
 from verifier.console.serving import listen

@@ -97,18 +97,24 @@ def test_of_two_cards_in_view_the_officer_is_asked_for_one(
 def test_a_phone_that_stays_in_view_is_not_scanned_twice(
     site: Site, film: Path
 ) -> None:
-    """After SCAN NEXT the same picture is the last traveller's, still leaving."""
+    """After SCAN NEXT the same picture is the last traveller's, still leaving.
+
+    However long the officer has looked at the answer. Who goes on holding it there
+    means it.
+    """
     seen(film, code(site))
     site.go("scan")
     site.on("compare")
     site.button("Does not match").click()
     site.on("verdict")
+    site.page.wait_for_timeout(1_600)
     with site.page.expect_request("**/api/answers/*/done"):
         site.button("Scan next").click()
     site.on("scan")
     expect(site.page.locator(".stage.live")).to_be_visible()
-    site.page.wait_for_timeout(700)
-    site.on("scan")
+    site.page.wait_for_timeout(1_000)
+    assert site.page.locator("body[data-screen=scan]").count() == 1
+    site.on("compare", "verdict")
 
 
 def test_a_picture_file_is_read(site: Site, film: Path) -> None:

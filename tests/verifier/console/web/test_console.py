@@ -265,6 +265,20 @@ def test_another_lane_is_never_one_touch_away(site: Site) -> None:
     assert shift.direction == "exit"
 
 
+def test_entry_or_exit_can_be_read_whatever_the_lane_is_called(site: Site) -> None:
+    """On the width of a phone the lane's name gives way, not the direction."""
+    site.page.set_viewport_size({"width": 390, "height": 844})
+    chip = site.page.locator(".chip")
+    chip.locator("strong").evaluate("name => name.textContent = 'Terminal 1 lane 14'")
+    is_cut = "span => span.scrollWidth > span.clientWidth"
+    assert not chip.locator("span:not(.unseen)").evaluate(is_cut)
+    inside = chip.locator("span:not(.unseen)").bounding_box()
+    around = chip.bounding_box()
+    assert inside
+    assert around
+    assert inside["x"] + inside["width"] <= around["x"] + around["width"]
+
+
 # Imagers
 
 

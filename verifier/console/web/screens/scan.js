@@ -15,8 +15,10 @@ const HINT = 2_500;
 const AWAY = 1_500;
 /** As if so many pictures had been missed: the whole of a file is looked at, then its middle, then that enlarged. */
 const CLOSER = [0, 1, 6];
-/** The code of the last traveller, as long as it stays in view. */
-let handled = { text: "", seenAt: -Infinity };
+/** Milliseconds after which a code that has stayed in view since is meant: somebody holds it there. */
+const LEAVING = 5_000;
+/** The code of the last traveller, and since when it is not in view any more: null as long as no picture has shown that. */
+let handled = { text: "", goneAt: null };
 
 /** @returns {object} The screen. */
 export function scan(app) {
@@ -39,6 +41,8 @@ class Scanning {
   #isBusy = false;
   #hintAt = 0;
   #isThere = true;
+  /** When the first picture of this time was looked at. */
+  #firstAt = null;
   /** The only code of ours in the last picture that had one. */
   #seen = null;
 
@@ -232,17 +236,25 @@ class Scanning {
     const ours = [...new Set(texts.filter((text) => OURS.test(text)))];
     const isAlone = ours.length === 1 && (isWhole || ours[0] === this.#seen);
     if (ours.length) this.#seen = ours.length === 1 ? ours[0] : null;
-    if (ours.includes(handled.text)) {
-      const isOld = now - handled.seenAt < AWAY;
-      handled.seenAt = now;
-      if (isOld && ours.length === 1) return;
-    }
+    this.#firstAt ??= now;
+    if (this.#isLeaving(ours, now) && ours.length === 1) return;
     if (ours.length > 1) this.#hint("scan.several");
     // Of two phones a picture may show only one: whose it is counts where nothing else is there, or once it is alone twice.
     else if (isAlone) this.#take(ours[0]);
     else if (ours.length) return;
     // A code of others is passed by, and never stops the next one from being read.
     else if (texts.length) this.#hint("scan.foreign");
+  }
+
+  /** Whether the last traveller's phone is still there. Pictures count, not time alone: a slow device looks rarely. */
+  #isLeaving(ours, now) {
+    if (!ours.includes(handled.text)) {
+      handled.goneAt ??= now;
+      return false;
+    }
+    const isStill = handled.goneAt === null || now - handled.goneAt < AWAY;
+    handled.goneAt = null;
+    return isStill && now - this.#firstAt < LEAVING;
   }
 
   #imaged(read) {
@@ -254,7 +266,7 @@ class Scanning {
   async #take(text) {
     if (this.#isBusy || !this.#isThere) return;
     this.#isBusy = true;
-    handled = { text, seenAt: performance.now() };
+    handled = { text, goneAt: null };
     this.hint.textContent = this.#app.t("scan.checking");
     try {
       await this.#app.check(text);
