@@ -11,6 +11,7 @@ from bench import (
     issuing,
     load,
     office,
+    passport_check,
     publishing,
     reported,
     scale,
@@ -38,6 +39,7 @@ _SECTIONS = {
     "scale": scale.run,
     "load": load.run,
     "wallet": wallet.run,
+    "passports": passport_check.run,
 }
 
 

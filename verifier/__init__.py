@@ -32,6 +32,7 @@ from ._algorithm import verify
 from ._dated import DatedFact
 from ._floor import Floor
 from ._packing import pack, unpack
+from .asking import PassportAsker
 from .basis_proof import (
     BasisDecision,
     BasisDoubt,
@@ -56,7 +57,13 @@ from .decision import (
     Undecided,
 )
 from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
-from .entry_basis import BasisAnswer, EntryBasis, basis_answer, entry_basis
+from .entry_basis import (
+    BasisAnswer,
+    EntryBasis,
+    after_passport_check,
+    basis_answer,
+    entry_basis,
+)
 from .errors import (
     PackingError,
     PolicyError,
@@ -159,6 +166,7 @@ __all__ = [
     "PackingError",
     "Passport",
     "PassportAnswer",
+    "PassportAsker",
     "PassportComparison",
     "PassportListing",
     "PassportMessage",
@@ -190,6 +198,7 @@ __all__ = [
     "Undecided",
     "UndecidedReason",
     "VerifierError",
+    "after_passport_check",
     "basis_answer",
     "challenge_text",
     "checks_of",

@@ -52,7 +52,7 @@ def elsewhere(publishing: Publishing, store: Store, **more: Any) -> Office:
     )
 
 
-def do(desk: Desk, name: str, **fields: Any) -> Any:
+def do(desk: Desk, name: str, /, **fields: Any) -> Any:
     return all_operations()[name].perform(desk, fields)
 
 

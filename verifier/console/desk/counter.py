@@ -9,10 +9,13 @@ from typing import Any, Final, TypeAlias
 from ... import (
     BasisAnswer,
     EntryBasis,
+    PassportAsker,
+    PassportQuestion,
     Policy,
     Trust,
     TrustError,
     TrustStore,
+    after_passport_check,
     entry_basis,
 )
 from ...places import zone_of
@@ -35,6 +38,9 @@ class Counter:
     now: Callable[[], datetime]
     """The present, timezone-aware."""
     book: Book = field(default_factory=Book)
+    passports: PassportAsker | None = None
+    """Has passports checked by who issued them; None if nobody is asked. Lists are not:
+    hundreds of questions would take longer than anybody at a desk waits."""
 
     def data(self) -> Told:
         """Tell of when the data on this device is, and how old that may be."""
@@ -71,7 +77,9 @@ class Counter:
         """
         now = self.now()
         question = replace(question, code_read_at=waited(question.code_read_at, now))
-        basis = self._decide(question, self._trust(), now)
+        trust = self._trust()
+        basis = self._decide(question, trust, now)
+        basis = self._with_passport(basis, question, trust, now)
         told = self._told(basis, question)
         if question.previous is None:
             return told | {"previous": None}
@@ -100,6 +108,17 @@ class Counter:
         if row.question is None:
             return None
         return self._told(self._decide(row.question, trust, now), row.question)
+
+    def _with_passport(
+        self, basis: EntryBasis, question: Question, trust: Trust | None, now: datetime
+    ) -> EntryBasis:
+        if self.passports is None or trust is None or question.passport is None:
+            return basis
+        if basis.answer is not BasisAnswer.GIVES:
+            return basis  # nothing could make it more
+        asked = PassportQuestion.about(question.passport)
+        told = self.passports.ask(asked, trust=trust, now=now)
+        return after_passport_check(basis, told)
 
     def _trust(self) -> Trust | None:
         try:
