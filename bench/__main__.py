@@ -11,6 +11,7 @@ from bench import (
     issuing,
     load,
     office,
+    passport_check,
     publishing,
     reported,
     scale,
@@ -40,6 +41,7 @@ _SECTIONS = {
     "load": load.run,
     "wallet": wallet.run,
     "services": services.run,
+    "passports": passport_check.run,
 }
 
 

@@ -163,6 +163,11 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "webhook:revived": _tag("client"),
         "statement:taken": _tag("destination", "taken", "known", "refused"),
         "application:came_in": _tag("client"),
+        # This economy's register of its passports, and asking others about theirs.
+        "passport:set": _STATES,
+        "passport:asked": _tag("owner", "status"),
+        "passport:hits_read": _tag("count"),
+        "passport:hit_closed": _tag(),
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

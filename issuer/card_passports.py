@@ -182,43 +182,64 @@ def report_passport(desk: Desk, given: ReportPassport) -> PassportReported:
     def work(session: Session) -> PassportReported:
         card = desk.find(session, Card, given.card)
         link = _open_link(session, card)
-        before = link.state
-        link.state = PASSPORT_LINK.after(before, "report", by=Side.HOME)
-        link.changed_at = desk.now
-        if session.get(ReportedPassport, link.passport_id) is None:
-            session.add(
-                ReportedPassport(passport_id=link.passport_id, reported_at=desk.now)
-            )
-        desk.log(
-            session,
-            "card:passport_reported",
-            f"card:{card.id}",
-            before=before,
-            after=link.state,
-            passport=link.passport_id,
-        )
-        valid = [
-            each
-            for each in live_credentials(session, card.id)
-            if each.state == lifecycle.Credential.VALID
-        ]
-        for credential in valid:
-            move_credential(
-                session,
-                desk,
-                credential,
-                "suspend",
-                by=Side.SYSTEM,
-                reason=PASSPORT_REPORTED,
-                reason_code=f"passport_{given.how}",
-            )
         return PassportReported(
             card=card.id,
             passport=link.passport_id,
-            credentials_suspended=len(valid),
+            credentials_suspended=report_link(session, desk, card, link, given.how),
         )
 
     return once(desk, given, PassportReported, work)
+
+
+def report_link(
+    session: Session, desk: Desk, card: Card, link: PassportLink, how: HowReported
+) -> int:
+    """Stop a card whose passport is reported, until another one is linked.
+
+    Args:
+        session: Of the desk's transaction.
+        desk: Who says so, and why.
+        card: Of the desk's economy.
+        link: Its open link.
+        how: What happened to the passport.
+
+    Returns:
+        How many credentials are suspended by it.
+
+    Raises:
+        IllegalTransition: It is reported already.
+    """
+    before = link.state
+    link.state = PASSPORT_LINK.after(before, "report", by=Side.HOME)
+    link.changed_at = desk.now
+    if session.get(ReportedPassport, link.passport_id) is None:
+        session.add(
+            ReportedPassport(passport_id=link.passport_id, reported_at=desk.now)
+        )
+    desk.log(
+        session,
+        "card:passport_reported",
+        f"card:{card.id}",
+        before=before,
+        after=link.state,
+        passport=link.passport_id,
+    )
+    valid = [
+        each
+        for each in live_credentials(session, card.id)
+        if each.state == lifecycle.Credential.VALID
+    ]
+    for credential in valid:
+        move_credential(
+            session,
+            desk,
+            credential,
+            "suspend",
+            by=Side.SYSTEM,
+            reason=PASSPORT_REPORTED,
+            reason_code=f"passport_{how}",
+        )
+    return len(valid)
 
 
 @operation(

@@ -27,6 +27,7 @@ from issuer.commands import (
     keys,
     linking,
     offering,
+    passport_broker,
     services,
 )
 from issuer.commands.asking import ask_passphrase
@@ -145,6 +146,7 @@ for _each in (
     importing.group,
     linking.group,
     offering.group,
+    passport_broker.group,
     services.group,
     carriers.group,
     demo.demo_data,

@@ -41,6 +41,7 @@ from issuer.intake.sheet import Column, Kind, Report, RowProblem
 from issuer.office import Desk
 from issuer.on_file import People
 from issuer.operations import Answer, Request, operation
+from issuer.passport_register import register
 from issuer.preclearances import Limit, refuse_if
 from issuer.receiving import Asked
 from issuer.scheme import Scheme
@@ -69,6 +70,8 @@ class SheetKind(StrEnum):
     """Requests of economies that are hosted elsewhere."""
     ANSWERS = "answers"
     """What destinations that are hosted elsewhere answered."""
+    PASSPORTS = "passports"
+    """The economy's own register of its passports, or a part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -594,6 +597,12 @@ RULES: Final[Mapping[SheetKind, _Rules[Any]]] = MappingProxyType(
             kind=_answer_kind,
             problems=_answer_problems,
             save=_save_answers,
+        ),
+        SheetKind.PASSPORTS: _Rules(
+            roles=register.KEEPERS,
+            kind=register.sheet_kind,
+            problems=register.row_problems,
+            save=register.save_rows,
         ),
     }
 )

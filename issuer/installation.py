@@ -63,6 +63,18 @@
     [services.partners]                     # where other economies' systems are
     JPN = "https://abtc.jpn.example"
 
+    [passports.AUS]                         # its register of passports answers others;
+    countries = ["AUS"]                     # absent: it has not joined.  Codes that it
+                                            # issues under; absent: its own
+    complete = false                        # true: what is not there was not issued
+    contact = "+61 2 5550 1234"             # who is there day and night
+
+    [passport_checks]                       # where officers here have passports checked
+    broker = "https://broker.example"       # absent: services.partners are asked
+    seconds = 2.0                           # and how long an answer may take
+    [passport_checks.owners]                # who is asked about passports of a code,
+    XYZ = "AUS"                             # where it is not the economy of that code
+
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
 """
@@ -297,6 +309,41 @@ class Services(_Table):
         return self
 
 
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+class PassportRegister(_Table):
+    """How an economy answers others about its passports (docs/passport-check.md)."""
+
+    countries: tuple[_Code, ...] = ()
+    """Codes in passports that it issues; empty: its own."""
+    complete: bool = False
+    """Every passport in force is in the register: one that is not was never issued."""
+    per_asker: Annotated[int, Field(ge=1)] = 60_000
+    """Questions a minute of one economy; for each process."""
+    contact: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+    """Who is there day and night when a passport that was reported is met."""
+
+
+class PassportChecks(_Table):
+    """Where this installation has other economies' passports checked."""
+
+    broker: _Base | None = None
+    """Of all questions.  None: each owner is asked itself, at ``services.partners``."""
+    seconds: Annotated[float, Field(gt=0, le=10)] = 2.0
+    """After so long there is no answer."""
+    owners: Mapping[_Code, _Code] = Field(default_factory=dict)
+    """By code in passports: who is asked, where it is not the economy of that code."""
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> Self:
+        url = self.broker
+        if url and not url.startswith("https://") and not _is_loopback(url):
+            raise ValueError("the address of the broker is not https")
+        return self
+
+
 class Installation(_Table):
     """The settings of an installation, and the folder that they are about."""
 
@@ -313,6 +360,9 @@ class Installation(_Table):
     wallet: Wallet = Wallet()
     services: Services = Services()
     epassport: EPassport = EPassport()
+    passports: Mapping[_Code, PassportRegister] = Field(default_factory=dict)
+    """By economy: its register answers others.  Absent: it has not joined."""
+    passport_checks: PassportChecks = PassportChecks()
 
     @classmethod
     def load(cls, folder: Path) -> Self:

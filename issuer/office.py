@@ -18,6 +18,8 @@ from issuer.config import passphrase_variable, publish_passphrase
 from issuer.errors import NotAllowed, NotFound, SigningError
 from issuer.installation import Installation
 from issuer.keys import KeyRecord, KeyUse, Signer
+from issuer.passport_register.counts import Counts
+from issuer.passport_register.lines import Lines
 from issuer.reading_log import ReadingLog
 from issuer.scheme import Scheme
 from issuer.signing_pool import BatchSigner
@@ -119,6 +121,8 @@ class Office:
     """By economy: what is asked about the holders that others send to it.  One that has
     none screens by other means, and nothing here waits for a list."""
     reading_log: ReadingLog = field(default_factory=ReadingLog, repr=False)
+    passport_counts: Counts = field(default_factory=Counts, repr=False)
+    passport_lines: Lines = field(default_factory=Lines, repr=False)
     issuing: Together[Any, Any] = field(default_factory=Together, repr=False)
     """Where `issuer.signing` has requests meet that come at the same time."""
     _parsed: dict[int, Scheme] = field(default_factory=dict, repr=False)

@@ -32,6 +32,7 @@ from ._algorithm import verify
 from ._dated import DatedFact
 from ._floor import Floor
 from ._packing import pack, unpack
+from .asking import PassportAsker
 from .basis_proof import (
     BasisDecision,
     BasisDoubt,
@@ -59,6 +60,7 @@ from .entitlement import Entitlement, Entry, EntryAnswer, Lane, LaneAnswer
 from .entry_basis import (
     BasisAnswer,
     EntryBasis,
+    after_passport_check,
     basis_answer,
     entry_basis,
     entry_basis_on_file,
@@ -83,6 +85,20 @@ from .passport import (
     PassportComparison,
     compare,
     transliterate,
+)
+from .passport_check import (
+    NoAnswer,
+    PassportAnswer,
+    PassportMessage,
+    PassportQuestion,
+    PassportStatus,
+    no_passport_answer,
+    passport_question_claims,
+    passport_question_digest,
+    passport_reference,
+    read_passport_answer,
+    read_passport_question,
+    read_relayed_passport_answer,
 )
 from .places import zone_of, zones
 from .policy import Policy
@@ -146,13 +162,19 @@ __all__ = [
     "MessageProblem",
     "MrzError",
     "MustSee",
+    "NoAnswer",
     "OfficerAct",
     "OfficerDecision",
     "OverrideReason",
     "PackingError",
     "Passport",
+    "PassportAnswer",
+    "PassportAsker",
     "PassportComparison",
     "PassportListing",
+    "PassportMessage",
+    "PassportQuestion",
+    "PassportStatus",
     "Policy",
     "PolicyError",
     "Problem",
@@ -183,6 +205,7 @@ __all__ = [
     "Undecided",
     "UndecidedReason",
     "VerifierError",
+    "after_passport_check",
     "basis_answer",
     "challenge_text",
     "checks_of",
@@ -192,8 +215,15 @@ __all__ = [
     "guidance",
     "guidance_languages",
     "look_of",
+    "no_passport_answer",
     "pack",
     "parse_challenge",
+    "passport_question_claims",
+    "passport_question_digest",
+    "passport_reference",
+    "read_passport_answer",
+    "read_passport_question",
+    "read_relayed_passport_answer",
     "read_service_keys",
     "read_service_message",
     "seal_log",

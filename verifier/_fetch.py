@@ -91,7 +91,8 @@ class _Counting(FetcherInterface):
     base = _HERE
     has_deltas = True
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = MAX_SECONDS) -> None:
+        self._seconds = seconds
         self.requests = 0
         self.received = 0
         self.tell: Tell | None = None
@@ -114,9 +115,9 @@ class _Counting(FetcherInterface):
         Raises:
             DownloadError: The time is over.
         """
-        left = self._started + MAX_SECONDS - time.monotonic()
+        left = self._started + self._seconds - time.monotonic()
         if left <= 0:
-            raise DownloadError(f"took longer than {MAX_SECONDS:.0f} s")
+            raise DownloadError(f"took longer than {self._seconds:.0f} s")
         return left
 
     def _read(self, url: str) -> Iterator[bytes]:
@@ -256,14 +257,18 @@ class Poster:
         self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._place, self._path = parts.netloc, parts.path or "/"
 
-    def post(self, body: bytes) -> tuple[int, bytes]:
+    def post(self, body: bytes, *, seconds: float = MAX_SECONDS) -> tuple[int, bytes]:
         """Send JSON; return status and body of the answer, 64 KiB of it at most.
+
+        Args:
+            body: The JSON.
+            seconds: How long it may take.
 
         Raises:
             ScanLogError: The collector was not reached, or took too long.
         """
-        counting = _Counting()
-        connection = self._kind(self._place, timeout=_CONNECT)
+        counting = _Counting(seconds)
+        connection = self._kind(self._place, timeout=min(_CONNECT, seconds))
         connection.response_class = _paced_by(counting)
         headers = {"Content-Type": "application/json", "User-Agent": "abtc"}
         try:

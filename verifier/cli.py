@@ -27,6 +27,7 @@ from . import _report
 from ._algorithm import verify
 from ._floor import Floor
 from ._packing import is_any_version, pack, unpack
+from .asking import PassportAsker
 from .card import is_economy_code
 from .collecting import Collector, DeviceKey, seal_log, send_log
 from .decision import Decision
@@ -122,6 +123,9 @@ _LOG_KEY = "file with the key of the log, as `log key` makes it"
 _HEAD = "the last row as it was noted elsewhere, such as from an export"
 _COLLECTOR = "whom the log is for, as the back office said at enrolment"
 _DEVICE_KEY = "file with the key of this device, as `log device-key` makes it"
+_PASSPORT_CHECK = (
+    "where passports are asked about: https://HOST/services/v1/ECONOMY/passport-asks"
+)
 _URL = "address of the collector: https://HOST/collect/ECONOMY/scan-log"
 _NOTES = "also hand out what officers wrote down"
 _QR_INPUT = "QR text, a PNG or JPEG picture, or - for standard input, one text a line"
@@ -229,6 +233,12 @@ def _add_console_command(
         "--collector", metavar="COLLECTOR.json", type=Path, help=_COLLECTOR
     )
     command.add_argument("--device-key", metavar="FILE", type=Path, help=_DEVICE_KEY)
+    _add_passport_check(command)
+    command.add_argument(
+        "--passport-check-required",
+        action="store_true",
+        help="without an answer about the passport: check by hand",
+    )
     command.add_argument(
         "--imager", metavar="DEVICE", help="serial port of a hardware imager"
     )
@@ -286,6 +296,11 @@ def _add_desk_command(
     command.add_argument(
         "--port", type=_port, metavar="N", default=8325, help="0 is any that is free"
     )
+    _add_passport_check(command)
+    command.add_argument(
+        "--collector", metavar="COLLECTOR.json", type=Path, help=_COLLECTOR
+    )
+    command.add_argument("--device-key", metavar="FILE", type=Path, help=_DEVICE_KEY)
     command.add_argument(
         "--open", action="store_true", help="open the address in the usual browser"
     )
@@ -347,6 +362,8 @@ def _console(options: argparse.Namespace) -> int:
         return USAGE
     send, problem = _sender(options)
     settings = serving.Settings(
+        passports=_passports(options),
+        needs_passport_answer=options.passport_check_required,
         send=send,
         problem=problem,
         store=options.store,
@@ -386,11 +403,17 @@ def _desk(options: argparse.Namespace) -> int:
     if (options.register is None) != (options.credentials is None):
         _print_error("--register and --credentials belong together", as_json=False)
         return USAGE
+    identity = (options.passport_check, options.collector, options.device_key)
+    if len({each is None for each in identity}) != 1:
+        words = "--passport-check, --collector and --device-key go together"
+        _print_error(words, as_json=False)
+        return USAGE
     counter = Counter(
         store=TrustStore(options.store, floor=options.floor),
         zones=zones,
         now=_clock,
         register=_register(options),
+        passports=_passports(options),
     )
     if options.batch:
         return _desk_batch(counter, options)
@@ -459,6 +482,22 @@ def _sender(
     )
 
 
+def _add_passport_check(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--passport-check", metavar="URL", help=_PASSPORT_CHECK)
+
+
+def _passports(options: argparse.Namespace) -> PassportAsker | None:
+    if options.passport_check is None:
+        return None
+    collector, device_key = _collector(options)
+    try:
+        return PassportAsker(
+            options.passport_check, collector=collector, device_key=device_key
+        )
+    except ScanLogError as error:
+        raise _InputError(f"--passport-check: {error}") from error
+
+
 class _AddressTeller:
     """Prints each address that lets a browser in; the first one is opened if asked."""
 
@@ -483,9 +522,15 @@ def _wrong_use(options: argparse.Namespace) -> str | None:
         return "--from needs --root"
     if options.training and options.log:
         return "what is only training is not logged"
-    sending = {options.url is None, options.collector is None}
-    if len(sending | {options.device_key is None}) != 1:
-        return "--send-to, --collector and --device-key go together"
+    has_identity = {options.collector is None, options.device_key is None}
+    is_needed = options.url is not None or options.passport_check is not None
+    if has_identity != {not is_needed}:
+        return (
+            "--send-to, --collector and --device-key go together,"
+            " and so do --passport-check and the two"
+        )
+    if options.passport_check_required and options.passport_check is None:
+        return "--passport-check-required needs --passport-check"
     return None
 
 

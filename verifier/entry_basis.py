@@ -20,6 +20,7 @@ from .decision import Accepted, Decision, MustSee
 from .entitlement import TRANSITIONAL
 from .looks import Look, look_of
 from .passport import Passport
+from .passport_check import PassportAnswer
 from .policy import Policy
 from .reasons import Reason
 from .trust import Trust
@@ -293,6 +294,31 @@ def _needs_clearance(
 
 def _is_reachable(arrival: date, now: datetime) -> bool:
     return timedelta(0) <= arrival - now.date() <= _MAX_AHEAD
+
+
+def after_passport_check(basis: EntryBasis, told: PassportAnswer) -> EntryBasis:
+    """Return what an airline is told once the passport's owner was asked, too.
+
+    A passport that is lost, stolen or invalid gives nothing, and a card goes with no
+    other. What may be a mistake of reading or of a register, NOT_RECOGNISED and
+    DATA_MISMATCH, sends staff to the normal document check. VALID and NO_ANSWER
+    change nothing: checking is optional, and silence speaks against nobody.
+
+    Args:
+        basis: What the card gives.
+        told: What was answered about the traveller's passport.
+    """
+    if basis.answer is not BasisAnswer.GIVES or not told.status.is_problem:
+        return basis
+    return EntryBasis(
+        answer=(
+            BasisAnswer.DOES_NOT_GIVE if told.status.is_hit else BasisAnswer.NO_ANSWER
+        ),
+        destination=basis.destination,
+        arrival=basis.arrival,
+        answered_at=basis.answered_at,
+        data_as_of=basis.data_as_of,
+    )
 
 
 def basis_answer(decision: Decision) -> BasisAnswer:

@@ -61,6 +61,7 @@ def make_server(
     max_body: int,
     max_headers: int,
     proxies: int,
+    threads: int = _THREADS,
     **place: Any,
 ) -> Any:
     """Make a server of an application, to be run by whoever asks.
@@ -71,6 +72,7 @@ def make_server(
         max_body: Bytes of a request's body.
         max_headers: Bytes of its headers.
         proxies: Reverse proxies of ours in front.
+        threads: Requests that are answered at a time.
         place: ``host`` and ``port``, or ``sockets`` that are open.
 
     Raises:
@@ -82,7 +84,7 @@ def make_server(
     server = create_server(
         app,
         map=listening,
-        threads=_THREADS,
+        threads=threads,
         channel_timeout=_SLOW,
         cleanup_interval=_SLOW // 3,
         # What it does at its limit is to let nobody in; ours comes first.

@@ -19,6 +19,7 @@ _HELP: Final = {
     SheetKind.APPLICATIONS: "Enter applications to this economy, each as a draft.",
     SheetKind.REQUESTS: "Take requests of economies that are hosted elsewhere.",
     SheetKind.ANSWERS: "Record answers of destinations that are hosted elsewhere.",
+    SheetKind.PASSPORTS: "Fill the register of this economy's own passports.",
 }
 
 

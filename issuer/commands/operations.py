@@ -72,6 +72,7 @@ _GROUPS: Final = {
     "counter": "Phones at the counter.",
     "link": "Links to economies whose back office is elsewhere.",
     "lists": "Status lists and overlays.",
+    "passport": "This economy's register of its passports, and asking others.",
     "operator": "What one person, or one program, has issued.",
     "plastic": "Plastic cards on their way.",
     "preclearance": "What other economies answer.",

@@ -63,6 +63,7 @@ class ProblemCode(StrEnum):
     REQUEST_NOT_POSSIBLE = "request.not_possible"
     REQUEST_REFERENCE = "request.reference_reused"
     REQUEST_PASSPORT = "request.passport_reused"
+    REGISTER_STATE = "register.state"
     ANSWER_EVENT = "answer.event"
     ANSWER_HOSTED = "answer.hosted_here"
     ANSWER_NOT_ASKED = "answer.not_asked"
@@ -124,6 +125,7 @@ FIXES: Final[Mapping[ProblemCode, str]] = MappingProxyType(
         ProblemCode.REQUEST_NOT_POSSIBLE: "Take the line out, and tell who asks.",
         ProblemCode.REQUEST_REFERENCE: "Ask the other economy which of them it means.",
         ProblemCode.REQUEST_PASSPORT: "Ask the other economy which of them is right.",
+        ProblemCode.REGISTER_STATE: "Write valid, lost, stolen or invalid.",
         ProblemCode.ANSWER_EVENT: "Write one of the words of the guide.",
         ProblemCode.ANSWER_HOSTED: "Take the line out; that economy answers here.",
         ProblemCode.ANSWER_NOT_ASKED: "Compare economy and reference.",

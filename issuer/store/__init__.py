@@ -72,6 +72,13 @@ from issuer.store.office import (
     ShrinkRequest,
     SigningKey,
 )
+from issuer.store.passports import (
+    PassportCount,
+    PassportHit,
+    PassportSide,
+    RegisteredPassport,
+    RegisterState,
+)
 from issuer.store.people import (
     Account,
     AccountKind,
@@ -150,7 +157,10 @@ __all__ = [
     "OfferState",
     "Passkey",
     "Passport",
+    "PassportCount",
+    "PassportHit",
     "PassportLink",
+    "PassportSide",
     "Person",
     "Phone",
     "PhoneState",
@@ -161,6 +171,8 @@ __all__ = [
     "PreclearanceEvent",
     "PublicationRow",
     "Receipt",
+    "RegisterState",
+    "RegisteredPassport",
     "ReportedPassport",
     "Restoration",
     "ReviewStep",

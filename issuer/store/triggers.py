@@ -297,6 +297,14 @@ TRIGGERS: Final = (
     ),
     Trigger(name="tr_collected_row_unchanged", table="collected_row", on="UPDATE"),
     Trigger(name="tr_collected_finding_kept", table="collected_finding", on="DELETE"),
+    # What was done about a hit is not written over.
+    Trigger(
+        name="tr_passport_hit_final",
+        table="passport_hit",
+        on="UPDATE",
+        when="OLD.closed_at IS NOT NULL OR NEW.reference <> OLD.reference"
+        " OR NEW.economy <> OLD.economy",
+    ),
 )
 
 

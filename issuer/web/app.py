@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from issuer.office import Office
 from issuer.passkeys import PasskeyPlace
+from issuer.passport_register.views import blueprint as asked_passports
 from issuer.services import views as services
 from issuer.sessions import LONGEST
 from issuer.sign_in import Entrance
@@ -106,6 +107,7 @@ def create_app(
         app.register_blueprint(pages)
     app.register_blueprint(collect.blueprint(office, clock=settings.clock))
     app.register_blueprint(services.blueprint(office, clock=settings.clock))
+    app.register_blueprint(asked_passports(office, clock=settings.clock))
     if programs is not None:
         app.register_blueprint(programs)
     if web.proxies:

@@ -17,6 +17,8 @@ DEVICES: Final = "collect"
 """The blueprint for officers' devices: they sign, and no cookie counts."""
 SERVICES: Final = "services"
 """The blueprint for other economies' systems: they show a token, and no cookie."""
+PASSPORTS: Final = "passport_checks"
+"""The blueprint for questions about passports: signed, and no cookie counts."""
 POLICY: Final = (
     "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; "
     "object-src 'none'"
@@ -42,7 +44,7 @@ def _check_host() -> None:
 
 
 def _is_ours() -> bool:
-    is_signed = request.blueprint in {PROGRAMS, DEVICES, SERVICES}
+    is_signed = request.blueprint in {PROGRAMS, DEVICES, SERVICES, PASSPORTS}
     return not is_signed and request.endpoint != STATIC
 
 

@@ -9,6 +9,8 @@ from ..card import Card
 from ..decision import Accepted, Decision, Evidence
 from ..looks import Look, checks_of, look_of
 from ..passport import Passport, PassportComparison, compare
+from ..passport_check import PassportAnswer
+from ..reasons import RejectReason
 from .codes import ConsoleReason
 
 ON_SCREEN: Final = timedelta(seconds=60)
@@ -31,6 +33,7 @@ _NO_DECISION: Final[Answer] = {
     "data_age": None,
     "ageing": [],
     "seen_before": None,
+    "passport_check": None,
 }
 
 
@@ -80,7 +83,7 @@ def of_decision(found: Found, *, is_kiosk: bool) -> Answer:
 
 
 def without_decision(
-    reason: ConsoleReason, look: Look, *, is_kiosk: bool, **more: object
+    reason: ConsoleReason | RejectReason, look: Look, *, is_kiosk: bool, **more: object
 ) -> Answer:
     """Say what the console itself found, where no card could be decided about."""
     outcome = "rejected" if look in {Look.REFUSED, Look.NOT_LIVE} else "undecided"
@@ -95,6 +98,18 @@ def without_decision(
 def masked(answer: Answer) -> Answer:
     """Return an answer without anything personal."""
     return {**answer, "person": None, "passport": None, "read": None}
+
+
+def passport_check(told: PassportAnswer) -> dict[str, object]:
+    """Return what the economy that issued a passport says of it, or nobody."""
+    at = told.answered_at
+    return {
+        "status": told.status.value,
+        "owner": told.owner,
+        "at": at.isoformat() if at else None,
+        "reference": told.reference,
+        "contact": told.contact,
+    }
 
 
 def read_of(passport: Passport) -> dict[str, object]:

@@ -16,6 +16,10 @@ class ConsoleReason(StrEnum):
     """There is no whole trust data on this device: nothing can be decided."""
     UNCHECKED = "manual.unchecked"
     """Typed numbers: nothing speaks against them, and nothing can be looked up."""
+    NOT_CONFIRMED = "passport.not_confirmed"
+    """The passport's own economy does not know it, or knows it with other data."""
+    NOT_ASKED = "passport.unchecked"
+    """The passport's own economy gave no answer, and this lane requires one."""
     MISTYPED = "manual.mistyped"
     """Typed numbers that cannot be right as they were typed."""
 

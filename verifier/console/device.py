@@ -14,12 +14,14 @@ from typing import Final, NamedTuple
 
 from .._acts import OfficerAct, OfficerDecision, OverrideReason
 from .._algorithm import verify
+from ..asking import PassportAsker
 from ..card import Card, is_economy_code
 from ..challenge import challenge_text
 from ..decision import Accepted, Decision, Undecided
 from ..errors import TrustError
 from ..looks import Look
 from ..passport import Passport
+from ..passport_check import PassportAnswer, PassportQuestion, PassportStatus
 from ..policy import Policy
 from ..reasons import RejectReason, UndecidedReason
 from ..replay import ReplayGuard
@@ -81,6 +83,8 @@ class _Kept:
     found: Found | None = None
     entry: Entry | None = None
     """Its decision on the way into the log."""
+    told: PassportAnswer | None = None
+    """What the passport's own economy has answered; it stays, whatever is read."""
 
 
 class Device:
@@ -97,6 +101,8 @@ class Device:
         is_kiosk: Whether it stands without staff.
         is_training: Whether officers train on it: it takes test cards and no others,
             and every answer says so.
+        passports: Asks the economies that issued them; None if nobody is asked.
+        needs_passport_answer: The lane requires an answer: without one, by hand.
     """
 
     def __init__(
@@ -108,8 +114,12 @@ class Device:
         logbook: Logbook,
         is_kiosk: bool = False,
         is_training: bool = False,
+        passports: PassportAsker | None = None,
+        needs_passport_answer: bool = False,
     ) -> None:
         self.policy = policy
+        self.passports = None if is_training else passports
+        self._needs_passport_answer = needs_passport_answer
         self.clocks = clocks
         self.is_kiosk = is_kiosk
         self.is_training = is_training
@@ -187,8 +197,7 @@ class Device:
                 self._act(kept, None, OverrideReason.MISMATCH, "", by)
                 self._forget_person(kept)
                 refused = self._plain(ConsoleReason.MISMATCH, Look.REFUSED)
-                stamp = {name: kept.answer[name] for name in _STAMP}
-                kept.answer = refused | stamp
+                kept.answer = refused | _stamp(kept)
             return kept.answer
 
     def override(
@@ -216,6 +225,50 @@ class Device:
             said = {"decision": decision.value, "reason": reason.value}
             kept.answer = kept.answer | {"override": said | {"recorded": is_recorded}}
             return kept.answer
+
+    def check_passport(self, answer_id: str) -> Answer:
+        """Have the passport of an accepted card checked by who issued it.
+
+        The verdict is on the screen meanwhile, and nothing waits here but this: the
+        lock is not held while the question is on its way.
+
+        Returns:
+            The answer, with ``passport_check``; another one where the passport is
+            reported, or where there is no answer and the lane requires one.
+
+        Raises:
+            AnswerGoneError: It has been forgotten, perhaps meanwhile.
+        """
+        with self._lock:
+            kept = self._find(answer_id)
+            card, passport = (
+                (kept.found.card, kept.found.passport) if kept.found else (None, None)
+            )
+            trust, now = self._trust, self.clocks.now()
+            is_due = kept.answer["outcome"] == "accepted"
+        if self.passports is None or card is None or trust is None or not is_due:
+            return kept.answer
+        question = PassportQuestion.about_card(card, passport)
+        told = self.passports.ask(question, trust=trust, now=now)
+        with self._lock:
+            kept = self._find(answer_id)
+            if kept.found is not None and kept.answer["outcome"] == "accepted":
+                kept.told = told
+                kept.answer = self._with_passport(kept.answer, told)
+            return kept.answer
+
+    def _with_passport(self, answer: Answer, told: PassportAnswer) -> Answer:
+        said = {"passport_check": answers.passport_check(told)}
+        if told.status.is_hit:
+            plain = self._plain(RejectReason.PASSPORT_REPORTED, Look.REFUSED)
+        elif told.status.is_problem:
+            plain = self._plain(ConsoleReason.NOT_CONFIRMED, Look.REFUSED)
+        elif told.status is PassportStatus.VALID or not self._needs_passport_answer:
+            return answer | said
+        else:
+            plain = self._plain(ConsoleReason.NOT_ASKED, Look.BY_HAND)
+        kept = (*_STAMP, "person", "passport", "read", "data_as_of", "data_age")
+        return plain | {name: answer[name] for name in kept} | said
 
     # What is forgotten.
 
@@ -342,7 +395,7 @@ class Device:
         if passport is None or passport == found.passport:
             now = self.clocks.now()
             again = self._verify(code, trust, found.passport, kept.challenge, now)
-            return answers.reason_of(again) == kept.answer["reason"]
+            return answers.reason_of(again) == answers.reason_of(found.decision)
         self._join_passport(kept, code, trust, passport)
         return True
 
@@ -360,10 +413,12 @@ class Device:
             seen_before=self._seen_before(decision),
         )
         answer = answers.of_decision(newly, is_kiosk=self.is_kiosk)
-        if answer["reason"] != kept.answer["reason"]:  # else it was the same scan
+        if answer["reason"] != answers.reason_of(before):  # else it was the same scan
             kept.entry = self.logbook.record(decision)
+        if kept.told is not None and isinstance(decision, Accepted):
+            answer = self._with_passport(answer | _stamp(kept), kept.told)
         kept.found = newly
-        kept.answer = answer | {name: kept.answer[name] for name in _STAMP}
+        kept.answer = answer | _stamp(kept)
 
     def _verify(
         self,
@@ -426,7 +481,9 @@ class Device:
             return False
         return self.logbook.record_act(act, of=kept.entry, now=self.clocks.now())
 
-    def _plain(self, reason: ConsoleReason, look: Look, **more: object) -> Answer:
+    def _plain(
+        self, reason: ConsoleReason | RejectReason, look: Look, **more: object
+    ) -> Answer:
         return answers.without_decision(reason, look, is_kiosk=self.is_kiosk, **more)
 
     def _keep(
@@ -508,6 +565,10 @@ class Device:
 
 _STAMP: Final = ("id", "at", "training")
 """Members that an answer keeps while it becomes another."""
+
+
+def _stamp(kept: _Kept) -> Answer:
+    return {name: kept.answer[name] for name in _STAMP}
 
 
 def _is_repeat(decision: Decision) -> bool:

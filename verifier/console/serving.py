@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from waitress.server import create_server
 
 from .._floor import Floor
+from ..asking import PassportAsker
 from ..errors import TrustError
 from ..policy import Policy
 from ..scan_log import ScanLog
@@ -72,6 +73,9 @@ class Settings:
     idle: timedelta
     is_kiosk: bool
     is_training: bool
+    passports: PassportAsker | None = None
+    """Has passports checked by who issued them; None if nobody is asked."""
+    needs_passport_answer: bool = False
 
 
 def clocks_of(zone: ZoneInfo | None) -> Clocks:
@@ -128,6 +132,8 @@ def open_console(settings: Settings, port: int, tell: Callable[[str], None]) -> 
         logbook=_logbook(settings, clocks),
         is_kiosk=settings.is_kiosk,
         is_training=settings.is_training,
+        passports=settings.passports,
+        needs_passport_answer=settings.needs_passport_answer,
     )
 
     def forget() -> None:

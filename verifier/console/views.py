@@ -51,6 +51,7 @@ def _state(here: Console) -> dict[str, Any]:
         "now": now.isoformat(),
         "kiosk": device.is_kiosk,
         "training": device.is_training,
+        "passports": device.passports is not None,
         "languages": list(words.languages()),
         "shift": shift
         and {
@@ -267,6 +268,14 @@ def compared(answer_id: str) -> Response:
     shift = _shift()
     matches = requests.parse_flag(request.get_data(), "matches")
     return jsonify(console().device.compared(answer_id, matches=matches, by=shift))
+
+
+@api.post("/answers/<answer_id>/passport-check")
+def check_passport(answer_id: str) -> Response:
+    """Have the passport checked by who issued it; it takes as long as is waited."""
+    requests.parse_nothing(request.get_data())
+    _shift(is_act=False)
+    return jsonify(console().device.check_passport(answer_id))
 
 
 @api.post("/answers/<answer_id>/override")

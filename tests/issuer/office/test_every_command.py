@@ -31,8 +31,8 @@ from tests.issuer.office.card_builder import phone
 from tests.simulator import NOW, World
 
 PASSPHRASE = "wide blue yonder"  # noqa: S105
-NEVER_ENDS = {"serve"}
-"""Tried in tests/issuer/test_serving.py."""
+NEVER_ENDS = {"serve", "passport-broker serve"}
+"""Tried in tests/issuer/test_serving.py, and in tests/issuer/passports."""
 ELSEWHERE = {"services conformance", "webhook revive"}
 """They need the systems of others: tried in tests/issuer/services."""
 
@@ -740,9 +740,31 @@ def systems(shell: Shell) -> None:
     assert told == {"told": 0, "failed": 0, "dead": 0}
 
 
+def passports(shell: Shell) -> None:
+    """KOR keeps a register of its passports, and asks it as it asks others."""
+    kor = "ann-kor"
+    assert shell.asks_in_vain(kor, "passport count") == "passports.not_joined"
+    settings = shell.home / "office.toml"
+    contact = '[passports.KOR]\ncomplete = true\ncontact = "+82 2 2100 0000"\n'
+    settings.write_text(f"{settings.read_text()}\n{contact}")
+    file = shell.file("passports.csv", "number,state\nM10000001,valid\n")
+    shell.monkeypatch.setenv("ABTC_API_KEY", shell.keys[kor])
+    assert shell.do("import passports", file, reason="daily")
+    assert shell.asks(kor, "passport count")["by_state"]["valid"] == 1
+    asked = {"country": "KOR", "number": "M10000001"}
+    assert shell.asks(kor, "passport check", **asked)["status"] == "VALID"
+    shell.asks(kor, "passport set", number="M10000001", state="stolen")
+    assert shell.asks(kor, "passport check", **asked)["status"] == "STOLEN"
+    own, theirs = shell.asks(kor, "passport hits")["hits"]
+    assert own["reference"] == theirs["reference"]
+    shell.asks(kor, "passport close-hit", hit=own["hit"], outcome="Fetched.")
+    shell.asks(kor, "passport figures")
+
+
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
     setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
-    phones, plastic, lost_and_renewed, many, sheets, devices, links, systems, audit,
+    phones, plastic, lost_and_renewed, many, sheets, devices, passports, links,
+    systems, audit,
     backups, publisher, demonstration,
 )  # fmt: skip
 WATCH_LIST = (

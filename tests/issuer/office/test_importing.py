@@ -35,6 +35,7 @@ from issuer.store import (
 from tests.databases import planned_rows
 from tests.issuer.back_office import BackOffice
 from tests.issuer.office.flow import Flow, perform
+from tests.issuer.passports.scene import settings, with_settings
 from tests.simulator import NOW
 
 PERSON = (
@@ -326,6 +327,7 @@ def test_c4_a_sheet_needs_the_role_of_its_records(
 def test_a_template_is_a_sheet_of_its_kind(
     desk: Desk, tmp_path: Path, kind: SheetKind
 ) -> None:
+    with_settings(desk.office, passports=settings(AUS={}))
     made = perform(desk, "import.template", kind=kind)
     path = tmp_path / made.name
     path.write_text(made.text, newline="")

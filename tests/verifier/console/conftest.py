@@ -41,6 +41,8 @@ class Desk:
         is_kiosk: bool = False,
         is_training: bool = False,
         port: int = PORT,
+        passports: verifier.PassportAsker | None = None,
+        needs_passport_answer: bool = False,
         **source: Any,
     ) -> None:
         self.origin = f"http://127.0.0.1:{port}"
@@ -54,6 +56,8 @@ class Desk:
             logbook=Logbook(log, clocks=clocks, send=send),
             is_kiosk=is_kiosk,
             is_training=is_training,
+            passports=passports,
+            needs_passport_answer=needs_passport_answer,
         )
         self.session = Session(
             clocks=clocks,

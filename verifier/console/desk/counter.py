@@ -9,6 +9,8 @@ from typing import Any, Final, TypeAlias
 from ... import (
     BasisAnswer,
     EntryBasis,
+    PassportAsker,
+    PassportQuestion,
     Policy,
     Register,
     RegisterAnswer,
@@ -16,6 +18,7 @@ from ... import (
     Trust,
     TrustError,
     TrustStore,
+    after_passport_check,
     entry_basis,
     zone_of,
 )
@@ -42,6 +45,9 @@ class Counter:
     register: Register | None = None
     """Whom to ask by a passport alone; without one that is no answer."""
     book: Book = field(default_factory=Book)
+    passports: PassportAsker | None = None
+    """Has passports checked by who issued them; None if nobody is asked. Lists are not:
+    hundreds of questions would take longer than anybody at a desk waits."""
 
     def data(self) -> Told:
         """Tell of when the data on this device is, and how old that may be."""
@@ -78,8 +84,9 @@ class Counter:
         """
         now = self.now()
         question = replace(question, code_read_at=waited(question.code_read_at, now))
-        line = _Line(self.register)
-        basis, source = self._decide(question, self._trust(), now, line)
+        line, trust = _Line(self.register), self._trust()
+        basis, source = self._decide(question, trust, now, line)
+        basis = self._with_passport(basis, question, trust, now)
         told = self._told(basis, source, question)
         if question.previous is None:
             return told | {"previous": None}
@@ -114,6 +121,17 @@ class Counter:
             return None
         found = self._decide(row.question, trust, now, line)
         return self._told(*found, row.question)
+
+    def _with_passport(
+        self, basis: EntryBasis, question: Question, trust: Trust | None, now: datetime
+    ) -> EntryBasis:
+        if self.passports is None or trust is None or question.passport is None:
+            return basis
+        if basis.answer is not BasisAnswer.GIVES:
+            return basis  # nothing could make it more
+        asked = PassportQuestion.about(question.passport)
+        told = self.passports.ask(asked, trust=trust, now=now)
+        return after_passport_check(basis, told)
 
     def _trust(self) -> Trust | None:
         try:

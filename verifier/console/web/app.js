@@ -43,6 +43,7 @@ export class Console {
   #leave = () => {};
   #shown = "";
   #asking = null;
+  #checking = null;
 
   constructor({ settings: kept, words }) {
     this.settings = kept;
@@ -190,8 +191,28 @@ export class Console {
     const isToCompare = answer.outcome === "accepted" && answer.person !== null && !this.#isForTraveller;
     this.result = { answer, code, step: step ?? (isToCompare ? "compare" : "verdict"), isMasked: false };
     this.onscan = null;
+    this.#checkPassport(answer);
     if (location.hash !== "#/result") location.hash = "#/result";
     this.render({ isNew: true });
+  }
+
+  /** Have the passport checked by who issued it; the officer compares meanwhile, and waits for nothing. */
+  async #checkPassport({ id, outcome, course, person, passport_check: known }) {
+    if (!this.state?.passports || outcome !== "accepted" || course || !person || known || this.#checking === id) return;
+    this.#checking = id;
+    const told = await this.ask("POST", `answers/${encodeURIComponent(id)}/passport-check`).catch(() => null);
+    if (this.#checking === id) this.#checking = null;
+    const now = this.result;
+    // Somebody has gone on meanwhile, or found that it is somebody else.
+    if (!told?.passport_check || now?.answer.id !== told.id || now.answer.outcome !== "accepted") return;
+    if (told.outcome !== "accepted") return this.show(told, { code: now.code, step: "verdict" });
+    now.answer = told;
+    if (now.step === "verdict") this.render({ isNew: true });
+  }
+
+  /** Whether the passport of the answer on the screen is being asked about. */
+  get isCheckingPassport() {
+    return this.#checking !== null && this.#checking === this.result?.answer.id;
   }
 
   get #isForTraveller() {

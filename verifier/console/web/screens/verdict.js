@@ -35,7 +35,7 @@ export function verdict(app) {
     body: [
       band(app, answer),
       el("div.columns",
-        el("div.first", advice(app, answer), answer.typed && typed(app, answer.typed), badges(app, answer), mustSee(app, answer), foundBy(app, answer), left.element),
+        el("div.first", advice(app, answer), passportCheck(app, answer), answer.typed && typed(app, answer.typed), badges(app, answer), mustSee(app, answer), foundBy(app, answer), left.element),
         // Where the passport decided, what differs is what has to be looked at.
         el("div.second", ...(answer.reason.startsWith("passport.") ? [who, checks(app, answer)] : [checks(app, answer), who])))],
     foot: [next, !answer.course && button(app.t("override.title"), () => app.step("override"), "plain")].filter(Boolean),
@@ -71,6 +71,18 @@ function advice(app, answer) {
     : notice("warn", app.t("verdict.seen", { age: app.words.span(answer.seen_before) }));
   return el("section.advice", { "aria-labelledby": "todo" }, el("h2", { id: "todo" }, app.t("verdict.do")),
     el("p.act", act), not && el("p.hint", not), seen);
+}
+
+/** What the economy that issued the passport says, and whom it has there day and night. */
+function passportCheck(app, { passport_check: told, person: who }) {
+  if (!told && !app.isCheckingPassport) return null;
+  const owner = app.words.economy(told?.owner || who?.passport.country || "");
+  const lines = told
+    ? [el("strong", app.t(`passports.${told.status}`, { owner })), told.contact && el("p", app.t("passports.contact", { contact: plain(told.contact) })),
+      told.reference && told.status !== "VALID" && el("p.hint", app.t("passports.reference", { reference: told.reference }))]
+    : [app.t("passports.asking")];
+  return el("section.advice.passport-check", { "aria-labelledby": "passports", "aria-live": "polite" },
+    el("h2", { id: "passports" }, app.t("passports.title")), el("div", ...lines.filter(Boolean)));
 }
 
 /** What about typed numbers cannot be, and which letters are perhaps others. */

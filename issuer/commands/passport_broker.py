@@ -1,0 +1,63 @@
+"""``abtc-issuer passport-broker``: pass sealed questions about passports on."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from issuer.passport_register.broker import MAX_BODY, Broker, Partners
+
+_THREADS: Final = 32
+_MAX_HEADERS: Final = 16 * 1024
+
+
+@click.group("passport-broker")
+def group() -> None:
+    """Pass sealed questions about passports to their owners, and keep nothing.
+
+    docs/passport-check.md has the protocol.
+    """
+
+
+@group.command("serve")
+@click.option(
+    "--partners",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="TOML file: where owners are, and how long they are waited for.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen at."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8331,
+    show_default=True,
+    help="Port to listen at; 0 is any that is free.",
+)
+def serve(partners: Path, host: str, port: int) -> None:
+    """Pass questions on until interrupted.
+
+    Put a proxy with https before it where others than this machine ask.  GET /health
+    says which owners do not answer.
+    """
+    from issuer.commands.connections import Connection, make_server  # noqa: PLC0415
+
+    server = make_server(
+        Broker(Partners.load(partners)),
+        kind=Connection,
+        max_body=MAX_BODY,
+        max_headers=_MAX_HEADERS,
+        proxies=0,
+        threads=_THREADS,
+        host=host,
+        port=port,
+    )
+    # Told to end, as interrupted: what is being answered is finished.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    where = f"http://{server.effective_host}:{server.effective_port}"
+    click.echo(f"{where} (stop with Ctrl-C)")
+    server.run()

@@ -1,0 +1,152 @@
+"""Bring small JSON to other economies' systems and back, within a time that is kept.
+
+Nothing is believed because of where it came from: what is brought is sealed and signed.
+A system that is slow, silent or talks without end costs its time, and nothing else.
+"""
+
+import json
+from dataclasses import dataclass, field
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    import urllib3
+
+MAX_BODY: Final = 64 * 2**10
+"""Bytes of an answer."""
+_CHUNK: Final = 16 * 2**10
+_POOLS: Final = 64
+_CONNECTIONS: Final = 16
+"""Kept open to one system."""
+_CONNECT: Final = 1.0
+"""Seconds until a system has taken a connection."""
+JSON: Final = "application/json"
+
+
+class UnreachableError(Exception):
+    """No answer came, whole and in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What came back; nothing of it is believed yet."""
+
+    status: int
+    body: bytes
+
+    def member(self, name: str) -> str | None:
+        """Return a member that is text; None if the body has none."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        value = found.get(name) if isinstance(found, dict) else None
+        return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When somebody stops waiting, by the clock of durations."""
+
+    ends: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """Return the moment that is so far ahead."""
+        return cls(monotonic() + seconds)
+
+    def left(self) -> float:
+        """Return how many seconds are left; above 0.
+
+        Raises:
+            UnreachableError: None.
+        """
+        left = self.ends - monotonic()
+        if left <= 0:
+            raise UnreachableError("took too long")
+        return left
+
+
+@dataclass(slots=True)
+class Carrier:
+    """Keeps connections to other systems; share one between threads."""
+
+    _pool: "urllib3.PoolManager | None" = field(default=None, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def get(self, url: str, *, until: Deadline) -> Brought:
+        """Fetch; raises as `post`."""
+        return self._bring("GET", url, None, until)
+
+    def post(self, url: str, body: bytes, *, until: Deadline) -> Brought:
+        """Bring JSON to an address, and what is answered back.
+
+        Args:
+            url: https, or this machine.
+            body: It may arrive twice: where a connection turns out to be dead, it is
+                sent once more.
+            until: When all of it has to be done.
+
+        Raises:
+            UnreachableError: No answer came whole, within 64 KiB and in time.
+        """
+        return self._bring("POST", url, body, until)
+
+    def _bring(
+        self, method: str, url: str, body: bytes | None, until: Deadline
+    ) -> Brought:
+        from urllib3.exceptions import HTTPError, ProtocolError  # noqa: PLC0415
+
+        try:
+            try:
+                return self._once(method, url, body, until)
+            except ProtocolError:  # kept open, and closed by the other side meanwhile
+                return self._once(method, url, body, until)
+        except (HTTPError, OSError) as error:
+            raise UnreachableError(type(error).__name__) from error
+
+    def _once(
+        self, method: str, url: str, body: bytes | None, until: Deadline
+    ) -> Brought:
+        from urllib3 import Timeout  # noqa: PLC0415
+
+        left = until.left()
+        answer = self._pools().request(
+            method,
+            url,
+            body=body,
+            headers={"Content-Type": JSON, "User-Agent": "abtc"},
+            timeout=Timeout(connect=min(left, _CONNECT), read=left),
+            preload_content=False,
+            redirect=False,
+            retries=False,
+        )
+        try:
+            data = _read(answer, until)
+        except BaseException:
+            answer.close()
+            raise
+        answer.release_conn()
+        return Brought(answer.status, data)
+
+    def _pools(self) -> "urllib3.PoolManager":
+        import urllib3  # noqa: PLC0415  # no command that brings nothing waits for it
+
+        with self._lock:
+            if self._pool is None:
+                self._pool = urllib3.PoolManager(
+                    num_pools=_POOLS, maxsize=_CONNECTIONS, retries=False
+                )
+            return self._pool
+
+
+def _read(answer: Any, until: Deadline) -> bytes:
+    """Read a body; each piece may take as long as a socket waits, all of them not."""
+    data = b""
+    while piece := answer.read1(_CHUNK):
+        data += piece
+        if len(data) > MAX_BODY:
+            raise UnreachableError("longer than 64 KiB")
+        until.left()
+    return data
