@@ -293,11 +293,12 @@ export class Console {
   render({ isNew = false } = {}) {
     const name = this.#name();
     this.#header(name);
+    if (this.result && !Object.hasOwn(ANSWERS, name) && name !== "kiosk" && name !== this.result.step) this.forget();
+    // Of what is there then: else the next word of the service would draw the screen again, and empty what is typed into it.
     const key = `${name} ${this.result?.answer.id ?? ""}`;
     if (key === this.#shown && !isNew) return this.view?.update?.(this.state);
     // A question whose answer nobody went to scan is not held against the next traveller.
     if (!ASKING.includes(name)) this.asked = null;
-    if (this.result && !Object.hasOwn(ANSWERS, name) && name !== "kiosk" && name !== this.result.step) this.forget();
     this.#leave();
     this.onscan = null;
     // What was said of a traveller must not be read again, nor by somebody else.

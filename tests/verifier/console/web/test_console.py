@@ -208,6 +208,19 @@ def test_numbers_typed_by_hand_are_amber_at_best_and_grey_when_mistyped(
     expect(site.page.locator(".notice.warn")).to_contain_text("0 instead of O")
 
 
+def test_what_is_typed_stays_when_the_service_says_how_it_is(site: Site) -> None:
+    """Also where the officer came from a traveller's answer."""
+    accepted(site)
+    site.go("manual")
+    site.page.get_by_label("Card issued by").select_option("AUS")
+    site.page.get_by_label("Card number").fill("A1234567")
+    with site.page.expect_response("**/api/state"):
+        pass
+    site.page.wait_for_timeout(100)
+    expect(site.page.get_by_label("Card issued by")).to_have_value("AUS")
+    expect(site.page.get_by_label("Card number")).to_have_value("A1234567")
+
+
 def test_a_challenge_is_asked_by_a_code_on_the_screen(site: Site) -> None:
     """Only a proof with the question in it is accepted then."""
     site.go("challenge")
