@@ -28,10 +28,14 @@ def test_everybody_is_cleared_once_and_a_device_lets_them_in(
 @needs("PostgreSQL")
 @pytest.mark.timeout(600)
 def test_postgresql_will_do_as_well(
-    postgresql: PostgreSQL, socket_enabled: None, capsys: pytest.CaptureFixture[str]
+    postgresql_server: PostgreSQL,
+    socket_enabled: None,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     del socket_enabled
-    given = [f"--database={code}={postgresql.empty()}" for code in ("AUS", "JPN")]
+    given = [
+        f"--database={code}={postgresql_server.empty()}" for code in ("AUS", "JPN")
+    ]
     assert main(["--applicants=4", *given]) == 0
     assert "each answer applied once" in capsys.readouterr().out
 
