@@ -109,6 +109,14 @@ def _number(paging: Paging) -> int:
 # Pre-clearance, as destination
 
 
+class RowProblem(Answer):
+    """One field of a row that is wrong."""
+
+    field: str
+    code: str
+    detail: str
+
+
 class BulkRow(Answer):
     """What became of one row, in the order in which they were sent."""
 
@@ -121,8 +129,7 @@ class BulkRow(Answer):
     state: lifecycle.Preclearance | None = None
     code: str | None = None
     detail: str | None = None
-    problems: tuple[tuple[str, str, str], ...] = ()
-    """Field, code and sentence for each that is wrong."""
+    problems: tuple[RowProblem, ...] = ()
 
 
 def ask(desk: Desk, caller: Caller, given: Receive) -> Received:
@@ -162,7 +169,10 @@ def _refused_row(number: int, error: IssuerError) -> BulkRow:
                 status=400,
                 code="request.invalid",
                 detail="fields of the row are wrong",
-                problems=problems,
+                problems=tuple(
+                    RowProblem(field=field, code=code, detail=text)
+                    for field, code, text in problems
+                ),
             )
         case Conflict(code=code, detail=detail):
             return BulkRow(row=number, status=409, code=code, detail=detail)

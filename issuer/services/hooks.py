@@ -286,7 +286,7 @@ def _due(session: Session, office: Office, now: datetime) -> list[_Due]:
     found = []
     for hook in hooks:
         newest = _newest(session, hook)
-        if newest > hook.told_to:
+        if newest not in {0, hook.told_to}:  # less after a restore: that is news too
             found.append(
                 _Due(
                     number=hook.id,
@@ -357,7 +357,7 @@ def _note(office: Office, due: _Due, problem: str | None, now: datetime) -> bool
         if hook is None:
             return False
         if problem is None:
-            hook.told_to = max(hook.told_to, due.newest)
+            hook.told_to = due.newest
             hook.attempts, hook.problem, hook.due_at = 0, "", now
             return False
         hook.attempts += 1

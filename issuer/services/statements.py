@@ -198,6 +198,7 @@ def _take(
         read=read,
         asked=asked,
         last=_last(session, [each.id for each in lanes]),
+        next=dict(next_seqs(session, lanes)),
     )
     outcomes = [
         taker.take(each, one) for each, one in zip(decisions, told, strict=True)
@@ -247,6 +248,9 @@ class _Taker:
     read: _Read
     asked: answers.Questions
     last: dict[int, int]
+    """By lane: the newest step of the destination that was taken."""
+    next: dict[int, int]
+    """By lane: the number of our own next step."""
     statement: int | None = None
 
     def take(self, decision: Decision, told: answers.Told | None) -> str:
@@ -267,8 +271,7 @@ class _Taker:
         return TAKEN
 
     def _record(self, lane: Preclearance, decision: Decision) -> None:
-        seq = next_seqs(self.session, [lane])[lane.id]
-        number = self._kept()
+        seq, number = self.next[lane.id], self._kept()
         move(self.session, self.desk, lane, decision.event, by=Side.DESTINATION,
              statement=number, seq=seq)  # fmt: skip
         self.session.add(
@@ -279,8 +282,7 @@ class _Taker:
                 statement_id=number,
             )
         )
-        self.session.flush()
-        self.last[lane.id] = decision.seq
+        self.next[lane.id], self.last[lane.id] = seq + 1, decision.seq
 
     def _kept(self) -> int:
         """Keep the statement and its key, once something of it counts."""

@@ -168,6 +168,7 @@ class _Server:
             self.office, token.strip(), certificate=self._certificate(), now=now
         )
         if caller is None:
+            self._count(self.tokens, request.remote_addr or "", now)
             raise _unauthorized()
         self._count(self.clients, caller.client, now)
         if caller.economy != economy:

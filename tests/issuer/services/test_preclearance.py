@@ -187,7 +187,7 @@ def test_bulk_rows_have_results_of_their_own(town: Town) -> None:
     assert [each["status"] for each in results] == [
         200, 400, 400, 409, 409, 409, 200, 200,
     ]  # fmt: skip
-    assert results[1]["problems"][0][0] == "passport_number"
+    assert results[1]["problems"][0]["field"] == "passport_number"
     assert results[4]["code"] == "incoming.reference_reused"
     assert results[5]["code"] == "incoming.passport_reused"
     assert results[6]["preclearance"] == results[7]["preclearance"]
