@@ -22,7 +22,6 @@ from issuer.publish.files import read_file
 _T = TypeVar("_T")
 MAX_FILE: Final = 8 * 2**20
 """Bytes; the lists that states publish have less than two million."""
-MAX_CERTIFICATES: Final = 5_000
 STATES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "AU": "AUS", "BN": "BRN", "CA": "CAN", "CL": "CHL", "CN": "CHN", "HK": "HKG",
@@ -74,10 +73,6 @@ def load_anchors(
         listed, bad = _believed(path, lambda data: _master_list(data, given, now))
         skipped += bad
         found |= {each.der: each for each in listed}
-    if len(found) > MAX_CERTIFICATES:
-        raise SettingsError(
-            file=str(folder), key="", reason=f"has more than {MAX_CERTIFICATES}"
-        )
     certificates = tuple(found.values())
     return Anchors(
         certificates=certificates,

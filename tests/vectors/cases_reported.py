@@ -46,6 +46,11 @@ def entries(*each: bytes) -> str:
     return passports_token(body={"lst": b64u(b"".join(each))})
 
 
+def salted(salt: bytes) -> dict[str, Any]:
+    """Return members of a list whose entry is right under that salt."""
+    return {"salt": b64u(salt), "lst": b64u(passport_entry(PASSPORT, salt))}
+
+
 def add(book: Book, name: str, description: str, token: str, expect: Any) -> None:
     """Add the usual card with this list of AUS; no passport was read."""
     book.add(
@@ -260,16 +265,16 @@ def broken(book: Book) -> None:
         "kdf_other": {"kdf": "sha-256"},
         "kdf_number": {"kdf": 4096},
         "salt_absent": {"salt": DROP},
-        "salt_empty": {"salt": ""},
-        "salt_15": {"salt": b64u(SALT[:15])},
-        "salt_17": {"salt": b64u(SALT + b"x")},
+        "salt_empty": salted(b""),
+        "salt_15": salted(SALT[:15]),
+        "salt_17": salted(SALT + b"x"),
         "salt_padded": {"salt": f"{b64u(SALT)}=="},
         "salt_number": {"salt": 1},
         "lst_absent": {"lst": DROP},
         "lst_number": {"lst": 1},
         "lst_array": {"lst": [b64u(ENTRY)]},
         "lst_cut": {"lst": b64u(LOW + ENTRY[:5])},
-        "lst_byte_more": {"lst": b64u(ENTRY + b"x")},
+        "lst_byte_more": {"lst": b64u(ENTRY + b"\xff")},
         "lst_twice": {"lst": b64u(ENTRY + ENTRY)},
         "lst_descending": {"lst": b64u(HIGH + ENTRY)},
         "lst_end_descending": {"lst": b64u(LOW + ENTRY + NEXT[:5] + b"\x00")},

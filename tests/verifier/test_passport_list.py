@@ -18,6 +18,7 @@ from tests.simulator import (
     PUBLISHED,
     World,
     fixed_key,
+    jwk,
     passport_entry,
     passports_token,
 )
@@ -78,6 +79,18 @@ def test_a_list_that_does_not_name_it_is_told_as_looked_at() -> None:
     assert found.evidence.passport_listing is PassportListing.NOT_LISTED
     assert found.evidence.passports_issued_at == AT
     assert state_of(found, CheckStep.REPORTED) is CheckState.PASSED
+
+
+def test_q6_a_code_shown_again_was_looked_for_all_the_same() -> None:
+    """What stops it comes after the list: the line stays what it was."""
+    guard = verifier.ReplayGuard(verifier.Policy(economy="SGP"))
+    first, key = decide(OTHER), fixed_key("another")
+    between = WORLD.show(WORLD.card(cnf={"jwk": jwk(key)}), key=key)
+    guard.check(first)
+    guard.check(WORLD.verify(between))
+    again = guard.check(first)
+    assert code_of(again) == "proof.repeat"
+    assert state_of(again, CheckStep.REPORTED) is CheckState.PASSED
 
 
 def test_no_list_is_no_all_clear() -> None:

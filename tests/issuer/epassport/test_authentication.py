@@ -157,6 +157,17 @@ def test_nothing_typed_is_nothing_compared() -> None:
 # What is not
 
 
+def twice() -> bytes:
+    """What is signed of two files, and of the first once more."""
+    files = ((1, dg1(LINES)), (2, DG2), (1, dg1(LINES)))
+    pairs = [
+        mini.seq(mini.num(number), mini.octets(mini.digest("sha256", data)))
+        for number, data in files
+    ]
+    hash_ = mini.hash_algorithm("sha256")
+    return mini.seq(mini.num(0), hash_, mini.seq(*pairs))
+
+
 def test_files_that_were_changed() -> None:
     """Another portrait, or other lines, are not those that were signed."""
     assert code(read(dg2=DG2[:-1] + b"x")) == "chip.hash_differs"
@@ -227,6 +238,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Sod(signer=under(pair=Pair(name="z", kind="rsa", bits=1024))),
         "chip.algorithm",
     ),
+    "a file twice": (lambda: Sod(content=twice()), "chip.malformed"),
     "lds version": (lambda: Sod(version=2), "chip.malformed"),
     "not a security object": (lambda: Sod(content_type="1.2.3"), "chip.malformed"),
     "empty content": (lambda: Sod(content=b""), "chip.malformed"),
@@ -306,6 +318,8 @@ def test_d9_a_state_signs_its_own_passports_only() -> None:
     authority = replace(CSCA, country="NZ", pair=Pair(name="nz"))
     signer = under(country="NZ", by=authority)
     assert code(read(Sod(signer=signer), by=anchors(authority))) == "chip.state"
+    borrowed = under(by=authority)
+    assert code(read(Sod(signer=borrowed), by=anchors(authority))) == "chip.state"
     unknown = anchors(replace(CSCA, country="XX"))
     signer = under(country="XX", by=replace(CSCA, country="XX"))
     assert code(read(Sod(signer=signer), by=unknown)) == "chip.state"
@@ -318,6 +332,8 @@ def test_a_revoked_signer() -> None:
         code(read(by=anchors(revocations=(parse_revocations(each),)))) for each in lists
     ]
     assert found == ["chip.revoked", "proved", "proved"]
+    theirs = parse_revocations(revocations(NZ, 1001))
+    assert code(read(by=anchors(revocations=(theirs,)))) == "proved"
 
 
 @pytest.mark.parametrize(
@@ -483,6 +499,10 @@ def test_a_master_list_that_a_known_authority_vouches_for(tmp_path: Path) -> Non
         ({"a_cer": b"x"}, "chip.malformed"),
         (
             {"a_pem": pem(CSCA), "c_crl": revocations(CSCA, 1, key=Pair(name="t"))},
+            "chip.unknown_issuer",
+        ),
+        (
+            {"a_pem": pem(CSCA, NZ), "c_crl": revocations(CSCA, 1, key=NZ.pair)},
             "chip.unknown_issuer",
         ),
     ],
