@@ -147,7 +147,7 @@ def _install(home: Path, code: str, port: int, broker: int) -> Economy:
         store.write(add_key, now=moment)
     keys = open_keys(installation, store, passphrase=lambda _: _PASSPHRASE.encode())
     office = Office(installation=installation, store=store, signers=keys)
-    make_ready(office, code, now=now())
+    make_ready(office, code, now=moment)
     return Economy(code=code, office=office, port=port)
 
 
@@ -178,8 +178,8 @@ def _publish(public: Path, keys: Path, economies: Sequence[Economy]) -> None:
 @contextmanager
 def serving(
     economies: Sequence[Economy], folder: Path, *, broker: int, known: Sequence[Economy]
-) -> Iterator[None]:
-    """Serve some back offices and a broker until left, each as a process.
+) -> Iterator[list[int]]:
+    """Serve some back offices and a broker until left; yield their processes' ids.
 
     Args:
         economies: Which back offices answer.
@@ -192,17 +192,19 @@ def serving(
     rows = (f'{each.code} = "http://{HOST}:{each.port}"' for each in known)
     partners.write_text("\n".join(("[owners]", *rows, "")))
     with ExitStack() as stack:
+        ids = []
         for each in economies:
             home = str(each.office.installation.folder)
             serve = ("serve", "--home", home, "--port", str(each.port))
-            stack.enter_context(_program(*serve, port=each.port))
+            ids.append(stack.enter_context(_program(*serve, port=each.port)))
         given = ("--partners", str(partners), "--port", str(broker))
-        stack.enter_context(_program("passport-broker", "serve", *given, port=broker))
-        yield
+        program = _program("passport-broker", "serve", *given, port=broker)
+        ids.append(stack.enter_context(program))
+        yield ids
 
 
 @contextmanager
-def _program(*arguments: str, port: int) -> Iterator[None]:
+def _program(*arguments: str, port: int) -> Iterator[int]:
     secret = {"ABTC_KEY_PASSPHRASE": _PASSPHRASE}
     process = subprocess.Popen(  # noqa: S603  # this program itself
         [sys.executable, "-m", "issuer", *arguments],
@@ -211,7 +213,7 @@ def _program(*arguments: str, port: int) -> Iterator[None]:
     )
     try:
         _wait(process, port)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(timeout=30)

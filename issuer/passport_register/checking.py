@@ -5,7 +5,13 @@ from typing import Final
 
 from pydantic import Field
 
-from issuer.errors import Invalid
+from issuer.errors import (
+    Conflict,
+    Invalid,
+    KeyFileError,
+    NoTrust,
+    ServiceKeyMissing,
+)
 from issuer.office import Desk
 from issuer.operations import Answer, Request, operation
 from issuer.passport_register.asking import Asker
@@ -54,15 +60,23 @@ def check(desk: Desk, given: CheckPassport) -> PassportChecked:
 
     Raises:
         Invalid: The birth date cannot be.
-        ServiceKeyMissing, NoTrust: This economy cannot ask at present.
+        Conflict: ``passports.cannot_ask``: this economy has no service keys, or no
+            trust data to know others by.
     """
-    asked = Asker(desk.office).ask(
-        desk.economy,
-        _question(given),
-        asked_from=f"account {desk.actor.login}",
-        now=desk.now,
-    )
-    found = asked.found
+    question = _question(given)
+    try:
+        found = (
+            Asker(desk.office)
+            .ask(
+                desk.economy,
+                question,
+                asked_from=f"account {desk.actor.login}",
+                now=desk.now,
+            )
+            .found
+        )
+    except (KeyFileError, NoTrust, ServiceKeyMissing) as error:
+        raise Conflict("passports.cannot_ask", str(error)) from error
     desk.write(
         lambda session: desk.log(
             session,

@@ -17,6 +17,7 @@ from issuer.store import BulkState, DocumentKind, HitState
 from issuer.web import states
 from issuer.web.access import Needs
 from issuer.web.here import may, site
+from verifier import PassportStatus
 
 Look = tuple[str, str]
 """One of the looks of ``parts.html``, and the word beside it."""
@@ -54,6 +55,23 @@ HITS: Final[Mapping[HitState, Look]] = MappingProxyType(
         HitState.OPEN: ("stop", "Open"),
         HitState.OTHER_PERSON: ("good", "Somebody else"),
         HitState.SAME_PERSON: ("warn", "The same person"),
+    }
+)
+PASSPORTS: Final[Mapping[PassportStatus, Look]] = MappingProxyType(
+    {
+        PassportStatus.VALID: ("good", "The passport is in order, says who issued it."),
+        PassportStatus.LOST: ("stop", "The passport was reported lost."),
+        PassportStatus.STOLEN: ("stop", "The passport was reported stolen."),
+        PassportStatus.INVALID: ("stop", "The passport is no longer good."),
+        PassportStatus.NOT_RECOGNISED: ("stop", "Nobody has issued this passport."),
+        PassportStatus.DATA_MISMATCH: (
+            "warn",
+            "The register of who issued it has other data: compare the passport.",
+        ),
+        PassportStatus.NO_ANSWER: (
+            "quiet",
+            "No answer. It speaks neither for nor against the passport.",
+        ),
     }
 )
 BULKS: Final[Mapping[BulkState, Look]] = MappingProxyType(
@@ -209,6 +227,7 @@ def install(app: Flask) -> None:
         ("document", DOCUMENTS.__getitem__),
         ("stage", lambda code: code.replace("_", " ").capitalize()),
         ("why", lambda code: WHY.get(code, code)),
+        ("passport_says", PASSPORTS.__getitem__),
         ("effect", lambda code: EFFECTS.get(code, code)),
         ("outcome", lambda code: OUTCOMES.get(code, f"Left out: {code}")),
     ):

@@ -163,6 +163,24 @@ def settle(preclearance: int, hit: int) -> Response:
     return go_to("incoming.show", preclearance=preclearance, **{"from": "hits"})
 
 
+@pages.at(
+    "/incoming/<int:preclearance>/passport", Needs("incoming.hold"), methods=("POST",)
+)
+def check_passport(preclearance: int) -> Response:
+    """Ask the economy that issued the passport whether it is still good."""
+    form = Form.read()
+    case = perform(
+        "incoming.show", {"preclearance": preclearance}, reason=reason_here()
+    )
+    fields = {
+        "country": case.passport_country,
+        "number": case.passport_number,
+        "birthdate": case.birthdate,
+        "expires_on": case.passport_expires_on,
+    }
+    return _request(preclearance, form, checked=_submit("passport.check", form, fields))
+
+
 def _submit(operation: str, form: Form, fields: dict[str, Any]) -> Any:
     typed, form.values = form.values, {REASON: form.get(REASON)}
     try:
@@ -184,7 +202,7 @@ def _next(decided: int) -> int | None:
     return None
 
 
-def _request(preclearance: int, form: Form) -> Response:
+def _request(preclearance: int, form: Form, *, checked: Any = None) -> Response:
     held = own_held()
     case = perform(
         "incoming.show", {"preclearance": preclearance}, reason=reason_here()
@@ -198,6 +216,7 @@ def _request(preclearance: int, form: Form) -> Response:
         held=held,
         own=_held_about(held, preclearance),
         clear=Screening.CLEAR,
+        checked=checked,
     )
 
 

@@ -107,6 +107,7 @@ MATRIX: Final = {
     ("incoming.undo", "POST"): Row(PRECLEARANCE, of_economy=True),
     ("incoming.send_now", "POST"): Row(PRECLEARANCE, of_economy=True),
     ("incoming.screen", "POST"): Row(PRECLEARANCE),
+    ("incoming.check_passport", "POST"): Row(PRECLEARANCE, of_economy=True),
     ("incoming.settle", "POST"): Row(PRECLEARANCE, of_economy=True),
     ("bulk.index", "GET"): Row(BULK),
     ("bulk.new", "GET"): Row(BULK),

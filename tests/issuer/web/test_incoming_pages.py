@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from issuer.store import AuditRow, HeldDecision, Preclearance
+from issuer.web.case_words import PASSPORTS
 from tests.issuer.office.flow import Flow, rows
 from tests.issuer.office.test_preclearances import ToyList
 from tests.issuer.web.front import Browser, Front
+from verifier import PassportStatus
 
 
 @pytest.fixture
@@ -224,3 +226,23 @@ def test_a_filter_that_means_nothing_is_told_and_keeps_what_was_typed(
     assert "No record is meant" in officer.page
     assert 'value="AUS"' in officer.page
     assert officer.get("/bulk/new?action=card.nonsense").status_code == 303
+
+
+def test_an_officer_asks_who_issued_the_passport(flow: Flow, officer: Browser) -> None:
+    """From the request, with what it says; what cannot be asked is told as such."""
+    (lane,) = lanes(flow, 1)
+    page = f"/incoming/{lane}"
+    officer.get(page)
+    assert "Ask who issued it" in officer.page
+    answer = officer.post(f"{page}/passport", {"reason": "the queue"}, page=page)
+    assert answer.status_code == 409
+    assert "services renew-key" in officer.page
+
+
+def test_every_answer_about_a_passport_has_words() -> None:
+    """Silence looks like nothing, and only VALID is green."""
+    assert set(PASSPORTS) == set(PassportStatus)
+    assert PASSPORTS[PassportStatus.NO_ANSWER][0] == "quiet"
+    assert [each for each, (look, _) in PASSPORTS.items() if look == "good"] == [
+        PassportStatus.VALID
+    ]
