@@ -148,6 +148,16 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "device:retired": _tag(),
         "device:file_collected": _tag("batches", "rows"),
         "device:rows_removed": _tag("count", "keep_days"),
+        # Applicants online; subjects are ``portal:<n>`` and ``online:<n>``.
+        "portal:opened": _tag("opens_at", "closes_at"),
+        "portal:closed": _tag("closes_at"),
+        "online:submitted": _tag("application", "documents"),
+        "online:held": _tag("code"),
+        "online:taken": _tag("application"),
+        "online:read": _tag(),
+        "payment:received": _STATES | {"payment"},
+        "payment:refunded": _STATES | {"payment"},
+        "payment:cancelled": _STATES | {"payment"},
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

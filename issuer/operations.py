@@ -50,6 +50,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.issue_check",
     "issuer.offers",
     "issuer.own_account",
+    "issuer.portal.opening",
     "issuer.preclearances",
     "issuer.printing",
     "issuer.publication",

@@ -71,6 +71,8 @@ _GROUPS: Final = {
     "lists": "Status lists and overlays.",
     "operator": "What one person, or one program, has issued.",
     "plastic": "Plastic cards on their way.",
+    "payment": "Fees of applicants online.",
+    "portal": "Applicants online: when they may, and what waits.",
     "preclearance": "What other economies answer.",
     "publication": "What officers' devices have.",
     "queue": "What waits.",

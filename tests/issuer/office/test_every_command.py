@@ -317,6 +317,9 @@ def accounts(shell: Shell) -> None:
                display_name="Administrator")  # fmt: skip
     shell.asks("ann-kor", "economy list")
     shell.asks("ann-kor", "economy show", code="AUS")
+    shell.asks("ann-kor", "portal open")
+    shell.asks("ann-kor", "portal show")
+    shell.asks("ann-kor", "portal close")
 
 
 def sessions_of(shell: Shell) -> None:

@@ -1,0 +1,156 @@
+"""People who apply, without a screen; they bring forms back as they got them.
+
+portal = Portal.of(back)                     # AUS takes applications online
+ann = portal.browser().sign_in("ann@example.com")
+page = ann.get("/apply/AUS/applications")
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import unescape
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from issuer.installation import Web
+from issuer.installation_key import InstallationKey
+from issuer.operations import all_operations
+from issuer.web import Settings, create_app
+from tests.issuer.back_office import BackOffice
+from tests.issuer.web.front import Clock
+
+HOME = "/apply/AUS/"
+_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
+
+
+@dataclass(slots=True)
+class Letters:
+    """Where mail goes in a test: to a list."""
+
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(
+        self,
+        session: Session,
+        *,
+        economy: str,
+        to: str,
+        kind: str,
+        words: Any,
+        now: datetime,
+    ) -> object:
+        self.sent.append(
+            {"economy": economy, "to": to, "kind": kind, "words": dict(words)}
+        )
+        return None
+
+    def code(self, to: str) -> str:
+        (*_, last) = (each for each in self.sent if each["to"] == to)
+        return str(last["words"]["code"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """An office with pages for applicants."""
+
+    back: BackOffice
+    app: Flask
+    settings: Settings
+    clock: Clock
+    letters: Letters
+
+    @classmethod
+    def of(cls, back: BackOffice, *, opened: bool = True, **web: Any) -> "Portal":
+        clock, letters = Clock(), Letters()
+        reached = Web(**web)
+        scheme = "https" if reached.secure else "http"
+        settings = Settings(
+            web=reached,
+            origin=f"{scheme}://{reached.hosts[0]}",
+            key=InstallationKey(b"k" * 32),
+            clock=clock,
+        )
+        app = create_app(back.office, settings, mail=letters)
+        portal = cls(
+            back=back, app=app, settings=settings, clock=clock, letters=letters
+        )
+        if opened:
+            portal.do("portal.open")
+        return portal
+
+    def do(self, name: str, *, who: str = "ann", **given: Any) -> Any:
+        """Do something as an officer of AUS."""
+        desk = self.back.desk("AUS", who=who, now=self.clock.now)
+        return all_operations()[name].perform(desk, given)
+
+    def browser(self) -> "Browser":
+        return Browser(portal=self, client=self.app.test_client())
+
+
+@dataclass(slots=True, kw_only=True)
+class Browser:
+    """One applicant's browser."""
+
+    portal: Portal
+    client: FlaskClient
+    page: str = field(default="", repr=False)
+
+    @property
+    def base(self) -> str:
+        return self.portal.settings.origin
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self._keep(self.client.get(path, base_url=self.base, **options))
+
+    def post(
+        self,
+        path: str,
+        fields: dict[str, Any] | None = None,
+        *,
+        page: str | None = None,
+        **options: Any,
+    ) -> TestResponse:
+        """Fill the form of a page; by default of the one that was seen last."""
+        if page is not None:
+            self.get(page)
+        data = {"form_token": self.token, **(fields or {})}
+        return self._keep(
+            self.client.post(path, data=data, base_url=self.base, **options)
+        )
+
+    @property
+    def token(self) -> str:
+        found = _TOKEN.search(self.page)
+        return unescape(found[1]) if found else ""
+
+    @property
+    def session(self) -> str:
+        """The session's token, as the browser keeps it."""
+        secure = self.portal.settings.web.secure
+        name = "__Host-abtc-applicant" if secure else "abtc-applicant"
+        cookie = self.client.get_cookie(name, domain=self.base.partition("//")[2])
+        return cookie.value if cookie else ""
+
+    def ask(self, email: str, *, home: str = HOME) -> TestResponse:
+        return self.post(f"{home}sign-in", {"email": email}, page=f"{home}sign-in")
+
+    def show(self, code: str, *, home: str = HOME) -> TestResponse:
+        return self.post(f"{home}code", {"code": code}, page=f"{home}code")
+
+    def sign_in(self, email: str = "ann@example.com") -> "Browser":
+        assert self.ask(email).status_code == 303
+        answer = self.show(self.portal.letters.code(email))
+        assert answer.status_code == 303, self.page
+        self.get(HOME)
+        return self
+
+    def _keep(self, answer: TestResponse) -> TestResponse:
+        answer.get_data()
+        answer.close()
+        if answer.mimetype == "text/html":
+            self.page = answer.get_data(as_text=True)
+        return answer
