@@ -140,10 +140,18 @@ def _reference(text: str) -> str:
     return text
 
 
-def _email(text: str) -> str:
+def is_email(text: str) -> bool:
+    """Tell whether a text is an address that mail can be sent to: plain ASCII.
+
+    Not checked: that anybody reads what is sent there.
+    """
     local, _, host = text.rpartition("@")
     dots = local.startswith(".") or local.endswith(".") or ".." in local
-    if dots or not (_EMAIL.fullmatch(text) and _HOST.fullmatch(host)):
+    return not dots and bool(_EMAIL.fullmatch(text) and _HOST.fullmatch(host))
+
+
+def _email(text: str) -> str:
+    if not is_email(text):
         raise _fault(ProblemCode.EMAIL, "This is no e-mail address.")
     return text
 
