@@ -18,6 +18,7 @@ from issuer.intake.names import confirm
 from issuer.intake.problem import Problem
 from issuer.intake.uploads import Upload, read_document, read_portrait
 from issuer.lifecycle import APPLICATION, CARD, Side
+from issuer.mail import queue_mail
 from issuer.numbers import draw_application_number
 from issuer.office import Desk
 from issuer.on_file import OnFile
@@ -790,6 +791,7 @@ def submit(desk: Desk, given: One) -> Moved:
             application=row.id,
             person=row.person_id,
         )
+        _tell(session, desk, row, "application_received")
 
     return _on_one(desk, given, work)
 
@@ -860,8 +862,22 @@ def approve(desk: Desk, given: One) -> Moved:
         card.approved_by, card.expires_at = desk.actor.account_id, expires_at
         card.first_issued_on = desk.now.date()
         _move_card(session, desk, card, "activate")
+        _tell(session, desk, row, "application_approved")
 
     return _on_one(desk, given, work)
+
+
+def _tell(session: Session, desk: Desk, row: Application, kind: str) -> None:
+    """Write to the applicant, if they have said where."""
+    queue_mail(
+        session,
+        row.economy,
+        session.get_one(Person, row.person_id).email,
+        kind,
+        {"number": row.number},
+        desk.now,
+        once_key=f"{kind}:{row.id}",
+    )
 
 
 class Refusing(One):
@@ -891,6 +907,7 @@ def refuse(desk: Desk, given: Refusing) -> Moved:
         row.decided_by, row.decided_at = desk.actor.account_id, desk.now
         _move(session, desk, row, "refuse")
         _end_card(session, desk, row, "the application was refused")
+        _tell(session, desk, row, "application_decided")
 
     return _on_one(desk, given, work)
 

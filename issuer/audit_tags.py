@@ -39,6 +39,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "signing_key:published": _tag("key_id", "use"),
         "signing_key:added": _tag("key_id", "use"),
         "signing_key:retired": _tag("key_id", "use"),
+        "mail:retried": _tag("kind"),
+        "mail:dropped": _tag("kind"),
         # Reading.
         "queue:read": _tag("queue", "records", "count"),
         "application:read": _tag(),

@@ -24,6 +24,7 @@ from issuer.commands import (
     importing,
     installing,
     keys,
+    mailing,
     offering,
 )
 from issuer.commands.asking import ask_passphrase
@@ -141,6 +142,7 @@ for _each in (
     backing_up.restore,
     importing.group,
     offering.group,
+    mailing.group,
     demo.demo_data,
 ):
     _cli.add_command(_each)

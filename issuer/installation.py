@@ -53,12 +53,23 @@
     # roots = "attesters/apple-root.pem"
     # apps = ["TEAMID1234.org.example.wallet"]
 
+    [mail]                                  # absent: each mail is a file below mail/
+    sender = "ABTC <no-reply@abtc.example>" # who writes
+    # host = "smtp.abtc.example"            # the mail server; absent: files
+    # port = 587
+    # tls = "starttls"                      # or "implicit"; "none" at this machine only
+    # user = "abtc"                         # with ABTC_MAIL_PASSWORD
+    # authorities = "mail-ca.pem"           # who vouches for it; absent: the system's
+    # address = "https://abtc.example"      # of the pages; absent: web.origin
+
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
 """
 
 import tomllib
 from collections.abc import Mapping
+from email.utils import formataddr, parseaddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -68,6 +79,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from sqlalchemy import make_url
@@ -203,6 +215,52 @@ class Wallet(_Table):
         return self
 
 
+class MailSettings(_Table):
+    """How mails to applicants leave; see docs/operations/mail.md."""
+
+    sender: str = "ABTC <no-reply@localhost>"
+    reply_to: str | None = None
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")] | None = None
+    """The mail server; None: every mail is put into ``folder``, and nothing is sent."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    user: str | None = None
+    authorities: str | None = None
+    """File: certificates that vouch for the server's, in PEM; None: the system's."""
+    folder: str = "mail"
+    address: Annotated[str, Field(pattern=r"^https?://[a-z0-9.:-]+$")] | None = None
+    """Where applicants find the pages; None: as ``web`` says."""
+
+    @field_validator("sender", "reply_to")
+    @classmethod
+    def _is_mailbox(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        name, address = parseaddr(value)
+        if not value.isprintable() or formataddr((name, address)) != value:
+            raise ValueError("must be like ABTC <no-reply@abtc.example>")
+        _, at, host = address.rpartition("@")
+        if not at or not host:
+            raise ValueError("must have an address with @")
+        return value
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> Self:
+        if self.host and self.tls == "none" and not is_loopback(self.host):
+            raise ValueError("tls may be none only where host is this machine")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by what it is called; nothing is asked."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Installation(_Table):
     """The settings of an installation, and the folder that they are about."""
 
@@ -217,6 +275,7 @@ class Installation(_Table):
     collector: CollectorSettings = CollectorSettings()
     web: Web = Web()
     wallet: Wallet = Wallet()
+    mail: MailSettings = MailSettings()
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -264,6 +323,11 @@ class Installation(_Table):
     def path(self, relative: str) -> Path:
         """Return a path of the settings, from the folder on."""
         return self.folder / relative
+
+    @property
+    def pages(self) -> str:
+        """Where applicants find the pages, such as ``https://abtc.example``."""
+        return self.mail.address or self.web.origin or f"http://{self.web.hosts[0]}"
 
     @property
     def web_key(self) -> Path:

@@ -48,6 +48,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.held",
     "issuer.incoming",
     "issuer.issue_check",
+    "issuer.mail",
     "issuer.offers",
     "issuer.own_account",
     "issuer.portal.opening",

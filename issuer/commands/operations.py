@@ -68,6 +68,7 @@ _GROUPS: Final = {
     "password": "One's own password.",
     "session": "One's own browsers.",
     "counter": "Phones at the counter.",
+    "mail": "Mails to applicants.",
     "lists": "Status lists and overlays.",
     "operator": "What one person, or one program, has issued.",
     "plastic": "Plastic cards on their way.",

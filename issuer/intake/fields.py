@@ -143,7 +143,10 @@ def _reference(text: str) -> str:
 
 
 def is_email(text: str) -> bool:
-    """Tell whether a text is an e-mail address; at most 254 characters of ASCII."""
+    """Tell whether a text is an address that mail can be sent to: plain ASCII.
+
+    Not checked: that anybody reads what is sent there.
+    """
     local, _, host = text.rpartition("@")
     dots = local.startswith(".") or local.endswith(".") or ".." in local
     is_good = bool(_EMAIL.fullmatch(text) and _HOST.fullmatch(host))

@@ -88,9 +88,10 @@ def ask_code(
                 session,
                 economy=economy,
                 to=address,
-                kind="code",
-                words={"code": shown},
+                kind="sign_in_code",
+                words={"code": shown, "minutes": CODE_LIFE // timedelta(minutes=1)},
                 now=now,
+                ends_at=now + CODE_LIFE,
             )
 
     store.write(work, now=now)

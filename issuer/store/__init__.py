@@ -50,6 +50,7 @@ from issuer.store.devices import (
     Device,
     FindingKind,
 )
+from issuer.store.mail import Mail, MailState
 from issuer.store.office import (
     AuditChain,
     AuditRow,
@@ -128,6 +129,8 @@ __all__ = [
     "Issue",
     "IssueState",
     "KeyState",
+    "Mail",
+    "MailState",
     "Offer",
     "OfferState",
     "OnlineApplication",

@@ -6,9 +6,10 @@ from typing import Final
 from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from issuer.mail import queue_mail
 from issuer.office import Office
 from issuer.passkeys import PasskeyPlace
-from issuer.portal.post import QueueMail, no_mail
+from issuer.portal.post import QueueMail
 from issuer.sessions import LONGEST
 from issuer.sign_in import Entrance
 from issuer.sign_on import SignOnClient
@@ -32,6 +33,7 @@ from issuer.web.views import (
     devices,
     incoming,
     logbook,
+    mails,
     outgoing,
     phones,
     plastic,
@@ -56,6 +58,7 @@ VIEWS: Final = (
     reports.pages,
     publication.pages,
     devices.pages,
+    mails.pages,
     configuration.pages,
     logbook.pages,
     accounts.pages,
@@ -75,7 +78,7 @@ def create_app(
     settings: Settings,
     *,
     programs: Blueprint | None = None,
-    mail: QueueMail = no_mail,
+    mail: QueueMail = queue_mail,
 ) -> Flask:
     """Make the web application of an open office.
 

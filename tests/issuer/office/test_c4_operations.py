@@ -16,6 +16,7 @@ from issuer.store import (
     HeldDecision,
     ImportRun,
     ImportState,
+    Mail,
     Offer,
     PlasticBatch,
     ShrinkRequest,
@@ -39,7 +40,7 @@ KINDS = {
     "confirm_duplicate_of": None, "bulk": "bulk", "ids": None, "card": "card",
     "credential": "credential", "preclearance": "preclearance", "held": "held",
     "hit": "hit", "session": "session", "approval": "shrink", "batch": "batch",
-    "offer": "offer", "device": "device",
+    "offer": "offer", "device": "device", "mail": "mail",
 }  # fmt: skip
 """What a field names; None where other tests say what becomes of it."""
 IDS = {"import": "import", "lists": "shrink"}
@@ -109,6 +110,9 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
                             started_by=account, changed_at=NOW),
         "device": Device(economy="AUS", name="Gate 1", public_key="A" * 43,
                          enrolled_by=account, enrolled_at=NOW),
+        "mail": Mail(economy="AUS", kind="card_ends", recipient="a@b.example",
+                     reference="t", state="dead", queued_at=NOW, next_at=NOW,
+                     settled_at=NOW),
         "offer": Offer(economy="AUS", card_id=card, state="open", reference_hash=b"r",
                        code_hash=b"c", one_time_mark="m", made_by=account,
                        made_at=NOW, ends_at=NOW + timedelta(minutes=1),

@@ -26,7 +26,7 @@ from issuer.documents import policy_document
 from issuer.installation import Installation
 from issuer.operations import all_operations
 from issuer.scheme import Scheme
-from issuer.store import CounterPhone, Role, Store
+from issuer.store import CounterPhone, Mail, Role, Store
 from tests.issuer.office.card_builder import phone
 from tests.simulator import NOW, World
 
@@ -700,10 +700,32 @@ def devices(shell: Shell) -> None:
     shell.asks("ann-kor", "device retire", device=made["device"])
 
 
+def mails(shell: Shell) -> None:
+    def dead(reference: str) -> Mail:
+        return Mail(
+            economy="KOR", kind="card_ends", recipient="anna@traveller.example",
+            words=json.dumps({"months": 6, "date": "4 May 2030"}),
+            reference=reference, state="dead", queued_at=shell.now, next_at=shell.now,
+            settled_at=shell.now,
+        )  # fmt: skip
+
+    store = shell.store()
+    rows = [dead("1"), dead("2")]
+    store.write(lambda session: session.add_all(rows), now=shell.now)
+    store.close()
+    first, second = (
+        each["mail"] for each in shell.asks("ann-kor", "mail list")["mails"]
+    )
+    shell.asks("ann-kor", "mail drop", mail=first)
+    shell.asks("ann-kor", "mail retry", mail=second)
+    assert shell.do("mail send", once=True)["sent"] == 1
+    assert len([*(shell.home / "mail").glob("*.eml")]) == 1
+
+
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
     setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
-    phones, plastic, lost_and_renewed, many, sheets, devices, audit, backups, publisher,
-    demonstration,
+    phones, plastic, lost_and_renewed, many, sheets, devices, mails, audit, backups,
+    publisher, demonstration,
 )  # fmt: skip
 WATCH_LIST = (
     "reference,family_name,given_name,birthdate,nationality,"

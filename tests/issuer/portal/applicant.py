@@ -6,6 +6,7 @@ page = ann.get("/apply/AUS/applications")
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
@@ -18,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from issuer.installation import Web
 from issuer.installation_key import InstallationKey
+from issuer.mail import queue_mail
 from issuer.operations import all_operations
 from issuer.web import Settings, create_app
 from tests.issuer.back_office import BackOffice
@@ -29,24 +31,28 @@ _TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 
 @dataclass(slots=True)
 class Letters:
-    """Where mail goes in a test: to a list."""
+    """Where mail goes in a test: to a list beside the outbox."""
 
     sent: list[dict[str, Any]] = field(default_factory=list)
 
-    def __call__(
+    def __call__(  # noqa: PLR0917  # as issuer.mail has it
         self,
         session: Session,
-        *,
         economy: str,
-        to: str,
+        to: str | None,
         kind: str,
-        words: Any,
+        words: Mapping[str, str | int],
         now: datetime,
-    ) -> object:
+        *,
+        ends_at: datetime | None = None,
+        once_key: str | None = None,
+    ) -> bool:
         self.sent.append(
             {"economy": economy, "to": to, "kind": kind, "words": dict(words)}
         )
-        return None
+        return queue_mail(
+            session, economy, to, kind, words, now, ends_at=ends_at, once_key=once_key
+        )
 
     def code(self, to: str) -> str:
         (*_, last) = (each for each in self.sent if each["to"] == to)

@@ -28,6 +28,7 @@ AUDIT: Final = frozenset({Role.AUDIT})
 PUBLISHING: Final = frozenset({Role.PUBLISHING})
 PUBLICATION: Final = PUBLISHING | ADMIN_AND_AUDIT
 READS_REPORTS: Final = BULK | ADMIN_AND_AUDIT
+WRITES_MAILS: Final = HOME | ADMIN
 CASES: Final = frozenset({Role.INTAKE, Role.VETTING, Role.ISSUING})
 CASES_AND_AUDIT: Final = CASES | {Role.AUDIT}
 
@@ -152,6 +153,9 @@ MATRIX: Final = {
     ("devices.retire", "POST"): Row(ADMIN),
     # Devices sign what they send, and have no roles.
     ("collect.scan_log", "POST"): Row(ANYBODY),
+    ("mails.index", "GET"): Row(WRITES_MAILS),
+    # Other economies' mails: test_c4_no_operation_knows_another_economys_record.
+    ("mails.act", "POST"): Row(WRITES_MAILS),
     ("configuration.index", "GET"): Row(ALL_ROLES),
     ("configuration.economy", "GET"): Row(ALL_ROLES),
     ("configuration.versions", "GET"): Row(ALL_ROLES),
