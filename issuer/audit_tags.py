@@ -156,6 +156,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "online:submitted": _tag("application", "documents"),
         "online:held": _tag("code"),
         "online:taken": _tag("application"),
+        "online:dismissed": _tag(),
         "online:read": _tag(),
         "payment:received": _STATES | {"payment"},
         "payment:refunded": _STATES | {"payment"},

@@ -25,6 +25,10 @@
     [collector.keep_days]                   # how long scan logs of devices are kept;
     AUS = 400                               # absent: until somebody decides
 
+    [portal]                                # applying online
+    draft_days = 30                         # without a change, then a draft is deleted
+    drafts = 10                             # of one applicant at a time
+
     [web]
     hosts = ["localhost", "127.0.0.1"]      # names under which browsers may ask
     proxies = 0                             # reverse proxies in front
@@ -129,6 +133,15 @@ class CollectorSettings(_Table):
     )
     """By economy: days for which rows are kept; that is for its law to say.  Absent:
     nothing is removed."""
+
+
+class PortalSettings(_Table):
+    """How applying online is kept; see docs/portal.md."""
+
+    draft_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """Days without a change after which a draft is deleted."""
+    drafts: Annotated[int, Field(ge=1, le=100)] = 10
+    """Drafts that one applicant may have at a time."""
 
 
 class SignOn(_Table):
@@ -273,6 +286,7 @@ class Installation(_Table):
     limits: Limits = Limits()
     publish: PublishPlaces = PublishPlaces()
     collector: CollectorSettings = CollectorSettings()
+    portal: PortalSettings = PortalSettings()
     web: Web = Web()
     wallet: Wallet = Wallet()
     mail: MailSettings = MailSettings()

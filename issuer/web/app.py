@@ -34,6 +34,7 @@ from issuer.web.views import (
     incoming,
     logbook,
     mails,
+    online,
     outgoing,
     phones,
     plastic,
@@ -47,6 +48,7 @@ from issuer.web.views import (
 VIEWS: Final = (
     start.pages,
     applications.pages,
+    online.pages,
     incoming.pages,
     outgoing.pages,
     bulk.pages,

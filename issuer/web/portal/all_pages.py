@@ -3,7 +3,7 @@
 from typing import Final
 
 from issuer.web.portal.pages import PortalPages
-from issuer.web.portal.views import start
+from issuer.web.portal.views import applications, start
 
-VIEWS: Final[tuple[PortalPages, ...]] = (start.pages,)
+VIEWS: Final[tuple[PortalPages, ...]] = (start.pages, applications.pages)
 """In the order of the navigation."""

@@ -5,6 +5,7 @@ ann = portal.browser().sign_in("ann@example.com")
 page = ann.get("/apply/AUS/applications")
 """
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,9 +24,21 @@ from issuer.mail import queue_mail
 from issuer.operations import all_operations
 from issuer.web import Settings, create_app
 from tests.issuer.back_office import BackOffice
+from tests.issuer.portal import faces
 from tests.issuer.web.front import Clock
+from tests.mrz_builder import build_td3
 
 HOME = "/apply/AUS/"
+MRZ = build_td3(
+    country="AUS", number="PA1234567", family_name="DOE", given_name="JANE",
+    nationality="AUS", birthdate="840517", sex="F", expiry="380101",
+)  # fmt: skip
+PASSPORT = {
+    "family_name": "Doe", "given_name": "Jane", "birthdate": "1984-05-17", "sex": "F",
+    "nationality": "AUS", "passport_country": "AUS", "passport_number": "PA1234567",
+    "passport_issued_on": "2028-01-01", "passport_expires_on": "2038-01-01",
+}  # fmt: skip
+CONTACT = {"phone": "+61 2 5550 1234", "employer": "Doe & Daughters", "position": "CEO"}
 _TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 
 
@@ -153,6 +166,36 @@ class Browser:
         assert answer.status_code == 303, self.page
         self.get(HOME)
         return self
+
+    def begin(self) -> str:
+        """Begin an application, and return where its steps are."""
+        answer = self.post(f"{HOME}applications/new", page=f"{HOME}applications")
+        assert answer.status_code == 303, self.page
+        return answer.headers["Location"].rpartition("/")[0]
+
+    def step(self, at: str, step: str, fields: dict[str, Any]) -> TestResponse:
+        """Fill in a step, and go on."""
+        return self.post(f"{at}/{step}", {"do": "next", **fields}, page=f"{at}/{step}")
+
+    def upload(
+        self, at: str, step: str, content: bytes, name: str, **fields: Any
+    ) -> TestResponse:
+        file = (io.BytesIO(content), name)
+        given = {"do": "add", "content": file, **fields}
+        return self.post(
+            f"{at}/{step}", given, page=f"{at}/{step}",
+            content_type="multipart/form-data",
+        )  # fmt: skip
+
+    def fill(self, at: str, **passport: str) -> None:
+        """Fill in everything that is needed."""
+        assert self.step(at, "passport", PASSPORT | passport).status_code == 303
+        assert self.step(at, "contact", CONTACT).status_code == 303
+        photo = faces.jpeg(faces.face())
+        assert self.upload(at, "photo", photo, "me.jpg").status_code == 303
+
+    def hand_in(self, at: str) -> TestResponse:
+        return self.post(f"{at}/hand-in", page=f"{at}/review")
 
     def _keep(self, answer: TestResponse) -> TestResponse:
         answer.get_data()
