@@ -255,14 +255,9 @@ def view_of(session: Session, row: OnlineApplication, *, keep: timedelta) -> Dra
 
 
 def locked(
-    session: Session,
-    economy: str,
-    applicant: int,
-    number: int,
-    *,
-    also_held: bool = False,
+    session: Session, economy: str, applicant: int, number: int
 ) -> OnlineApplication:
-    """Lock a draft for a change; with ``also_held`` also what was handed in and waits.
+    """Lock a draft for a change.
 
     Raises:
         NotFound: It is another one's.
@@ -273,8 +268,7 @@ def locked(
     ).one_or_none()
     if row is None:
         raise NotFound(f"there is no application online {number}")
-    is_held = also_held and row.state == OnlineState.HELD
-    if row.state != OnlineState.DRAFT and not is_held:
+    if row.state != OnlineState.DRAFT:
         raise Conflict("online.handed_in", "it was handed in already")
     return row
 
@@ -380,7 +374,7 @@ def remove(session: Session, row: OnlineApplication, now: datetime) -> None:
 
 
 def withdraw(session: Session, row: OnlineApplication, now: datetime) -> None:
-    """Take back what an officer has not entered yet; what was entered is deleted.
+    """Put away what an officer has not entered; what was typed is deleted.
 
     Raises:
         Conflict: ``online.not_held``.

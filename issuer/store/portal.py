@@ -88,7 +88,7 @@ class OnlineState(StrEnum):
     SUBMITTED = "submitted"
     """An application of the back office."""
     WITHDRAWN = "withdrawn"
-    """Taken back while it was held; what was entered is gone."""
+    """Put away by an officer who could not enter it; what was typed is gone."""
 
 
 class OnlineApplication(Base):

@@ -18,5 +18,5 @@ it: another cookie, other sessions, another look, no role.  How a page is added:
 2. Add the ``PortalPages`` to ``VIEWS`` in `issuer.web.portal.all_pages`.
 3. A template in ``issuer/web/portal/templates/apply`` that extends ``apply/base.html``;
    forms are macros in ``apply/forms.html``.
-4. Every word comes from ``issuer/web/portal/words/en.json``, by ``w("key")``.
+4. Every word comes from ``issuer/web/portal/words/en.json``, by ``w("start.lead")``.
 """

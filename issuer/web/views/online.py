@@ -2,6 +2,7 @@
 
 from flask import Response, flash
 
+from issuer.errors import Conflict
 from issuer.web.access import Needs, Pages
 from issuer.web.case_words import may_do
 from issuer.web.forms import REASON, Form, submit
@@ -137,8 +138,18 @@ def _page(form: Form, *, is_settings: bool = False) -> Response:
 
 
 def _waiting(online: int, form: Form) -> Response:
-    case = perform("portal.look", {"online": online}, reason=_why(form))
-    return render("online/waiting.html", status=form.status, form=form, case=case)
+    try:
+        case = perform("portal.look", {"online": online}, reason=_why(form))
+    except Conflict as error:  # it can still be put away
+        form.take(error)
+        case = None
+    return render(
+        "online/waiting.html",
+        status=form.status,
+        form=form,
+        case=case,
+        online=online,
+    )
 
 
 def _why(form: Form) -> str:

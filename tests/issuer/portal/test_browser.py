@@ -178,11 +178,12 @@ def test_staff_see_what_was_said_online(
     twin.fill(at)
     twin.hand_in(at)
     front = Front.of(portal.back)
-    with opened(chromium, front, viewport={"width": 1280, "height": 900}) as place:
-        who = front.person("AUS")
+    size = {"width": 1280, "height": 900}
+    with opened(chromium, front, time=portal.clock, viewport=size) as place:
+        who, now = front.person("AUS"), portal.clock.now
         token = sessions.start(
-            front.back.store, account_id=who.number, signed_in_at=clock(), state={},
-            browser="x", replaces=None, now=clock(),
+            front.back.store, account_id=who.number, signed_in_at=now, state={},
+            browser="x", replaces=None, now=now,
         )  # fmt: skip
         place.page.context.add_cookies(
             [{"name": "abtc-session", "value": token, "url": place.origin}]
@@ -195,4 +196,5 @@ def test_staff_see_what_was_said_online(
         place.go("/online")
         staff.look("online")
         place.page.get_by_role("link", name="AUS-").click()
+        expect(place.page.get_by_text("Is this the applicant?")).to_be_visible()
         staff.look("waiting")

@@ -200,10 +200,8 @@ def done(number: int) -> Response:
 
 @pages.at(f"{_BASE}/delete", SIGNED_IN, methods=("GET", "POST"))
 def delete(number: int) -> Response:
-    """Delete a draft, or take back what no officer has entered yet."""
-    draft = _any(number)
-    if draft.state == OnlineState.SUBMITTED:
-        return go_to("apply_online.done", number=number)
+    """Delete a draft."""
+    draft = _load(number)
     if request.method == "GET":
         return render("apply/delete.html", draft=draft)
     write(lambda session: _remove(session, number))
@@ -216,8 +214,9 @@ def delete(number: int) -> Response:
 
 @pages.at(f"{_BASE}/files/<int:file>", SIGNED_IN)
 def file(number: int, file: int) -> Response:
-    """Give a file back to who sent it."""
-    draft = _any(number)
+    """Give a file back to who sent it, until it is handed in."""
+    # Afterwards some wait and some do not, and nobody shall see which.
+    draft = _load(number)
     found = read(lambda session: drafts.file_of(session, draft, file))
     answer = make_response(found.data)
     if found.kind == DocumentKind.PORTRAIT:
@@ -304,11 +303,8 @@ def _change(number: int, work: Callable[[Session, OnlineApplication], None]) -> 
 
 
 def _remove(session: Session, number: int) -> None:
-    row = drafts.locked(session, economy(), applicant(), number, also_held=True)
-    if row.state == OnlineState.HELD:
-        drafts.withdraw(session, row, now())
-    else:
-        drafts.remove(session, row, now())
+    row = drafts.locked(session, economy(), applicant(), number)
+    drafts.remove(session, row, now())
 
 
 def _save(number: int, step: str, typed: dict[str, str]) -> Draft:
@@ -414,7 +410,10 @@ def _page(draft: Draft, step: str, form: Form) -> Response:
         names=names,
         asked=drafts.asked_documents(scheme(), economy(), now()),
         declaration=drafts.declaration(scheme(), economy(), now()),
-        kinds=[(each.value, w(f"document.{each.value}")) for each in _KINDS],
+        kinds=[
+            ("", w("document.choose")),
+            *((each.value, w(f"document.{each.value}")) for each in _KINDS),
+        ],
         pay_at=_pay_at(draft),
         codes=scheme().economies,
     )
