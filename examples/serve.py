@@ -28,8 +28,9 @@ import verifier
 from issuer.audit import Head, heads
 from issuer.commands.opening import open_office
 from issuer.documents import scheme_document
-from issuer.errors import IssuerError
+from issuer.errors import Conflict, IssuerError
 from issuer.installation import FILE
+from issuer.mail_sending import send_due
 from issuer.office import Actor, Desk, Office
 from issuer.operations import all_operations
 from issuer.publication import open_publisher
@@ -41,6 +42,8 @@ ZONE: Final = "Asia/Singapore"
 EVERY: Final = timedelta(minutes=1)
 """Between two publications; what an officer decides is at the border after it."""
 _PASSPHRASE: Final = "demonstration"  # noqa: S105  # it protects nothing
+_POST: Final = timedelta(seconds=2)
+"""Between two looks for mails; somebody waits for a code."""
 _STILL_GOOD: Final = timedelta(hours=6)
 """For so long an economy that has nothing new to say need not sign anything."""
 _HOST: Final = "127.0.0.1"
@@ -155,6 +158,19 @@ class Demonstration:
             )
         )
 
+    def open_portals(self) -> None:
+        """Let people apply online to every economy."""
+        for code in self.hosted:
+            desk = self.office.system_desk(code, now=_now(), reason="demonstration")
+            with suppress(Conflict):  # it is open since an earlier start
+                all_operations()["portal.open"].perform(desk, {})
+
+    def deliver(self) -> None:
+        """Put the mails that wait into files below the folder ``mail``."""
+        office = self.office
+        scheme = office.store.read(office.scheme)
+        send_due(office.store, office.installation, scheme, clock=_now)
+
     def publish(self) -> None:
         """Publish what economies say anew, and bring the device up to date."""
         if self.office.store.read(heads) != self._published:
@@ -198,12 +214,16 @@ class Demonstration:
 def _serve(demonstration: Demonstration) -> int:
     demonstration.prepare()
     demonstration.found_publication()
+    demonstration.open_portals()
     print("publishing what 21 economies say ...", flush=True)
     demonstration.publish()
     ended = threading.Event()
     with _running(demonstration) as servers:
         for server in servers:
             threading.Thread(target=_watch, args=(server, ended), daemon=True).start()
+        threading.Thread(
+            target=_deliver, args=(demonstration, ended), daemon=True
+        ).start()
         _wait_for(demonstration.port, ended)
         _say_where(demonstration.port)
         while not ended.wait(EVERY.total_seconds()):
@@ -252,6 +272,14 @@ def _start(
     )
 
 
+def _deliver(demonstration: Demonstration, ended: threading.Event) -> None:
+    while not ended.wait(_POST.total_seconds()):
+        try:
+            demonstration.deliver()
+        except IssuerError as error:
+            print(f"not mailed, tried again soon: {error}", file=sys.stderr)
+
+
 def _watch(server: "subprocess.Popen[bytes]", ended: threading.Event) -> None:
     server.wait()
     ended.set()
@@ -274,7 +302,8 @@ def _wait_for(port: int, ended: threading.Event) -> None:
 
 def _say_where(port: int) -> None:
     print(
-        f"apply  http://localhost:{port}/demonstration\n"
+        f"apply  http://localhost:{port}/demonstration"
+        " (applicants' mail: files in the folder mail)\n"
         f"show   http://127.0.0.1:{port + 1}/wallet/\n"
         "scan   at what the console prints; each such address is good once\n"
         "Stop with Ctrl-C.",

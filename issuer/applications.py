@@ -18,6 +18,7 @@ from issuer.intake.names import confirm
 from issuer.intake.problem import Problem
 from issuer.intake.uploads import Upload, read_document, read_portrait
 from issuer.lifecycle import APPLICATION, CARD, Side
+from issuer.mail import queue_mail
 from issuer.numbers import draw_application_number
 from issuer.office import Desk
 from issuer.on_file import OnFile
@@ -654,53 +655,66 @@ def add_document(desk: Desk, given: AddDocument) -> DocumentAdded:
 
     def work(session: Session) -> DocumentAdded:
         row = desk.find(session, Application, given.application)
-        refuse_if(
-            APPLICATION.is_final(row.state),
-            "application.ended",
-            f"the application is {row.state}",
-        )
-        if given.kind in _ON_THE_CARD:
-            refuse_if(
-                row.decided_by is not None,
-                "application.decided",
-                "the card shows what was there when it was decided about",
-            )
-            _note_hand(session, desk, row)
-        media_type = MEDIA_TYPES[upload.kind]
-        if session.get(Content, upload.sha256) is None:
-            session.add(
-                Content(
-                    sha256=upload.sha256, media_type=media_type, data=upload.content
-                )
-            )
-            session.flush()
-        document = Document(
-            application_id=row.id,
-            kind=given.kind,
-            name=upload.display_name,
-            sha256=upload.sha256,
-            added_by=desk.actor.account_id,
-            added_at=desk.now,
-        )
-        session.add(document)
-        session.flush()
-        desk.log(
-            session,
-            "application:document_added",
-            _subject(row),
-            document=document.id,
-            kind=given.kind,
-            sha256=upload.sha256,
-        )
-        return DocumentAdded(
-            document=document.id,
-            kind=document.kind,
-            name=document.name,
-            sha256=document.sha256,
-            media_type=media_type,
-        )
+        return keep_document(session, desk, row, given.kind, upload)
 
     return once(desk, given, DocumentAdded, work)
+
+
+def keep_document(
+    session: Session,
+    desk: Desk,
+    row: Application,
+    kind: DocumentKind,
+    upload: Upload,
+) -> DocumentAdded:
+    """Keep a document in a transaction of the caller's; whatever way it came in.
+
+    Raises:
+        Conflict: As for `add_document`.
+    """
+    refuse_if(
+        APPLICATION.is_final(row.state),
+        "application.ended",
+        f"the application is {row.state}",
+    )
+    if kind in _ON_THE_CARD:
+        refuse_if(
+            row.decided_by is not None,
+            "application.decided",
+            "the card shows what was there when it was decided about",
+        )
+        _note_hand(session, desk, row)
+    media_type = MEDIA_TYPES[upload.kind]
+    if session.get(Content, upload.sha256) is None:
+        session.add(
+            Content(sha256=upload.sha256, media_type=media_type, data=upload.content)
+        )
+        session.flush()
+    document = Document(
+        application_id=row.id,
+        kind=kind,
+        name=upload.display_name,
+        sha256=upload.sha256,
+        added_by=desk.actor.account_id,
+        added_at=desk.now,
+    )
+    session.add(document)
+    session.flush()
+    desk.log(
+        session,
+        "application:document_added",
+        _subject(row),
+        document=document.id,
+        kind=kind,
+        sha256=upload.sha256,
+    )
+    return DocumentAdded(
+        document=document.id,
+        kind=document.kind,
+        name=document.name,
+        sha256=document.sha256,
+        media_type=media_type,
+    )
 
 
 _ON_THE_CARD: Final = (DocumentKind.PORTRAIT, DocumentKind.SIGNATURE)
@@ -760,38 +774,44 @@ class Moved(Answer):
 def submit(desk: Desk, given: One) -> Moved:
     """Submit a draft: its card begins, waiting for home approval."""
 
-    def work(session: Session, row: Application) -> None:
-        _move(session, desk, row, "submit")
-        row.submitted_at = desk.now
-        card = Card(
-            economy=row.economy,
-            person_id=row.person_id,
-            application_id=row.id,
-            state=CARD.start,
-            applied_on=desk.now.date(),
-            created_at=desk.now,
+    return _on_one(desk, given, lambda session, row: submit_one(session, desk, row))
+
+
+def submit_one(session: Session, desk: Desk, row: Application) -> None:
+    """Submit in a transaction of the caller's.
+
+    Raises:
+        IllegalTransition: It is no draft.
+    """
+    _move(session, desk, row, "submit")
+    row.submitted_at = desk.now
+    card = Card(
+        economy=row.economy,
+        person_id=row.person_id,
+        application_id=row.id,
+        state=CARD.start,
+        applied_on=desk.now.date(),
+        created_at=desk.now,
+        changed_at=desk.now,
+    )
+    session.add(card)
+    session.flush()
+    session.add(
+        PassportLink(
+            card_id=card.id,
+            passport_id=row.passport_id,
+            state=lifecycle.PASSPORT_LINK.start,
+            linked_at=desk.now,
             changed_at=desk.now,
         )
-        session.add(card)
-        session.flush()
-        session.add(
-            PassportLink(
-                card_id=card.id,
-                passport_id=row.passport_id,
-                state=lifecycle.PASSPORT_LINK.start,
-                linked_at=desk.now,
-                changed_at=desk.now,
-            )
-        )
-        desk.log(
-            session,
-            "card:created",
-            f"card:{card.id}",
-            application=row.id,
-            person=row.person_id,
-        )
-
-    return _on_one(desk, given, work)
+    )
+    desk.log(
+        session,
+        "card:created",
+        f"card:{card.id}",
+        application=row.id,
+        person=row.person_id,
+    )
 
 
 @operation("application.open", "Open the home review.", *_VETTING)
@@ -860,8 +880,22 @@ def approve(desk: Desk, given: One) -> Moved:
         card.approved_by, card.expires_at = desk.actor.account_id, expires_at
         card.first_issued_on = desk.now.date()
         _move_card(session, desk, card, "activate")
+        _tell(session, desk, row, "application_approved")
 
     return _on_one(desk, given, work)
+
+
+def _tell(session: Session, desk: Desk, row: Application, kind: str) -> None:
+    """Write to the applicant, if they have said where."""
+    queue_mail(
+        session,
+        row.economy,
+        session.get_one(Person, row.person_id).email,
+        kind,
+        {"number": row.number},
+        desk.now,
+        once_key=f"{kind}:{row.id}",
+    )
 
 
 class Refusing(One):
@@ -891,6 +925,7 @@ def refuse(desk: Desk, given: Refusing) -> Moved:
         row.decided_by, row.decided_at = desk.actor.account_id, desk.now
         _move(session, desk, row, "refuse")
         _end_card(session, desk, row, "the application was refused")
+        _tell(session, desk, row, "application_decided")
 
     return _on_one(desk, given, work)
 

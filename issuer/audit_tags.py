@@ -39,6 +39,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "signing_key:published": _tag("key_id", "use"),
         "signing_key:added": _tag("key_id", "use"),
         "signing_key:retired": _tag("key_id", "use"),
+        "mail:retried": _tag("kind"),
+        "mail:dropped": _tag("kind"),
         # Reading.
         "queue:read": _tag("queue", "records", "count"),
         "application:read": _tag(),
@@ -168,6 +170,17 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "passport:asked": _tag("owner", "status"),
         "passport:hits_read": _tag("count"),
         "passport:hit_closed": _tag(),
+        # Applicants online; subjects are ``portal:<n>`` and ``online:<n>``.
+        "portal:opened": _tag("opens_at", "closes_at"),
+        "portal:closed": _tag("closes_at"),
+        "online:submitted": _tag("application", "documents"),
+        "online:held": _tag("code"),
+        "online:taken": _tag("application"),
+        "online:dismissed": _tag(),
+        "online:read": _tag(),
+        "payment:received": _STATES | {"payment"},
+        "payment:refunded": _STATES | {"payment"},
+        "payment:cancelled": _STATES | {"payment"},
         # Many at once.
         "bulk:proposed": _tag("action", "size"),
         "bulk:approved": _tag("action", "size", "proposed_by"),

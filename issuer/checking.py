@@ -85,7 +85,7 @@ def check(desk: Desk, given: Check) -> Checked:
     def work(session: Session) -> Checked:
         typed = read_typed(desk, session, given.person, given.passport)
         own = _own_person(session, desk, given.application)
-        alike = _alike(session, desk, Identity.of(typed), own)
+        alike = alike_to(session, desk, Identity.of(typed), own)
         desk.log(
             session,
             "queue:read",
@@ -122,9 +122,10 @@ def _own_person(session: Session, desk: Desk, application: int | None) -> int | 
     return desk.find(session, Application, application).person_id
 
 
-def _alike(
+def alike_to(
     session: Session, desk: Desk, applicant: Identity, own: int | None
 ) -> list[Alike]:
+    """Return who on file may be an applicant, but for ``own``; the caller logs it."""
     found = _near(session, desk, applicant)
     known = [
         Known(

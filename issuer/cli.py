@@ -26,6 +26,7 @@ from issuer.commands import (
     installing,
     keys,
     linking,
+    mailing,
     offering,
     passport_broker,
     services,
@@ -149,6 +150,7 @@ for _each in (
     passport_broker.group,
     services.group,
     carriers.group,
+    mailing.group,
     demo.demo_data,
 ):
     _cli.add_command(_each)

@@ -64,3 +64,8 @@ def sign_on_secret() -> str | None:
     ``ABTC_SIGN_ON_SECRET``; without one, PKCE alone protects the code.
     """
     return os.environ.get("ABTC_SIGN_ON_SECRET") or None
+
+
+def mail_password() -> str | None:
+    """Return the password at the mail server, ``ABTC_MAIL_PASSWORD``."""
+    return os.environ.get("ABTC_MAIL_PASSWORD") or None

@@ -136,6 +136,33 @@ class LossBar(Fact):
     years: _Count
 
 
+class AskedDocument(Fact):
+    """A document that an economy asks of who applies; ``text`` is in its own words."""
+
+    kind: Literal[
+        "passport",
+        "signature",
+        "police_certificate",
+        "employment",
+        "recommendation",
+        "other",
+    ]
+    text: str = Field(min_length=1, max_length=2_000)
+    required: bool = True
+
+    @property
+    def subject(self) -> str:
+        """The kind: one of each at a time."""
+        return self.kind
+
+
+class Declaration(Fact):
+    """What applicants online declare, word for word, and which version that is."""
+
+    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")
+    text: str = Field(min_length=1, max_length=20_000)
+
+
 class Facts(Model):
     """The dated keys; an empty key is unknown, never a "no"."""
 
@@ -152,6 +179,8 @@ class Facts(Model):
     card_term_years: Rows[Valued[_Count]] = ()
     service_target_days: Rows[Valued[_Count]] = ()
     fees: Rows[Fee] = ()
+    asked_documents: Rows[AskedDocument] = ()
+    declaration: Rows[Declaration] = ()
     home_review_stages: Rows[Valued[_Stages]] = ()
     disclose_refusal: Rows[Valued[bool]] = ()
     police_report_on_loss: Rows[Valued[bool]] = ()

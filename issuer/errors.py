@@ -12,6 +12,7 @@
     ├── KeyFileError      a file holds no secret that may be used
     ├── LintError         the verifier would not accept a prepared card or document
     ├── ListFull          a status list has no free index left
+    ├── MailError         a mail was not taken; its code says why, and if for ever
     ├── NotAllowed        the actor's roles do not include this
     ├── NotFound          there is no such record, or it is another economy's
     ├── NoTrust           there is no trust data here to know other economies by
@@ -206,6 +207,28 @@ class LintError(IssuerError):
 
 class ListFull(IssuerError):  # noqa: N818  # a condition to act on: open the next list
     """A status list has no free index left."""
+
+
+class MailError(IssuerError):
+    """A mail was not taken, or nobody is there to take one; it is still kept.
+
+    No message carries the recipient or a word of the mail.
+
+    Attributes:
+        code: Stable, for programs: ``smtp.unreachable``, ``smtp.tls``,
+            ``smtp.sign_in``, ``smtp.sender``, ``smtp.refused``, ``smtp.later``,
+            ``smtp.broken`` or ``folder.unwritable``.
+        is_final: The same mail would be refused again.
+        ends_run: It is about the server, not this mail: others would fare no better.
+    """
+
+    def __init__(
+        self, code: str, detail: str, *, is_final: bool = False, ends_run: bool = False
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.is_final = is_final
+        self.ends_run = ends_run
 
 
 class ProfileError(IssuerError):

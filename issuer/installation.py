@@ -25,6 +25,10 @@
     [collector.keep_days]                   # how long scan logs of devices are kept;
     AUS = 400                               # absent: until somebody decides
 
+    [portal]                                # applying online
+    draft_days = 30                         # without a change, then a draft is deleted
+    drafts = 10                             # of one applicant at a time
+
     [web]
     hosts = ["localhost", "127.0.0.1"]      # names under which browsers may ask
     proxies = 0                             # reverse proxies in front
@@ -75,12 +79,23 @@
     [passport_checks.owners]                # who is asked about passports of a code,
     XYZ = "AUS"                             # where it is not the economy of that code
 
+    [mail]                                  # absent: each mail is a file below mail/
+    sender = "ABTC <no-reply@abtc.example>" # who writes
+    # host = "smtp.abtc.example"            # the mail server; absent: files
+    # port = 587
+    # tls = "starttls"                      # or "implicit"; "none" at this machine only
+    # user = "abtc"                         # with ABTC_MAIL_PASSWORD
+    # authorities = "mail-ca.pem"           # who vouches for it; absent: the system's
+    # address = "https://abtc.example"      # of the pages; absent: web.origin
+
 Paths are relative to the folder.  Nothing here is secret: passphrases come from the
 environment or are asked for.
 """
 
 import tomllib
 from collections.abc import Mapping
+from email.utils import formataddr, parseaddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -90,6 +105,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from sqlalchemy import make_url
@@ -98,7 +114,6 @@ from sqlalchemy.exc import ArgumentError
 from issuer.errors import SettingsError
 
 FILE: Final = "office.toml"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _AppId = Annotated[str, Field(pattern=r"^[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}$")]
@@ -149,6 +164,15 @@ class CollectorSettings(_Table):
     )
     """By economy: days for which rows are kept; that is for its law to say.  Absent:
     nothing is removed."""
+
+
+class PortalSettings(_Table):
+    """How applying online is kept; see docs/portal.md."""
+
+    draft_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """Days without a change after which a draft is deleted."""
+    drafts: Annotated[int, Field(ge=1, le=100)] = 10
+    """Drafts that one applicant may have at a time."""
 
 
 class SignOn(_Table):
@@ -303,14 +327,13 @@ class Services(_Table):
         if (self.certificate_header is None) != (not self.certificate_hops):
             raise ValueError("certificate_header and certificate_hops belong together")
         for economy, url in self.partners.items():
-            host = urlsplit(url).hostname
-            if not url.startswith("https://") and host not in _LOOPBACK:
+            if not url.startswith("https://") and not _is_here(url):
                 raise ValueError(f"the address of {economy} is not https")
         return self
 
 
-def _is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in _LOOPBACK
+def _is_here(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 class PassportRegister(_Table):
@@ -339,9 +362,55 @@ class PassportChecks(_Table):
     @model_validator(mode="after")
     def _is_protected(self) -> Self:
         url = self.broker
-        if url and not url.startswith("https://") and not _is_loopback(url):
+        if url and not url.startswith("https://") and not _is_here(url):
             raise ValueError("the address of the broker is not https")
         return self
+
+
+class MailSettings(_Table):
+    """How mails to applicants leave; see docs/operations/mail.md."""
+
+    sender: str = "ABTC <no-reply@localhost>"
+    reply_to: str | None = None
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")] | None = None
+    """The mail server; None: every mail is put into ``folder``, and nothing is sent."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    user: str | None = None
+    authorities: str | None = None
+    """File: certificates that vouch for the server's, in PEM; None: the system's."""
+    folder: str = "mail"
+    address: Annotated[str, Field(pattern=r"^https?://[a-z0-9.:-]+$")] | None = None
+    """Where applicants find the pages; None: as ``web`` says."""
+
+    @field_validator("sender", "reply_to")
+    @classmethod
+    def _is_mailbox(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        name, address = parseaddr(value)
+        if not value.isprintable() or formataddr((name, address)) != value:
+            raise ValueError("must be like ABTC <no-reply@abtc.example>")
+        _, at, host = address.rpartition("@")
+        if not at or not host:
+            raise ValueError("must have an address with @")
+        return value
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> Self:
+        if self.host and self.tls == "none" and not is_loopback(self.host):
+            raise ValueError("tls may be none only where host is this machine")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by what it is called; nothing is asked."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Installation(_Table):
@@ -356,6 +425,7 @@ class Installation(_Table):
     limits: Limits = Limits()
     publish: PublishPlaces = PublishPlaces()
     collector: CollectorSettings = CollectorSettings()
+    portal: PortalSettings = PortalSettings()
     web: Web = Web()
     wallet: Wallet = Wallet()
     services: Services = Services()
@@ -363,6 +433,7 @@ class Installation(_Table):
     passports: Mapping[_Code, PassportRegister] = Field(default_factory=dict)
     """By economy: its register answers others.  Absent: it has not joined."""
     passport_checks: PassportChecks = PassportChecks()
+    mail: MailSettings = MailSettings()
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -410,6 +481,11 @@ class Installation(_Table):
     def path(self, relative: str) -> Path:
         """Return a path of the settings, from the folder on."""
         return self.folder / relative
+
+    @property
+    def pages(self) -> str:
+        """Where applicants find the pages, such as ``https://abtc.example``."""
+        return self.mail.address or self.web.origin or f"http://{self.web.hosts[0]}"
 
     @property
     def web_key(self) -> Path:

@@ -190,9 +190,9 @@ def _rows(
 
 def _log_reading(session: Session, economy: str, rows: list[dict[str, Any]]) -> None:
     system = session.scalars(
-        select(Account.id).where(
-            Account.economy == economy, Account.kind == AccountKind.SYSTEM
-        )
+        select(Account.id)
+        .where(Account.economy == economy, Account.kind == AccountKind.SYSTEM)
+        .order_by(Account.id)
     ).first()
     if system is None or not rows:
         return

@@ -149,9 +149,9 @@ def _desk(home: Path, economy: str, reason: str) -> Desk:
 
 def _installation(session: Session, economy: str) -> Actor:
     account = session.scalars(
-        select(Account).where(
-            Account.economy == economy, Account.kind == AccountKind.SYSTEM
-        )
+        select(Account)
+        .where(Account.economy == economy, Account.kind == AccountKind.SYSTEM)
+        .order_by(Account.id)
     ).first()
     if account is None:
         raise NotFound(f"this installation is no back office of {economy}")

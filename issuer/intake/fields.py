@@ -45,6 +45,8 @@ FIRST_BIRTHDATE: Final = date(1900, 1, 1)
 """The earliest that a card can say (specification, section 3.2)."""
 MAX_TEXT: Final = 1024
 """Characters of any field; the narrower bound of each comes on top."""
+MAX_EMAIL: Final = 254
+"""Characters of an address that mail can be sent to (RFC 5321, section 4.5.3.1)."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CODE = re.compile(r"[A-Z]{3}")
@@ -140,10 +142,19 @@ def _reference(text: str) -> str:
     return text
 
 
-def _email(text: str) -> str:
+def is_email(text: str) -> bool:
+    """Tell whether a text is an address that mail can be sent to: plain ASCII.
+
+    Not checked: that anybody reads what is sent there.
+    """
     local, _, host = text.rpartition("@")
     dots = local.startswith(".") or local.endswith(".") or ".." in local
-    if dots or not (_EMAIL.fullmatch(text) and _HOST.fullmatch(host)):
+    is_good = bool(_EMAIL.fullmatch(text) and _HOST.fullmatch(host))
+    return is_good and not dots and len(text) <= MAX_EMAIL
+
+
+def _email(text: str) -> str:
+    if not is_email(text):
         raise _fault(ProblemCode.EMAIL, "This is no e-mail address.")
     return text
 

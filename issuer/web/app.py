@@ -6,9 +6,11 @@ from typing import Final
 from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from issuer.mail import queue_mail
 from issuer.office import Office
 from issuer.passkeys import PasskeyPlace
 from issuer.passport_register.views import blueprint as asked_passports
+from issuer.portal.post import QueueMail
 from issuer.services import views as services
 from issuer.sessions import LONGEST
 from issuer.sign_in import Entrance
@@ -17,6 +19,9 @@ from issuer.web import case_words, failures, guards, words
 from issuer.web.access import EVERYBODY, Access, Pages
 from issuer.web.here import NAME, Site
 from issuer.web.limits import Limit
+from issuer.web.portal import all_pages
+from issuer.web.portal.here import MAIL
+from issuer.web.portal.views import start as start_applying
 from issuer.web.settings import Settings
 from issuer.web.views import (
     account,
@@ -30,6 +35,8 @@ from issuer.web.views import (
     devices,
     incoming,
     logbook,
+    mails,
+    online,
     outgoing,
     phones,
     plastic,
@@ -43,6 +50,7 @@ from issuer.web.views import (
 VIEWS: Final = (
     start.pages,
     applications.pages,
+    online.pages,
     incoming.pages,
     outgoing.pages,
     bulk.pages,
@@ -54,6 +62,7 @@ VIEWS: Final = (
     reports.pages,
     publication.pages,
     devices.pages,
+    mails.pages,
     configuration.pages,
     logbook.pages,
     accounts.pages,
@@ -69,7 +78,11 @@ _SIGN_INS: Final = 30
 
 
 def create_app(
-    office: Office, settings: Settings, *, programs: Blueprint | None = None
+    office: Office,
+    settings: Settings,
+    *,
+    programs: Blueprint | None = None,
+    mail: QueueMail = queue_mail,
 ) -> Flask:
     """Make the web application of an open office.
 
@@ -78,6 +91,7 @@ def create_app(
         settings: How it is reached.
         programs: The routes of the JSON API, named ``api``: they see to it themselves
             who asks, by a key; a browser's cookie is worth nothing there.
+        mail: What writes to applicants.
     """
     app = Flask(__name__)
     web = settings.web
@@ -98,6 +112,9 @@ def create_app(
     )
     app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     app.extensions[NAME] = _site(office, settings)
+    app.extensions[start_applying.LIMIT] = Limit(
+        tries=start_applying.TRIES, within=start_applying.WITHIN
+    )
     app.extensions[Limit.NAME] = Limit(tries=_SIGN_INS, within=timedelta(minutes=1))
     failures.install(app)
     guards.install(app)
@@ -105,6 +122,9 @@ def create_app(
     case_words.install(app)
     for pages in _views(settings):
         app.register_blueprint(pages)
+    for applying in all_pages.VIEWS:
+        app.register_blueprint(applying)
+    app.extensions[MAIL] = mail
     app.register_blueprint(collect.blueprint(office, clock=settings.clock))
     app.register_blueprint(services.blueprint(office, clock=settings.clock))
     app.register_blueprint(asked_passports(office, clock=settings.clock))

@@ -151,12 +151,12 @@ def _http(error: HTTPException) -> Response:
 
 def _issuer(error: IssuerError) -> Response:
     status = status_of(error)
-    reference = _log(error) if status >= 500 else None
+    reference = log_failure(error) if status >= 500 else None
     return _page(status, code_of(error), sentence_of(error), reference)
 
 
 def _unknown(error: Exception) -> Response:
-    return _page(500, "internal", None, _log(error))
+    return _page(500, "internal", None, log_failure(error))
 
 
 def _page(
@@ -175,7 +175,8 @@ def _page(
     return make_response(text, status)
 
 
-def _log(error: BaseException) -> str:
+def log_failure(error: BaseException) -> str:
+    """Log where something failed, and return the reference that leads there."""
     reference = secrets.token_hex(4)
     LOG.error(
         "reference=%s endpoint=%s %s",

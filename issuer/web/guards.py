@@ -19,6 +19,9 @@ SERVICES: Final = "services"
 """The blueprint for other economies' systems: they show a token, and no cookie."""
 PASSPORTS: Final = "passport_checks"
 """The blueprint for questions about passports: signed, and no cookie counts."""
+APPLICANTS: Final = "apply"
+"""How the names of blueprints for applicants begin: they have a cookie and guards of
+their own, and no session of staff counts."""
 POLICY: Final = (
     "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; "
     "object-src 'none'"
@@ -44,8 +47,10 @@ def _check_host() -> None:
 
 
 def _is_ours() -> bool:
+    """Tell whether a session of staff counts for a request."""
     is_signed = request.blueprint in {PROGRAMS, DEVICES, SERVICES, PASSPORTS}
-    return not is_signed and request.endpoint != STATIC
+    is_theirs = (request.blueprint or "").startswith(APPLICANTS)
+    return not (is_signed or is_theirs) and request.endpoint != STATIC
 
 
 def _know_visitor() -> None:
@@ -57,18 +62,32 @@ def _check_form() -> None:
     """Refuse what another site may have made the browser send."""
     if not _is_ours() or request.routing_exception is not None:
         return  # the router refuses by itself what goes nowhere
-    if any(name in request.headers for name in _OVERRIDES) or "_method" in request.args:
-        raise Forbidden("A request must say its method once.")
+    _check_method()
     if request.method in _SAFE:
         return
-    if request.mimetype not in _FORMS:
-        raise Forbidden("Only forms can be sent here.")
-    if not _is_same_origin():
-        raise Forbidden("This form came from another site.")
+    check_is_form()
     if not cookies.is_form_token(request.form.get(cookies.FORM_TOKEN, "")):
         raise Forbidden(
             "This form belongs to a session that has ended. Open the page again."
         )
+
+
+def check_is_form() -> None:
+    """Refuse what is no form, or what a browser says comes from another site.
+
+    Raises:
+        Forbidden: It does.
+    """
+    _check_method()
+    if request.mimetype not in _FORMS:
+        raise Forbidden("Only forms can be sent here.")
+    if not _is_same_origin():
+        raise Forbidden("This form came from another site.")
+
+
+def _check_method() -> None:
+    if any(name in request.headers for name in _OVERRIDES) or "_method" in request.args:
+        raise Forbidden("A request must say its method once.")
 
 
 def _is_same_origin() -> bool:

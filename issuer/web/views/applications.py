@@ -392,6 +392,11 @@ def document(application: int, document: int) -> Response:
     return answer
 
 
+def _online(application: int) -> Any:
+    found = perform("portal.of", {"application": application}, reason=reason())
+    return found.online
+
+
 def _case(application: int, form: Form, *, action: str = "") -> Response:
     case = perform("application.show", {"application": application}, reason=reason())
     form.values.setdefault(REASON, reason())
@@ -408,6 +413,7 @@ def _case(application: int, form: Form, *, action: str = "") -> Response:
         status=form.status,
         form=form,
         case=case,
+        online=_online(application),
         action=action,
         portrait=portrait,
         kinds=[(kind.value, text) for kind, text in DOCUMENTS.items()],

@@ -10,11 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from issuer.errors import NotFound
+from issuer.portal.opening import open_economies
 from issuer.store import Account, AccountKind, HostedEconomy
 from issuer.web import cookies
 from issuer.web.access import EVERYBODY, Pages
 from issuer.web.forms import Form
-from issuer.web.here import go_to, render, site
+from issuer.web.here import go_to, now, render, site
 
 pages = Pages("demonstration")
 
@@ -26,7 +27,12 @@ def choose() -> Response:
     login = form.get("login")
     if not login:
         people = site().office.store.read(_people)
-        return render("sign_in/demonstration.html", form=form, people=people)
+        online = site().office.store.read(
+            lambda session: open_economies(session, now())
+        )
+        return render(
+            "sign_in/demonstration.html", form=form, people=people, online=online
+        )
     number = site().office.store.read(lambda session: _number(session, login))
     cookies.begin(account_id=number, is_signed_in=True)
     return go_to("start.index")

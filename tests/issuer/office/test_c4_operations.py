@@ -11,12 +11,16 @@ from issuer.errors import IssuerError
 from issuer.operations import all_operations
 from issuer.store import (
     ApiKey,
+    Applicant,
     BrowserSession,
     Device,
     HeldDecision,
     ImportRun,
     ImportState,
+    Mail,
     Offer,
+    OnlineApplication,
+    OnlinePayment,
     PlasticBatch,
     ServiceClient,
     ShrinkRequest,
@@ -42,6 +46,7 @@ KINDS = {
     "credential": "credential", "preclearance": "preclearance", "held": "held",
     "hit": "hit", "session": "session", "approval": "shrink", "batch": "batch",
     "offer": "offer", "device": "device", "client": "client", "webhook": "webhook",
+    "mail": "mail", "online": "online", "payment": "payment",
 }  # fmt: skip
 """What a field names; None where other tests say what becomes of it."""
 IDS = {"import": "import", "lists": "shrink"}
@@ -65,7 +70,7 @@ GIVEN: dict[str, Any] = {
     "expires_on": "2038-01-01", "confirmation": "0" * 64, "holder_key": phone(),
     "content": picture(), "name": "x.png", "kind": "other", "why": "x",
     "what": "phone", "how": "lost", "event": "approve", "outcome": "other_person",
-    "role": "audit", "label": "x", "subject": None,
+    "receipt": "x", "role": "audit", "label": "x", "subject": None,
 }  # fmt: skip
 GIVEN_TO: dict[str, dict[str, Any]] = {
     "application.enter": {"kind": "new"},
@@ -121,11 +126,15 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
                                 added_at=NOW),
         "webhook": Webhook(economy="AUS", client="client:aus-1", event="applications",
                            url="https://hooks.example", made_at=NOW, due_at=NOW),
+        "mail": Mail(economy="AUS", kind="card_ends", recipient="a@b.example",
+                     reference="t", state="dead", queued_at=NOW, next_at=NOW,
+                     settled_at=NOW),
         "offer": Offer(economy="AUS", card_id=card, state="open", reference_hash=b"r",
                        code_hash=b"c", one_time_mark="m", made_by=account,
                        made_at=NOW, ends_at=NOW + timedelta(minutes=1),
                        changed_at=NOW),
     }  # fmt: skip
+    rows |= online_by_hand(session)
     session.add_all(rows.values())
     session.add(
         PlasticBatch(batch="B1", economy="AUS", design="x", count=1, sums_sha256="x",
@@ -133,6 +142,22 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
     )  # fmt: skip
     session.flush()
     return {name: row.id for name, row in rows.items()}
+
+
+def online_by_hand(session: Session) -> dict[str, Any]:
+    applicant = Applicant(economy="AUS", email="x@example.com", created_at=NOW)
+    session.add(applicant)
+    session.flush()
+    return {
+        "online": OnlineApplication(
+            economy="AUS", applicant_id=applicant.id, reference="AUS-1", state="held",
+            kind="new", created_at=NOW, changed_at=NOW, submitted_at=NOW,
+        ),
+        "payment": OnlinePayment(
+            economy="AUS", reference="P-AUS-1", kind="application", amount="5",
+            currency="AUD", state="due", created_at=NOW, changed_at=NOW,
+        ),
+    }  # fmt: skip
 
 
 def naming() -> list[tuple[str, str]]:

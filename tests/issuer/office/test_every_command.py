@@ -17,6 +17,7 @@ from typing import Any
 import click
 import pytest
 from PIL import Image, ImageDraw
+from sqlalchemy.orm import Session
 
 import verifier
 from issuer import cli, sessions
@@ -26,7 +27,15 @@ from issuer.documents import policy_document
 from issuer.installation import Installation
 from issuer.operations import all_operations
 from issuer.scheme import Scheme
-from issuer.store import CounterPhone, Role, Store
+from issuer.store import (
+    Applicant,
+    CounterPhone,
+    Mail,
+    OnlineApplication,
+    OnlinePayment,
+    Role,
+    Store,
+)
 from tests.issuer.office.card_builder import phone
 from tests.simulator import NOW, World
 
@@ -319,6 +328,9 @@ def accounts(shell: Shell) -> None:
                display_name="Administrator")  # fmt: skip
     shell.asks("ann-kor", "economy list")
     shell.asks("ann-kor", "economy show", code="AUS")
+    shell.asks("ann-kor", "portal open")
+    shell.asks("ann-kor", "portal show")
+    shell.asks("ann-kor", "portal close")
 
 
 def sessions_of(shell: Shell) -> None:
@@ -420,6 +432,56 @@ def applications(shell: Shell) -> None:
     assert shell.asks_in_vain("ann-kor", "application show", application=999) == (
         "record.unknown"
     )
+
+
+def online(shell: Shell) -> None:
+    """What applicants have handed in and paid, where somebody like them is on file."""
+    store = shell.store()
+    first, second, *payments = store.write(
+        lambda session: handed_in(session, shell.now), now=shell.now
+    )
+    store.close()
+    assert len(shell.asks("ann-kor", "portal held")["waiting"]) == 2
+    shell.asks("ann-kor", "portal look", online=first)
+    taken = shell.asks("ann-kor", "portal take", online=first)
+    shell.asks("ann-kor", "portal dismiss", online=second)
+    found = shell.asks("ann-kor", "portal of", application=taken["application"])
+    assert found["online"]["contact"] == {"phone": "1"}
+    assert len(shell.asks("ann-kor", "portal payments")["payments"]) == 2
+    paid = {"payment": payments[0]}
+    shell.asks("ann-kor", "payment confirm", receipt="statement 7", **paid)
+    shell.asks("ann-kor", "payment refund", **paid)
+    shell.asks("ann-kor", "payment cancel", payment=payments[1])
+
+
+def handed_in(session: Session, now: datetime) -> list[int]:
+    applicant = Applicant(economy="KOR", email="x@example.com", created_at=now)
+    session.add(applicant)
+    session.flush()
+    passport = {
+        "family_name": "Moon", "given_name": "A", "birthdate": "1970-01-31",
+        "sex": "F", "nationality": "KOR", "passport_country": "KOR",
+        "passport_number": "M7777777", "passport_issued_on": "2029-01-01",
+        "passport_expires_on": "2039-01-01",
+    }  # fmt: skip
+    answers = json.dumps({"passport": passport, "contact": {"phone": "1"}})
+    rows: list[Any] = [
+        OnlineApplication(
+            economy="KOR", applicant_id=applicant.id, reference=f"KOR-{number}",
+            state="held", kind="new", answers=answers, created_at=now, changed_at=now,
+            submitted_at=now, held_for="application.duplicate",
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    rows += [
+        OnlinePayment(economy="KOR", reference=f"P-KOR-{number}", kind="application",
+                      amount="5", currency="KRW", state="due", created_at=now,
+                      changed_at=now)
+        for number in range(2)
+    ]  # fmt: skip
+    session.add_all(rows)
+    session.flush()
+    return [row.id for row in rows]
 
 
 def enter(shell: Shell, name: str, **more: Any) -> int:
@@ -761,10 +823,32 @@ def passports(shell: Shell) -> None:
     shell.asks(kor, "passport figures")
 
 
+def mails(shell: Shell) -> None:
+    def dead(reference: str) -> Mail:
+        return Mail(
+            economy="KOR", kind="card_ends", recipient="anna@traveller.example",
+            words=json.dumps({"months": 6, "date": "4 May 2030"}),
+            reference=reference, state="dead", queued_at=shell.now, next_at=shell.now,
+            settled_at=shell.now,
+        )  # fmt: skip
+
+    store = shell.store()
+    rows = [dead("1"), dead("2")]
+    store.write(lambda session: session.add_all(rows), now=shell.now)
+    store.close()
+    first, second = (
+        each["mail"] for each in shell.asks("ann-kor", "mail list")["mails"]
+    )
+    shell.asks("ann-kor", "mail drop", mail=first)
+    shell.asks("ann-kor", "mail retry", mail=second)
+    assert shell.do("mail send", once=True)["sent"] == 1
+    assert len([*(shell.home / "mail").glob("*.eml")]) == 1
+
+
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
-    setting_up, accounts, keys_and_scheme, repository, applications, answers, cards,
-    phones, plastic, lost_and_renewed, many, sheets, devices, passports, links,
-    systems, audit,
+    setting_up, accounts, keys_and_scheme, repository, applications, online, answers,
+    cards, phones, plastic, lost_and_renewed, many, sheets, devices, passports, links,
+    systems, mails, audit,
     backups, publisher, demonstration,
 )  # fmt: skip
 WATCH_LIST = (

@@ -28,6 +28,7 @@ AUDIT: Final = frozenset({Role.AUDIT})
 PUBLISHING: Final = frozenset({Role.PUBLISHING})
 PUBLICATION: Final = PUBLISHING | ADMIN_AND_AUDIT
 READS_REPORTS: Final = BULK | ADMIN_AND_AUDIT
+WRITES_MAILS: Final = HOME | ADMIN
 CASES: Final = frozenset({Role.INTAKE, Role.VETTING, Role.ISSUING})
 CASES_AND_AUDIT: Final = CASES | {Role.AUDIT}
 
@@ -82,6 +83,16 @@ MATRIX: Final = {
     ("applications.export", "POST"): Row(INTAKE_AND_VETTING),
     ("applications.new", "GET"): Row(INTAKE),
     ("applications.new", "POST"): Row(INTAKE),
+    ("online.index", "GET"): Row(INTAKE_AND_VETTING),
+    ("online.settings", "GET"): Row(ADMIN),
+    ("online.open_portal", "POST"): Row(ADMIN),
+    ("online.close_portal", "POST"): Row(ADMIN),
+    ("online.confirm", "POST"): Row(INTAKE_AND_VETTING),
+    ("online.refund", "POST"): Row(INTAKE_AND_VETTING),
+    ("online.cancel", "POST"): Row(INTAKE_AND_VETTING),
+    ("online.waiting", "GET"): Row(INTAKE),
+    ("online.take", "POST"): Row(INTAKE),
+    ("online.dismiss", "POST"): Row(INTAKE),
     ("applications.show", "GET"): Row(HOME, of_economy=True),
     ("applications.correct", "GET"): Row(INTAKE, of_economy=True),
     ("applications.correct", "POST"): Row(INTAKE, of_economy=True),
@@ -182,6 +193,9 @@ MATRIX: Final = {
     ("passport_checks.keys", "GET"): Row(ANYBODY),
     ("passport_checks.check", "POST"): Row(ANYBODY),
     ("passport_checks.ask", "POST"): Row(ANYBODY),
+    ("mails.index", "GET"): Row(WRITES_MAILS),
+    # Other economies' mails: test_c4_no_operation_knows_another_economys_record.
+    ("mails.act", "POST"): Row(WRITES_MAILS),
     ("configuration.index", "GET"): Row(ALL_ROLES),
     ("configuration.economy", "GET"): Row(ALL_ROLES),
     ("configuration.versions", "GET"): Row(ALL_ROLES),

@@ -1,0 +1,9 @@
+"""Every group of pages for applicants; the first of them has the start page."""
+
+from typing import Final
+
+from issuer.web.portal.pages import PortalPages
+from issuer.web.portal.views import applications, start
+
+VIEWS: Final[tuple[PortalPages, ...]] = (start.pages, applications.pages)
+"""In the order of the navigation."""

@@ -1,0 +1,80 @@
+"""The applicant's own cookie, and the token in each of their forms."""
+
+import secrets
+from hmac import compare_digest
+from typing import Final
+
+from flask import Response, g, request
+
+from issuer.portal import accounts
+from issuer.web.here import now, site
+from issuer.web.portal.here import economy, visitor
+
+_COOKIE: Final = "abtc-applicant"
+_USE: Final = "applicant form"
+_LEAST: Final = 32
+"""Characters; a shorter one is none of ours."""
+
+
+def cookie_name() -> str:
+    """Return the cookie's name; ``__Host-`` binds it to this host and to https."""
+    return f"__Host-{_COOKIE}" if site().settings.web.secure else _COOKIE
+
+
+def load_visitor() -> None:
+    """Find out who asks."""
+    token = request.cookies.get(cookie_name(), "")
+    g.portal_token = token if len(token) >= _LEAST else ""
+    if g.portal_token:
+        store = site().office.store
+        g.portal_visitor = accounts.find(
+            store, g.portal_token, economy=economy(), now=now()
+        )
+
+
+def begin(token: str) -> None:
+    """Give the browser another token in place of the one it has."""
+    g.portal_token = g.portal_new_token = token
+    g.portal_visitor = accounts.find(
+        site().office.store, token, economy=economy(), now=now()
+    )
+
+
+def forget() -> None:
+    """End the session, and take it away from the browser."""
+    who = visitor()
+    if who is not None:
+        accounts.end(site().office.store, who, now=now())
+    g.portal_visitor, g.portal_token, g.portal_new_token = None, "", ""
+
+
+def set_cookie(response: Response) -> None:
+    """Give the browser its new token, if it got one."""
+    token = g.get("portal_new_token")
+    if token is None:
+        return
+    # Lax, not Strict: what is mailed to applicants holds links to these pages.
+    response.set_cookie(
+        cookie_name(),
+        token,
+        max_age=0 if not token else None,
+        secure=site().settings.web.secure,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+def form_token() -> str:
+    """Return what every form must bring back; another one for each session."""
+    if not g.get("portal_token"):
+        # A browser that has shown nothing yet: its token stands for nobody.
+        g.portal_token = g.portal_new_token = secrets.token_urlsafe(32)
+    return site().settings.key.mark(_USE, g.portal_token)
+
+
+def is_form_token(given: str) -> bool:
+    """Tell whether a form was made for this browser."""
+    if not g.get("portal_token"):
+        return False
+    return compare_digest(given.encode(), form_token().encode())
