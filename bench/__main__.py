@@ -6,6 +6,7 @@ from functools import partial
 
 from bench import (
     camera,
+    carriers,
     console,
     embedding,
     issuing,
@@ -36,6 +37,7 @@ _SECTIONS = {
     "scale": scale.run,
     "load": load.run,
     "wallet": wallet.run,
+    "carriers": carriers.run,
 }
 
 

@@ -76,7 +76,12 @@ from .passport import (
 from .places import zone_of, zones
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
-from .register import Register, RegisterAnswer, RegisterCredentials
+from .register import (
+    Register,
+    RegisterAnswer,
+    RegisterCredentials,
+    read_register_answer,
+)
 from .replay import ReplayGuard
 from .scan_log import (
     BadRow,
@@ -175,6 +180,7 @@ __all__ = [
     "look_of",
     "pack",
     "parse_challenge",
+    "read_register_answer",
     "read_service_keys",
     "read_service_message",
     "seal_log",
