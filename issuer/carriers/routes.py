@@ -15,7 +15,6 @@ from issuer.carriers.service import Asker, AskHere, ChangesWanted, Row, Stopwatc
 from issuer.operations import Answer, Request
 from issuer.services.clients import Scope
 from issuer.services.routes import Asked, Body, Message, Route
-from verifier.carriers import ResponseKind
 
 _PATH: Final = "/entry-basis"
 
@@ -57,7 +56,7 @@ def _list(asked: Asked) -> Sequence[Row]:
 def _response(asked: Asked) -> Message:
     read = _read(asked)
     rows = service.ask_all(asked.desk, _asker(asked), read.rows)
-    content = write_answers(read, rows, kind=ResponseKind.RESPONSE, now=asked.desk.now)
+    content = write_answers(read, rows, now=asked.desk.now)
     return Message(content=content)
 
 
