@@ -6,6 +6,7 @@ from functools import partial
 
 from bench import (
     camera,
+    carriers,
     console,
     embedding,
     issuing,
@@ -42,6 +43,7 @@ _SECTIONS = {
     "wallet": wallet.run,
     "services": services.run,
     "passports": passport_check.run,
+    "carriers": carriers.run,
 }
 
 

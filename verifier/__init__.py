@@ -103,7 +103,12 @@ from .passport_check import (
 from .places import zone_of, zones
 from .policy import Policy
 from .reasons import EntryReason, LaneReason, Reason, RejectReason, UndecidedReason
-from .register import Register, RegisterAnswer, RegisterCredentials
+from .register import (
+    Register,
+    RegisterAnswer,
+    RegisterCredentials,
+    read_register_answer,
+)
 from .replay import ReplayGuard
 from .scan_log import (
     BadRow,
@@ -223,6 +228,7 @@ __all__ = [
     "passport_reference",
     "read_passport_answer",
     "read_passport_question",
+    "read_register_answer",
     "read_relayed_passport_answer",
     "read_service_keys",
     "read_service_message",

@@ -143,10 +143,20 @@ class Register:
             statement = asked.result(LONGEST.total_seconds())
         except Late as error:
             raise RegisterError("the register took too long") from error
-        return self._believe(statement, question)
+        return read_register_answer(
+            statement,
+            economy=self._credentials.economy,
+            audience=f"urn:abtc:client:{self._credentials.client_id}",
+            passport=passport,
+            destination=destination,
+            arrival=arrival,
+            trust=trust,
+            now=now,
+        )
 
     def _ask(self, question: "_Question") -> str:
-        body = {**question.said(), "everybody": True}
+        said = _said(question.passport, question.destination, question.arrival)
+        body = {**said, "everybody": True}
         token = self._token_at(question.trust, question.now)
         status, answer = self._caller.post(
             f"{_SERVICES}/{self._credentials.economy}/entry-basis",
@@ -209,22 +219,56 @@ class Register:
             raise RegisterError("the trust data has no such economy: update it")
         return url
 
-    def _believe(self, statement: str, question: "_Question") -> RegisterAnswer:
-        try:
-            said = read_service_message(
-                statement,
-                typ=STATEMENT,
-                audience=f"urn:abtc:client:{self._credentials.client_id}",
-                trust=question.trust,
-                now=question.now,
-            )
-        except ServiceMessageError as error:
-            raise RegisterError(f"the answer is not believed: {error}") from error
-        asked = question.said()
-        claims = {name: said.claims.get(name) for name in asked}
-        if said.economy != self._credentials.economy or claims != asked:
-            raise RegisterError("the answer is to another question, or of another")
-        return _answer(said.claims, said.economy, question.passport, statement)
+
+def read_register_answer(
+    statement: str,
+    *,
+    economy: str,
+    audience: str,
+    passport: Passport,
+    destination: str,
+    arrival: date,
+    trust: Trust,
+    now: datetime,
+) -> RegisterAnswer:
+    """Read an answer that an economy's register has signed.
+
+    Args:
+        statement: Service message of type ``abtc-entry-basis+jwt``.
+        economy: Who was asked.
+        audience: Who asked: ``urn:abtc:client:<id>``, or an issuer URL.
+        passport: Whom it was asked about; country and number count.
+        destination: Alpha-3.
+        arrival: Day there.
+        trust: What this side believes.
+        now: The moment; for evidence that was kept, that of the answer.
+
+    Raises:
+        RegisterError: It is not signed by that economy, for this asker, about this
+            question; or says something else than an answer.
+    """
+    try:
+        said = read_service_message(
+            statement, typ=STATEMENT, audience=audience, trust=trust, now=now
+        )
+    except ServiceMessageError as error:
+        raise RegisterError(f"the answer is not believed: {error}") from error
+    asked = _said(passport, destination, arrival)
+    claims = {name: said.claims.get(name) for name in asked}
+    if said.keys.is_test:
+        raise RegisterError("the answer is of an economy that is marked for tests")
+    if said.economy != economy or claims != asked:
+        raise RegisterError("the answer is to another question, or of another")
+    return _answer(said.claims, said.economy, passport, statement)
+
+
+def _said(passport: Passport, destination: str, arrival: date) -> dict[str, object]:
+    """Return what goes out, and comes back signed."""
+    return {
+        "passport": {"country": passport.country, "number": passport.number},
+        "destination": destination,
+        "arrival": arrival.isoformat(),
+    }
 
 
 class _Question(NamedTuple):
@@ -233,15 +277,6 @@ class _Question(NamedTuple):
     arrival: date
     trust: Trust
     now: datetime
-
-    def said(self) -> dict[str, object]:
-        """Return what goes out, and comes back signed."""
-        passport = {"country": self.passport.country, "number": self.passport.number}
-        return {
-            "passport": passport,
-            "destination": self.destination,
-            "arrival": self.arrival.isoformat(),
-        }
 
 
 def _answer(

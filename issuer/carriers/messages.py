@@ -70,7 +70,11 @@ def read_list(data: bytes, destination: str, *, watch: bool) -> Asked:
 
 
 def write_answers(
-    asked: Asked, rows: Sequence[Row], *, kind: ResponseKind, now: datetime
+    asked: Asked,
+    rows: Sequence[Row],
+    *,
+    kind: ResponseKind = ResponseKind.RESPONSE,
+    now: datetime,
 ) -> bytes:
     """Write what was answered as one CUSRES interchange, back to who sent the list.
 

@@ -23,7 +23,7 @@ from issuer.installation_key import InstallationKey
 from issuer.office import Desk, Office
 from issuer.operations import Answer, Request
 from issuer.services.identity import ServiceIdentity
-from issuer.store import BasisState, CarrierChange, CarrierQuestion
+from issuer.store import BasisState, CarrierChange, CarrierQuestion, HostedEconomy
 from verifier import BasisAnswer, EntryBasis
 
 TYPE: Final = "abtc-entry-basis+jwt"
@@ -61,6 +61,14 @@ class Ask(Request):
     row: str = Field("", max_length=64, description="What the carrier calls this row.")
 
 
+class AskHere(Ask):
+    """One question, perhaps to more economies than this one."""
+
+    everybody: bool = Field(
+        False, description="Ask every economy's register, the likely ones first."
+    )
+
+
 class PassportSaid(Answer):
     """The passport of the card, as far as it is said."""
 
@@ -92,6 +100,8 @@ class Told(Answer):
     must_see: tuple[str, ...]
     answered_at: datetime
     data_as_of: datetime | None
+    given_by: str | None = None
+    """The economy whose card gives, where several were asked."""
     previous: Earlier | None = None
     statement: str
     """The same, signed, to be kept as evidence: a service message."""
@@ -171,6 +181,18 @@ def ask(desk: Desk, asker: Asker, given: Ask, *, elapsed: Stopwatch) -> Told:
         found = _no_answer(found)
     (told,) = _kept(desk, asker, [(given, found)])
     return told
+
+
+def tell(
+    desk: Desk, asker: Asker, given: Ask, found: EntryBasis, given_by: str | None
+) -> Told:
+    """Sign an answer that was put together from several, and remember the question.
+
+    Raises:
+        ServiceKeyMissing: Nothing can be signed.
+    """
+    (told,) = _kept(desk, asker, [(given, found)])
+    return told.model_copy(update={"given_by": given_by})
 
 
 def ask_all(desk: Desk, asker: Asker, rows: Sequence[Ask | Invalid]) -> list[Row]:
@@ -265,11 +287,13 @@ def end_watch(desk: Desk, asker: Asker, reference: str) -> WatchEnded:
 
 def basis_of(desk: Desk) -> Basis:
     """Return what this economy answers from, at the moment of the request."""
+    trust = lists_of(desk.office.installation)
+    hosted = desk.read(lambda session: session.get(HostedEconomy, desk.economy))
+    if hosted is not None and hosted.is_test:
+        # Its cards are for tests, and so are its answers: nobody takes them for real.
+        trust = trust.for_training()
     return Basis(
-        economy=desk.economy,
-        trust=lists_of(desk.office.installation),
-        zones=verifier.zones(),
-        now=desk.now,
+        economy=desk.economy, trust=trust, zones=verifier.zones(), now=desk.now
     )
 
 

@@ -41,7 +41,9 @@ class Scope(StrEnum):
     PASSPORTS = "passports"
 
 
-OF_ECONOMIES: Final = frozenset({Scope.PRECLEARANCE, Scope.STATISTICS, Scope.PASSPORTS})
+OF_ECONOMIES: Final = frozenset(
+    {Scope.PRECLEARANCE, Scope.STATISTICS, Scope.PASSPORTS, Scope.CARRIERS}
+)
 """What an economy's system may do, unless the settings say less."""
 OF_OTHERS: Final = frozenset(Scope) - {Scope.PRECLEARANCE}
 """What anybody else can be given."""

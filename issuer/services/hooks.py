@@ -26,6 +26,7 @@ from issuer.services.identity import ServiceIdentity
 from issuer.services.tokens import Caller
 from issuer.store import (
     Application,
+    CarrierChange,
     Role,
     ServiceClient,
     Statement,
@@ -54,6 +55,8 @@ class EventKind(StrEnum):
     """Answers to an economy's requests; see the feed."""
     APPLICATIONS = "applications"
     """Something became of an application that a client has submitted."""
+    ENTRY_BASIS = "entry_basis"
+    """An answer to a carrier has flipped; see its feed."""
 
 
 class MakeWebhook(Request):
@@ -310,6 +313,11 @@ def _newest(session: Session, hook: Webhook) -> int:
             Statement.issuer == hook.client.partition(":")[2],
         )
         return session.scalar(query) or 0
+    if hook.event == EventKind.ENTRY_BASIS:
+        flipped = select(func.max(CarrierChange.id)).where(
+            CarrierChange.economy == hook.economy, CarrierChange.client == hook.client
+        )
+        return session.scalar(flipped) or 0
     changed = session.scalar(
         select(func.max(Application.changed_at))
         .join(

@@ -11,8 +11,9 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from issuer.services.clients import Scope
+from issuer.services.every_route import EVERY_ROUTE
 from issuer.services.exchange import Paging
-from issuer.services.routes import PREFIX, ROUTES, Body, Route
+from issuer.services.routes import EDIFACT, PREFIX, Body, Route
 from issuer.store import ANSWER_KEPT
 
 _REF: Final = "#/components/schemas/{model}"
@@ -26,6 +27,7 @@ _REFUSALS: Final = {
     "429": "Too many requests; try later.",
     "503": "The database, the trust data or the signer is not there; nothing changed.",
 }
+_MESSAGE: Final = {EDIFACT: {"schema": {"type": "string"}}}
 _NAME: Final = re.compile(r"<(?:path:)?(\w+)>")
 
 
@@ -38,15 +40,23 @@ def described() -> str:
 
 def _document() -> dict[str, Any]:
     shapes = [
-        *((each.request, "validation") for each in ROUTES if each.request is not None),
-        *((each.answer, "serialization") for each in ROUTES),
+        *(
+            (each.request, "validation")
+            for each in EVERY_ROUTE
+            if each.request is not None
+        ),
+        *(
+            (each.answer, "serialization")
+            for each in EVERY_ROUTE
+            if each.answer is not None
+        ),
     ]
     references, schemas = models_json_schema(
         shapes,  # type: ignore[arg-type]  # literal modes, which mypy widens
         ref_template=_REF,
     )
     paths: dict[str, Any] = {}
-    for each in ROUTES:
+    for each in EVERY_ROUTE:
         path = PREFIX + "/{economy}" + _NAME.sub(r"{\1}", each.path)
         paths.setdefault(path, {})[each.method.lower()] = _described(each, references)
     return {
@@ -72,8 +82,7 @@ def _document() -> dict[str, Any]:
 
 def _described(route: Route, references: Any) -> dict[str, Any]:
     scopes = [] if route.scope is None else [str(route.scope)]
-    answered = references[route.answer, "serialization"]
-    is_lines = route.body == Body.LINES
+    is_lines = route.is_answered_in_lines
     described: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
@@ -85,7 +94,7 @@ def _described(route: Route, references: Any) -> dict[str, Any]:
                 "description": "Done; one line for each row, in their order."
                 if is_lines
                 else "Done.",
-                "content": _content(answered, is_lines=is_lines),
+                "content": _answered(route, references),
             },
             **{code: {"$ref": f"#/components/responses/{code}"} for code in _REFUSALS},
         },
@@ -94,9 +103,34 @@ def _described(route: Route, references: Any) -> dict[str, Any]:
         asked = references[route.request, "validation"]
         described["requestBody"] = {
             "required": True,
-            "content": _content(asked, is_lines=is_lines),
+            "content": _content(asked, is_lines=route.body == Body.LINES),
         }
+    if route.body == Body.EDIFACT:
+        described["parameters"] += _from_query(references[route.request, "validation"])
+        described["requestBody"] = {"required": True, "content": _MESSAGE}
     return described
+
+
+def _answered(route: Route, references: Any) -> dict[str, Any]:
+    if route.answer is None:
+        return _MESSAGE
+    schema = references[route.answer, "serialization"]
+    return _content(schema, is_lines=route.is_answered_in_lines)
+
+
+def _from_query(schema: Any) -> list[dict[str, Any]]:
+    name = schema["$ref"].rpartition("/")[2]
+    model = next(
+        each.request
+        for each in EVERY_ROUTE
+        if each.request is not None and each.request.__name__ == name
+    )
+    found = model.model_json_schema()
+    required = found.get("required", ())
+    return [
+        {"name": each, "in": "query", "required": each in required, "schema": said}
+        for each, said in found["properties"].items()
+    ]
 
 
 def _content(schema: Any, *, is_lines: bool) -> dict[str, Any]:

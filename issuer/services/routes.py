@@ -34,6 +34,20 @@ class Body(Enum):
     QUERY = "query"
     LINES = "lines"
     """JSON objects, one on each line (NDJSON)."""
+    EDIFACT = "edifact"
+    """A carrier's message; what is wanted of it is in the query."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A carrier's message, in or out."""
+
+    content: bytes
+    wanted: Any = None
+    """Of one that comes in: what its route's type has read of the query."""
+
+
+EDIFACT: Final = "application/edifact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +76,22 @@ class Route:
     economies_only: bool = False
     body: Body = Body.NONE
     request: type[BaseModel] | None = None
-    answer: type[Answer]
-    run: Callable[[Asked], Answer | Sequence[Answer]]
+    answer: type[Answer] | None
+    """None: a carrier's message."""
+    run: Callable[[Asked], Answer | Sequence[Answer] | Message]
+    max_rows: int = exchange.MAX_BULK
+
+    @property
+    def is_answered_in_lines(self) -> bool:
+        """Whether the answer is a row for each row."""
+        is_list = self.body == Body.EDIFACT and self.answer is not None
+        return self.body == Body.LINES or is_list
 
     @property
     def max_body(self) -> int:
         """Bytes that are read."""
-        return MAX_BULK_BODY if self.body == Body.LINES else MAX_BODY
+        is_large = self.body in {Body.LINES, Body.EDIFACT}
+        return MAX_BULK_BODY if is_large else MAX_BODY
 
 
 def _ask_all(asked: Asked) -> Sequence[Answer]:

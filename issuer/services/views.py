@@ -23,10 +23,18 @@ from issuer.api.strict_json import read_object
 from issuer.errors import Invalid, IssuerError, NotAllowed, NotFound
 from issuer.office import Desk, Office
 from issuer.operations import Answer, problems_of
-from issuer.services.exchange import MAX_BULK
+from issuer.services.every_route import EVERY_ROUTE
 from issuer.services.identity import ServiceIdentity
 from issuer.services.openapi import described
-from issuer.services.routes import MAX_BODY, PREFIX, ROUTES, Asked, Body, Route
+from issuer.services.routes import (
+    EDIFACT,
+    MAX_BODY,
+    PREFIX,
+    Asked,
+    Body,
+    Message,
+    Route,
+)
 from issuer.services.tokens import (
     Caller,
     TokenRefused,
@@ -157,6 +165,8 @@ class _Server:
         result = route.run(Asked(desk=desk, caller=caller, given=given, name=name))
         if isinstance(result, Answer):
             return _response(HTTPStatus.OK, result.model_dump_json(), _JSON)
+        if isinstance(result, Message):
+            return _response(HTTPStatus.OK, result.content, EDIFACT)
         text = "".join(f"{each.model_dump_json()}\n" for each in result)
         return _response(HTTPStatus.OK, text, _LINES)
 
@@ -223,7 +233,7 @@ def blueprint(office: Office, *, clock: Callable[[], datetime]) -> Blueprint:
         clock: Returns the moment of a request.
     """
     routes, server = Blueprint(SERVICES, __name__), _Server(office, clock)
-    for each in ROUTES:
+    for each in EVERY_ROUTE:
         routes.add_url_rule(
             f"{PREFIX}/<economy>{each.path}",
             endpoint=each.name.replace(".", "_"),
@@ -319,6 +329,10 @@ def _given(route: Route) -> Any:
         case Body.LINES:
             _check_type(_LINES)
             return list(_rows(route, request.get_data(cache=False)))
+        case Body.EDIFACT:
+            _check_type(EDIFACT)
+            data = request.get_data(cache=False)
+            return Message(content=data, wanted=_parsed(route, _query()))
 
 
 def _query() -> dict[str, str]:
@@ -338,8 +352,8 @@ def _rows(route: Route, data: bytes) -> Iterator[BaseModel | Invalid]:
     lines = data.split(b"\n")
     if lines and not lines[-1].strip():
         lines.pop()
-    if not 1 <= len(lines) <= MAX_BULK:
-        raise Invalid([("", "rows", f"has not 1 to {MAX_BULK:,} lines")])
+    if not 1 <= len(lines) <= route.max_rows:
+        raise Invalid([("", "rows", f"has not 1 to {route.max_rows:,} lines")])
     for line in lines:
         try:
             yield _parsed(route, read_object(line))
@@ -370,7 +384,7 @@ def _refusal(problem: Problem) -> Response:
     return response
 
 
-def _response(status: HTTPStatus, body: str, media_type: str) -> Response:
+def _response(status: HTTPStatus, body: str | bytes, media_type: str) -> Response:
     response = Response(body, status=status, mimetype=media_type)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -121,6 +121,24 @@ def test_d9_another_economy_answers_for_nobody_else() -> None:
         ask(verifier.Register(url, parsed()))
 
 
+def test_i2_an_economy_that_is_for_tests_answers_nobody_for_real() -> None:
+    """Its answers count where one trains, and nowhere else."""
+    world = World(economies=["AUS", "SGP"])
+    marked = {
+        name: text.replace(b'"economy":"AUS",', b'"economy":"AUS","test":true,')
+        for name, text in world.documents().items()
+        if name == "AUS/issuer.json"
+    }
+    trust = world.trust(replace=marked)
+    assert trust.issuers[0].is_test
+    with serving(Register()) as url:
+        line = verifier.Register(url, parsed())
+        with pytest.raises(RegisterError, match="marked for tests"):
+            ask(line, trust=trust)
+        training = ask(line, trust=trust.for_training())
+    assert training.basis.answer is BasisAnswer.GIVES
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [

@@ -111,6 +111,7 @@ def test_no_answer_says_why_or_names_the_holder(scene: Scene) -> None:
         "passport": None,
         "must_see": (),
         "data_as_of": told.data_as_of,
+        "given_by": None,
         "previous": None,
     }
 

@@ -34,7 +34,7 @@ def test_an_economy_needs_nothing_but_the_trust_data(town: Town) -> None:
     body = answer.get_json()
     assert answer.status_code == 200
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 300)
-    assert body["scope"] == "passports preclearance statistics"
+    assert body["scope"] == "carriers passports preclearance statistics"
     assert len(body["access_token"]) == 43
     assert answer.headers["Cache-Control"] == "no-store"
 
@@ -104,7 +104,7 @@ def test_n1_tests_are_among_themselves(small: Town) -> None:
         ({"client_assertion": "a.b.c"}, (401, "invalid_client", "message.malformed")),
         ({"client_assertion": "x" * 40_000},
          (401, "invalid_client", "message.malformed")),
-        ({"scope": "preclearance carriers"}, (400, "invalid_scope", "token.scope")),
+        ({"scope": "preclearance submit"}, (400, "invalid_scope", "token.scope")),
         ({"scope": " "}, (400, "invalid_scope", "token.scope")),
     ],
 )  # fmt: skip
