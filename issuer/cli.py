@@ -26,6 +26,7 @@ from issuer.commands import (
     keys,
     mailing,
     offering,
+    statistics,
 )
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.desks import open_desk
@@ -143,6 +144,7 @@ for _each in (
     importing.group,
     offering.group,
     mailing.group,
+    statistics.statistics,
     demo.demo_data,
 ):
     _cli.add_command(_each)

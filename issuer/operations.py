@@ -46,6 +46,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.checking",
     "issuer.devices",
     "issuer.held",
+    "issuer.holder_requests",
     "issuer.incoming",
     "issuer.issue_check",
     "issuer.mail",
@@ -58,8 +59,10 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.queues",
     "issuer.receiving",
     "issuer.reports",
+    "issuer.requirements",
     "issuer.restoring",
     "issuer.scan_reports",
+    "issuer.statistics",
 )
 """Where operations are defined; `all_operations` imports them."""
 

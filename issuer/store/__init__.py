@@ -50,7 +50,13 @@ from issuer.store.devices import (
     Device,
     FindingKind,
 )
-from issuer.store.mail import Mail, MailState
+from issuer.store.mail import (
+    HolderRequest,
+    Mail,
+    MailState,
+    RequestKind,
+    RequestState,
+)
 from issuer.store.office import (
     AuditChain,
     AuditRow,
@@ -123,6 +129,7 @@ __all__ = [
     "ForeignCredential",
     "HeldDecision",
     "HitState",
+    "HolderRequest",
     "HostedEconomy",
     "ImportRun",
     "ImportState",
@@ -152,6 +159,8 @@ __all__ = [
     "PreclearanceEvent",
     "PublicationRow",
     "Receipt",
+    "RequestKind",
+    "RequestState",
     "Restoration",
     "ReviewStep",
     "Role",

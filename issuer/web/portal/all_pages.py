@@ -3,7 +3,11 @@
 from typing import Final
 
 from issuer.web.portal.pages import PortalPages
-from issuer.web.portal.views import start
+from issuer.web.portal.views import requirements, start, tracking
 
-VIEWS: Final[tuple[PortalPages, ...]] = (start.pages,)
+VIEWS: Final[tuple[PortalPages, ...]] = (
+    start.pages,
+    tracking.pages,
+    requirements.pages,
+)
 """In the order of the navigation."""

@@ -11,9 +11,11 @@ from issuer.errors import IssuerError
 from issuer.operations import all_operations
 from issuer.store import (
     ApiKey,
+    Applicant,
     BrowserSession,
     Device,
     HeldDecision,
+    HolderRequest,
     ImportRun,
     ImportState,
     Mail,
@@ -29,7 +31,7 @@ from tests.issuer.office.test_applications import picture
 from tests.simulator import NOW
 
 NOBODY = 10**6
-NO_RECORDS = {"limit", "days", "at_most", "stage"}
+NO_RECORDS = {"limit", "days", "months", "least", "at_most", "stage"}
 """How many, and where: they name nothing."""
 CURSORS = {"after", "before"}
 SHARED = {"scheme"}
@@ -41,6 +43,7 @@ KINDS = {
     "credential": "credential", "preclearance": "preclearance", "held": "held",
     "hit": "hit", "session": "session", "approval": "shrink", "batch": "batch",
     "offer": "offer", "device": "device", "mail": "mail",
+    "request": "request",
 }  # fmt: skip
 """What a field names; None where other tests say what becomes of it."""
 IDS = {"import": "import", "lists": "shrink"}
@@ -62,7 +65,7 @@ PASSPORT = {"country": "USA", "number": "N1", "issued_on": "2029-01-01",
 GIVEN: dict[str, Any] = {
     "person": PERSON, "passport": PASSPORT, "country": "USA", "number": "N1",
     "expires_on": "2038-01-01", "confirmation": "0" * 64, "holder_key": phone(),
-    "content": picture(), "name": "x.png", "kind": "other", "why": "x",
+    "answer": "x", "content": picture(), "name": "x.png", "kind": "other", "why": "x",
     "what": "phone", "how": "lost", "event": "approve", "outcome": "other_person",
     "role": "audit", "label": "x", "subject": None,
 }  # fmt: skip
@@ -70,6 +73,7 @@ GIVEN_TO = {
     "application.enter": {"kind": "new"},
     "card.replace": {"why": "damage"},
     "counter.activate": {"number": "0000 0000"},
+    "request.settle": {"outcome": "done"},
 }
 
 
@@ -124,7 +128,21 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
                      made_by=account, made_at=NOW)
     )  # fmt: skip
     session.flush()
+    rows["request"] = asked_by_holder(session, card)
     return {name: row.id for name, row in rows.items()}
+
+
+def asked_by_holder(session: Session, card: int) -> HolderRequest:
+    applicant = Applicant(economy="AUS", email="ann@example.com", created_at=NOW)
+    session.add(applicant)
+    session.flush()
+    row = HolderRequest(
+        economy="AUS", card_id=card, applicant_id=applicant.id, kind="renewal",
+        state="waiting", made_at=NOW,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
 
 
 def naming() -> list[tuple[str, str]]:
