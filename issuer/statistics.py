@@ -28,7 +28,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from issuer import lifecycle
 from issuer.dated import require_aware
@@ -247,7 +247,7 @@ def collect_figures(
     """Count everything up to a moment.
 
     Args:
-        session: A reading session; half a million events take about a second.
+        session: A reading session; a million events take some three seconds.
         scheme: For the names of economies.
         economies: Codes of those whose cards, and whose answers, are counted.
         at: What happened after it does not count; timezone-aware.
@@ -357,37 +357,39 @@ def _lanes(
     for issuer, to, when, took in session.execute(_answers(session, ours, at)):
         here = found[issuer, to, when]
         here.answered += 1
-        here.took.append(took)
+        if took is not None:  # an answer that was carried over has no question
+            here.took.append(took)
     return found
 
 
 def _answers(
     session: Session, ours: ColumnElement[bool], at: datetime
-) -> Select[str, str, str, float]:
-    """Return every answer with the seconds since the question that it answers."""
-    event = PreclearanceEvent
-    asked = case((event.event.in_(_QUESTIONS), event.at))
-    steps = (
-        select(
-            event.preclearance_id,
-            event.event,
-            event.at,
-            func.max(asked)
-            .over(partition_by=event.preclearance_id, order_by=event.seq)
-            .label("asked_at"),
+) -> Select[str, str, str, Any]:
+    """Return every answer with the seconds since the question that it answers.
+
+    Asked for each answer by the index on a request's events: quicker than a window over
+    all events, of which each has two or three.
+    """
+    event, earlier = PreclearanceEvent, aliased(PreclearanceEvent)
+    asked_at = (
+        select(func.max(earlier.at))
+        .where(
+            earlier.preclearance_id == event.preclearance_id,
+            earlier.seq < event.seq,
+            earlier.event.in_(_QUESTIONS),
         )
-        .where(event.at <= at)
-        .subquery()
+        .correlate(event)
+        .scalar_subquery()
     )
     return (
         select(
             Preclearance.issuer,
             Preclearance.destination,
-            _month(session, steps.c.at),
-            _seconds(session, steps.c.at, steps.c.asked_at),
+            _month(session, event.at),
+            _seconds(session, event.at, asked_at),
         )
-        .join(steps, steps.c.preclearance_id == Preclearance.id)
-        .where(ours, steps.c.event.in_(_ANSWERS), steps.c.asked_at.is_not(None))
+        .join(event, event.preclearance_id == Preclearance.id)
+        .where(ours, event.event.in_(_ANSWERS), event.at <= at)
     )
 
 
