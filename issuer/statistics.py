@@ -339,7 +339,9 @@ def _lanes(
     month = _month(session, event.at)
     entered = and_(event.before != State.PENDING, event.after == State.PENDING)
     left = and_(event.before == State.PENDING, event.after != State.PENDING)
-    ours = or_(Preclearance.issuer.in_(codes), Preclearance.destination.in_(codes))
+    # Chosen here: asked to choose, SQLite would look every request up by two indexes
+    # instead of reading the events once.
+    ours = {*codes}
     by_lane = (Preclearance.issuer, Preclearance.destination, month)
     counts = session.execute(
         select(
@@ -348,13 +350,17 @@ def _lanes(
             func.count(case((left, 1))),
         )
         .join(event, event.preclearance_id == Preclearance.id)
-        .where(ours, event.at <= at, or_(entered, left))
+        .where(event.at <= at, or_(entered, left))
         .group_by(*by_lane)
     )
     for issuer, to, when, asked, gone in counts:
+        if not {issuer, to} & ours:
+            continue
         here = found[issuer, to, when]
         here.asked, here.left = asked, gone
-    for issuer, to, when, took in session.execute(_answers(session, ours, at)):
+    for issuer, to, when, took in session.execute(_answers(session, at)):
+        if issuer not in ours and to not in ours:
+            continue
         here = found[issuer, to, when]
         here.answered += 1
         if took is not None:  # an answer that was carried over has no question
@@ -362,9 +368,7 @@ def _lanes(
     return found
 
 
-def _answers(
-    session: Session, ours: ColumnElement[bool], at: datetime
-) -> Select[str, str, str, Any]:
+def _answers(session: Session, at: datetime) -> Select[str, str, str, Any]:
     """Return every answer with the seconds since the question that it answers.
 
     Asked for each answer by the index on a request's events: quicker than a window over
@@ -389,7 +393,7 @@ def _answers(
             _seconds(session, event.at, asked_at),
         )
         .join(event, event.preclearance_id == Preclearance.id)
-        .where(ours, event.event.in_(_ANSWERS), event.at <= at)
+        .where(event.event.in_(_ANSWERS), event.at <= at)
     )
 
 
