@@ -39,6 +39,10 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "signing_key:published": _tag("key_id", "use"),
         "signing_key:added": _tag("key_id", "use"),
         "signing_key:retired": _tag("key_id", "use"),
+        "request:made": _tag("card", "kind", "suspended"),
+        "request:taken_back": _tag("card", "kind"),
+        "request:read": _tag("card", "kind"),
+        "request:settled": _tag("card", "kind", "after"),
         "mail:retried": _tag("kind"),
         "mail:dropped": _tag("kind"),
         # Reading.

@@ -30,6 +30,7 @@ from issuer.commands import (
     offering,
     passport_broker,
     services,
+    statistics,
 )
 from issuer.commands.asking import ask_passphrase
 from issuer.commands.desks import open_desk
@@ -151,6 +152,7 @@ for _each in (
     services.group,
     carriers.group,
     mailing.group,
+    statistics.statistics,
     demo.demo_data,
 ):
     _cli.add_command(_each)

@@ -38,6 +38,7 @@ ANSWERS = "destination_answers"
 _Count = Annotated[int, Field(ge=1)]
 _Span = Annotated[int, Field(ge=1, le=1200)]
 _Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+_Sentence = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=300)]
 
 
 def _power_of_two(capacity: int) -> int:
@@ -129,6 +130,18 @@ class Fee(Fact):
         return self.kind
 
 
+class Criterion(Fact):
+    """Something that an applicant must be or have, in one sentence for applicants."""
+
+    kind: _Slug
+    text: _Sentence
+
+    @property
+    def subject(self) -> str:
+        """The kind: an economy may ask for several things."""
+        return self.kind
+
+
 class LossBar(Fact):
     """How many losses may bar new applications, and for how many years."""
 
@@ -179,6 +192,7 @@ class Facts(Model):
     card_term_years: Rows[Valued[_Count]] = ()
     service_target_days: Rows[Valued[_Count]] = ()
     fees: Rows[Fee] = ()
+    criteria: Rows[Criterion] = ()
     asked_documents: Rows[AskedDocument] = ()
     declaration: Rows[Declaration] = ()
     home_review_stages: Rows[Valued[_Stages]] = ()

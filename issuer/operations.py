@@ -47,6 +47,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.chip_readings",
     "issuer.devices",
     "issuer.held",
+    "issuer.holder_requests",
     "issuer.incoming",
     "issuer.issue_check",
     "issuer.link.operations",
@@ -65,10 +66,12 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.queues",
     "issuer.receiving",
     "issuer.reports",
+    "issuer.requirements",
     "issuer.restoring",
     "issuer.scan_reports",
     "issuer.services.clients",
     "issuer.services.hooks",
+    "issuer.statistics",
 )
 """Where operations are defined; `all_operations` imports them."""
 

@@ -5,7 +5,7 @@ text that a page would have to trust.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final, Literal
@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 Scheme = Literal["light", "dark"]
+Kind = Literal["svg", "png"]
 MAX_BARS: Final = 120
 """More would not be told apart."""
 _INCH: Final = 0.28
@@ -36,6 +37,9 @@ _INKS: Final[dict[Scheme, tuple[str, str, tuple[str, ...]]]] = {
 """Ink, lines, and colours of series that differ in brightness as well."""
 _HATCHES: Final = ("", "////", "....", "xxxx", "----")
 """Colour alone tells nothing apart in print."""
+_MARKS: Final = ("o", "s", "^", "D", "v")
+_TICKS: Final = 8
+"""Moments that are named below a picture, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,110 @@ def bars(
             )
         file = io.BytesIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return file.getvalue()
+
+
+def lines(
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    unit: str,
+    scheme: Scheme,
+    kind: Kind = "svg",
+) -> bytes:
+    """Draw lines over time, the first label on the left; no value leaves a gap.
+
+    Args:
+        labels: Moments in order, such as months; at most `MAX_BARS`, the last ones.
+        series: At most as many as there are colours, each with marks of its own.
+        unit: What the numbers count.
+        scheme: The page that it stands on.
+        kind: SVG for pages, PNG for slides.
+
+    Returns:
+        A picture; equal arguments give equal bytes.
+    """
+
+    def draw(axes: Axes, colours: tuple[str, ...]) -> None:
+        for number, each in enumerate(_last(series)):
+            axes.plot(
+                range(len(each.values)),
+                [float("nan") if value is None else value for value in each.values],
+                label=each.name,
+                color=colours[number % len(colours)],
+                marker=_MARKS[number % len(_MARKS)],
+                markersize=4,
+                linewidth=1.6,
+            )
+        axes.set_ylim(bottom=0)
+
+    return _over_time(labels, draw, unit=unit, scheme=scheme, kind=kind)
+
+
+def areas(
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    unit: str,
+    scheme: Scheme,
+    kind: Kind = "svg",
+) -> bytes:
+    """Draw areas over time, one on the other; the arguments are those of `lines`."""
+
+    def draw(axes: Axes, colours: tuple[str, ...]) -> None:
+        shown = _last(series)
+        drawn = axes.stackplot(
+            range(len(labels[-MAX_BARS:])),
+            [[value or 0.0 for value in each.values] for each in shown],
+            labels=[each.name for each in shown],
+            colors=[colours[number % len(colours)] for number in range(len(shown))],
+        )
+        for number, area in enumerate(drawn):
+            area.set_hatch(_HATCHES[number % len(_HATCHES)] if len(shown) > 1 else "")
+
+    return _over_time(labels, draw, unit=unit, scheme=scheme, kind=kind)
+
+
+def _last(series: Sequence[Series]) -> list[Series]:
+    return [Series(name=s.name, values=[*s.values][-MAX_BARS:]) for s in series]
+
+
+def _over_time(
+    labels: Sequence[str],
+    draw: Callable[[Axes, tuple[str, ...]], None],
+    *,
+    unit: str,
+    scheme: Scheme,
+    kind: Kind,
+) -> bytes:
+    shown = list(labels)[-MAX_BARS:]
+    ink, line, colours = _INKS[scheme]
+    with (
+        _ONE_AT_A_TIME,
+        rc_context({"svg.hashsalt": "abtc", "font.size": 10, "hatch.linewidth": 0.6}),
+    ):
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes, colours)
+        step = max(1, -(-len(shown) // _TICKS))
+        places = list(range(len(shown) - 1, -1, -step))[::-1]
+        axes.set_xticks(places, [shown[place] for place in places])
+        axes.set_ylabel(unit, color=ink)
+        axes.tick_params(colors=ink, length=0)
+        axes.grid(axis="y", color=line, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.margins(x=0.01)
+        for side in axes.spines.values():
+            side.set_visible(False)
+        if len(axes.get_legend_handles_labels()[0]) > 1:
+            figure.legend(
+                loc="outside upper left", ncols=3, frameon=False, labelcolor=ink
+            )
+        file = io.BytesIO()
+        plain = {"Date": None} if kind == "svg" else {"Software": None}
+        figure.savefig(
+            file, format=kind, transparent=kind == "svg", dpi=144, metadata=plain
+        )
     return file.getvalue()
 
 

@@ -14,6 +14,7 @@ from issuer.commands.opening import as_json, at_home, now, opened_store
 from issuer.config import mail_password
 from issuer.mail_sending import MailRun, send_due
 from issuer.office import NoSigners, Office
+from issuer.reminders import write_reminders
 
 _PAUSE: Final = 5.0
 """Seconds between two looks into the outbox."""
@@ -47,6 +48,23 @@ def send(folder: Path, *, is_once: bool, as_json: bool) -> int:
             if is_once:
                 return FAILED if run.trouble else 0
             time.sleep(_AFTER_TROUBLE if run.trouble else _PAUSE)
+
+
+@group.command("remind")
+@as_json
+@at_home
+def remind(folder: Path, *, as_json: bool) -> None:
+    """Write mails about new clearances, and cards that end in 6 or 3 months.
+
+    For a timer, once a day; each is told once, however often this runs.
+    """
+    with opened_store(folder) as (installation, store):
+        office = Office(installation=installation, store=store, signers=NoSigners())
+        done = write_reminders(store, store.read(office.scheme), now=now())
+    if as_json:
+        click.echo(json.dumps(asdict(done)))
+        return
+    click.echo(f"{done.clearances} about clearances, {done.endings} about endings")
 
 
 def _run(office: Office) -> MailRun:

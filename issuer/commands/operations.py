@@ -82,6 +82,7 @@ _GROUPS: Final = {
     "publication": "What officers' devices have.",
     "queue": "What waits.",
     "report": "Figures.",
+    "request": "What holders ask for on the pages for applicants.",
     "role": "What accounts may do.",
     "scheme": "Dated facts and rules, and their versions.",
 }

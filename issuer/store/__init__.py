@@ -60,7 +60,13 @@ from issuer.store.link import (
     LinkPartner,
     LinkQuestion,
 )
-from issuer.store.mail import Mail, MailState
+from issuer.store.mail import (
+    HolderRequest,
+    Mail,
+    MailState,
+    RequestKind,
+    RequestState,
+)
 from issuer.store.office import (
     AuditChain,
     AuditRow,
@@ -155,6 +161,7 @@ __all__ = [
     "ForeignCredential",
     "HeldDecision",
     "HitState",
+    "HolderRequest",
     "HostedEconomy",
     "ImportRun",
     "ImportState",
@@ -195,6 +202,8 @@ __all__ = [
     "RegisterState",
     "RegisteredPassport",
     "ReportedPassport",
+    "RequestKind",
+    "RequestState",
     "Restoration",
     "ReviewStep",
     "Role",

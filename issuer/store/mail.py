@@ -1,13 +1,20 @@
-"""Mails that have still to be sent, and what became of the others."""
+"""Mails that have still to be sent, and what holders have asked staff for."""
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from issuer.store.base import Base, code, identity, word
+from issuer.store.base import Base, Id, code, identity, refers_to, word
 
 _WAITING = sql("state = 'waiting'")
 
@@ -73,4 +80,79 @@ class Mail(Base):
             postgresql_where=_WAITING,
         ),
         Index("ix_mail_state", "economy", "state", "id"),
+    )
+
+
+class RequestKind(StrEnum):
+    """What a holder asks for about a card."""
+
+    NEW_PASSPORT = "new_passport"
+    LOST_PHONE = "lost_phone"
+    LOST_PLASTIC = "lost_plastic"
+    LOST_CARD = "lost_card"
+    RENEWAL = "renewal"
+
+
+class RequestState(StrEnum):
+    """What became of it."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    """Staff have done what was asked, by the operations that they always use."""
+    DECLINED = "declined"
+    TAKEN_BACK = "taken_back"
+
+
+class HolderRequest(Base):
+    """What a holder has asked staff for, on the pages for applicants.
+
+    It changes nothing of a card: staff look at it, and act.
+    """
+
+    __tablename__ = "holder_request"
+
+    id: Mapped[int] = identity()
+    economy: Mapped[str] = code(reference="hosted_economy.code")
+    card_id: Mapped[int] = mapped_column(Id)
+    applicant_id: Mapped[int] = mapped_column(Id)
+    kind: Mapped[RequestKind] = word(RequestKind, "kind")
+    state: Mapped[RequestState] = word(RequestState, "state")
+    given: Mapped[str] = mapped_column(Text, default="{}")
+    """What was entered, as JSON; emptied when it is settled."""
+    suspended: Mapped[int] = mapped_column(default=0)
+    """Credentials that the holder's report has suspended at once."""
+    answer: Mapped[str] = mapped_column(String(500), default="")
+    """What staff say to the holder."""
+    made_at: Mapped[datetime]
+    settled_by: Mapped[int | None] = refers_to("account.id")
+    settled_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["card_id", "economy"],
+            ["card.id", "card.economy"],
+            name="fk_holder_request_card",
+        ),
+        ForeignKeyConstraint(
+            ["applicant_id", "economy"],
+            ["applicant.id", "applicant.economy"],
+            name="fk_holder_request_applicant",
+        ),
+        CheckConstraint(
+            "(state = 'waiting') = (settled_at IS NULL)", name="settled_whole"
+        ),
+        CheckConstraint(
+            "(state IN ('done', 'declined')) = (settled_by IS NOT NULL)",
+            name="by_staff",
+        ),
+        Index("ix_holder_request_queue", "economy", "state", "made_at", "id"),
+        Index("ix_holder_request_card_id", "card_id", "id"),
+        Index(
+            "uq_holder_request_waiting",
+            "card_id",
+            "kind",
+            unique=True,
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
+        ),
     )

@@ -43,8 +43,10 @@ from issuer.web.views import (
     publication,
     reissue,
     reports,
+    requests,
     sign_in,
     start,
+    statistics,
 )
 
 VIEWS: Final = (
@@ -60,9 +62,11 @@ VIEWS: Final = (
     phones.pages,
     plastic.pages,
     reports.pages,
+    statistics.pages,
     publication.pages,
     devices.pages,
     mails.pages,
+    requests.pages,
     configuration.pages,
     logbook.pages,
     accounts.pages,

@@ -3,7 +3,12 @@
 from typing import Final
 
 from issuer.web.portal.pages import PortalPages
-from issuer.web.portal.views import applications, start
+from issuer.web.portal.views import applications, requirements, start, tracking
 
-VIEWS: Final[tuple[PortalPages, ...]] = (start.pages, applications.pages)
+VIEWS: Final[tuple[PortalPages, ...]] = (
+    start.pages,
+    applications.pages,
+    tracking.pages,
+    requirements.pages,
+)
 """In the order of the navigation."""

@@ -15,6 +15,7 @@ from issuer.store import (
     BrowserSession,
     Device,
     HeldDecision,
+    HolderRequest,
     ImportRun,
     ImportState,
     Mail,
@@ -34,7 +35,7 @@ from tests.issuer.office.test_applications import picture
 from tests.simulator import NOW
 
 NOBODY = 10**6
-NO_RECORDS = {"limit", "days", "at_most", "stage"}
+NO_RECORDS = {"limit", "days", "months", "least", "at_most", "stage"}
 """How many, and where: they name nothing."""
 CURSORS = {"after", "before"}
 SHARED = {"scheme"}
@@ -46,7 +47,7 @@ KINDS = {
     "credential": "credential", "preclearance": "preclearance", "held": "held",
     "hit": "hit", "session": "session", "approval": "shrink", "batch": "batch",
     "offer": "offer", "device": "device", "client": "client", "webhook": "webhook",
-    "mail": "mail", "online": "online", "payment": "payment",
+    "mail": "mail", "online": "online", "payment": "payment", "request": "request",
 }  # fmt: skip
 """What a field names; None where other tests say what becomes of it."""
 IDS = {"import": "import", "lists": "shrink"}
@@ -68,7 +69,7 @@ PASSPORT = {"country": "USA", "number": "N1", "issued_on": "2029-01-01",
 GIVEN: dict[str, Any] = {
     "person": PERSON, "passport": PASSPORT, "country": "USA", "number": "N1",
     "expires_on": "2038-01-01", "confirmation": "0" * 64, "holder_key": phone(),
-    "content": picture(), "name": "x.png", "kind": "other", "why": "x",
+    "answer": "x", "content": picture(), "name": "x.png", "kind": "other", "why": "x",
     "what": "phone", "how": "lost", "event": "approve", "outcome": "other_person",
     "receipt": "x", "role": "audit", "label": "x", "subject": None,
 }  # fmt: skip
@@ -81,6 +82,7 @@ GIVEN_TO: dict[str, dict[str, Any]] = {
         "lines": "eA==",
         "portrait": "eA==",
     },
+    "request.settle": {"outcome": "done"},
 }
 
 
@@ -141,6 +143,7 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
                      made_by=account, made_at=NOW)
     )  # fmt: skip
     session.flush()
+    rows["request"] = asked_by_holder(session, card)
     return {name: row.id for name, row in rows.items()}
 
 
@@ -158,6 +161,19 @@ def online_by_hand(session: Session) -> dict[str, Any]:
             currency="AUD", state="due", created_at=NOW, changed_at=NOW,
         ),
     }  # fmt: skip
+
+
+def asked_by_holder(session: Session, card: int) -> HolderRequest:
+    applicant = Applicant(economy="AUS", email="ann@example.com", created_at=NOW)
+    session.add(applicant)
+    session.flush()
+    row = HolderRequest(
+        economy="AUS", card_id=card, applicant_id=applicant.id, kind="renewal",
+        state="waiting", made_at=NOW,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
 
 
 def naming() -> list[tuple[str, str]]:

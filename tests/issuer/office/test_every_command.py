@@ -30,6 +30,7 @@ from issuer.scheme import Scheme
 from issuer.store import (
     Applicant,
     CounterPhone,
+    HolderRequest,
     Mail,
     OnlineApplication,
     OnlinePayment,
@@ -843,13 +844,41 @@ def mails(shell: Shell) -> None:
     shell.asks("ann-kor", "mail retry", mail=second)
     assert shell.do("mail send", once=True)["sent"] == 1
     assert len([*(shell.home / "mail").glob("*.eml")]) == 1
+    assert shell.do("mail remind") == {"clearances": 0, "endings": 0}
+
+
+def requests(shell: Shell) -> None:
+    store = shell.store()
+
+    def ask(session: Session) -> None:
+        who = Applicant(economy="KOR", email="ann@example.com", created_at=shell.now)
+        session.add(who)
+        session.flush()
+        session.add(
+            HolderRequest(economy="KOR", card_id=1, applicant_id=who.id,
+                          kind="renewal", state="waiting", made_at=shell.now)
+        )  # fmt: skip
+
+    store.write(ask, now=shell.now)
+    store.close()
+    (line,) = shell.asks("ann-kor", "request list")["requests"]
+    number = line["request"]
+    assert shell.asks("ann-kor", "request show", request=number)["kind"] == "renewal"
+    shell.asks("ann-kor", "request settle", request=number, outcome="done", answer="x")
+
+
+def figures(shell: Shell) -> None:
+    written = shell.do("statistics", out=shell.folder / "statistics", months=2)
+    assert "index.html" in written["files"]
+    assert shell.asks("ann-kor", "report statistics", months=2)["economy"] == "KOR"
+    found = shell.asks("ann-kor", "economy requirements", code="TWN")
+    assert found["name"] == "Chinese Taipei"
 
 
 CHAPTERS: tuple[Callable[[Shell], None], ...] = (
     setting_up, accounts, keys_and_scheme, repository, applications, online, answers,
     cards, phones, plastic, lost_and_renewed, many, sheets, devices, passports, links,
-    systems, mails, audit,
-    backups, publisher, demonstration,
+    systems, mails, requests, figures, audit, backups, publisher, demonstration,
 )  # fmt: skip
 WATCH_LIST = (
     "reference,family_name,given_name,birthdate,nationality,"

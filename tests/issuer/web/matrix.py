@@ -154,6 +154,9 @@ MATRIX: Final = {
     ("reports.index", "GET"): Row(READS_REPORTS),
     ("reports.picture", "GET"): Row(READS_REPORTS),
     ("reports.file", "GET"): Row(READS_REPORTS),
+    ("statistics.index", "GET"): Row(READS_REPORTS),
+    ("statistics.picture", "GET"): Row(READS_REPORTS),
+    ("statistics.file", "GET"): Row(READS_REPORTS),
     ("publication.index", "GET"): Row(PUBLICATION),
     ("publication.publish", "POST"): Row(PUBLISHING),
     ("publication.propose_shrink", "POST"): Row(PUBLISHING),
@@ -200,6 +203,10 @@ MATRIX: Final = {
     ("passport_checks.keys", "GET"): Row(ANYBODY),
     ("passport_checks.check", "POST"): Row(ANYBODY),
     ("passport_checks.ask", "POST"): Row(ANYBODY),
+    ("requests.index", "GET"): Row(ISSUING | INTAKE),
+    # Other economies' requests: test_c4_no_operation_knows_another_economys_record.
+    ("requests.show", "GET"): Row(ISSUING | INTAKE),
+    ("requests.settle", "POST"): Row(ISSUING | INTAKE),
     ("mails.index", "GET"): Row(WRITES_MAILS),
     # Other economies' mails: test_c4_no_operation_knows_another_economys_record.
     ("mails.act", "POST"): Row(WRITES_MAILS),
