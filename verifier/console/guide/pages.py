@@ -44,6 +44,8 @@ _OWN_LOOKS: Final[Mapping[ConsoleReason, Look]] = {
     ConsoleReason.MISMATCH: Look.REFUSED,
     ConsoleReason.NOT_READY: Look.BY_HAND,
     ConsoleReason.UNCHECKED: Look.BY_HAND,
+    ConsoleReason.NOT_CONFIRMED: Look.REFUSED,
+    ConsoleReason.NOT_ASKED: Look.BY_HAND,
     ConsoleReason.MISTYPED: Look.NOT_LIVE,
 }
 
