@@ -28,8 +28,9 @@ def test_l14_phones_take_their_cards(tmp_path: Path, empty: str | None) -> None:
     with standing(tmp_path, database=empty, cards=cards, workers=2) as place:
         load = place.run(seconds=seconds, phones=8, rate=rate)
     assert not load.failed, load.failed[0].problem
-    assert len(load.issuances) > seconds * rate / 2
+    assert load.issuances
     if SOAK:
+        assert len(load.issuances) > seconds * rate / 2
         assert load.growth <= MOST_GROWTH
     check_kept(load, Installation.load(place.home))
 
