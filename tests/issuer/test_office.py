@@ -120,6 +120,7 @@ def test_i1_a_program_is_no_second_person(back_office: BackOffice) -> None:
         "backup.confirm",
         "bulk.approve",
         "card.restore",
+        "client.confirm",
         "credential.restore",
         "lists.approve_shrink",
         "scheme.approve",

@@ -186,7 +186,7 @@ def free_port() -> int:
 
 
 def _status(host: str, port: int) -> int:
-    ends = datetime.now(UTC) + timedelta(seconds=30)  # noqa: TID251  # a real process
+    ends = datetime.now(UTC) + timedelta(seconds=90)  # noqa: TID251  # a real process
     while True:
         connection = HTTPConnection("127.0.0.1", port, timeout=10)
         try:

@@ -82,6 +82,8 @@ GIVEN_TO: dict[str, dict[str, Any]] = {
         "lines": "eA==",
         "portrait": "eA==",
     },
+    # Whom one may say that it is: tests/issuer/portal.
+    "portal.take": {"online": NOBODY},
     "request.settle": {"outcome": "done"},
 }
 

@@ -138,8 +138,8 @@ def test_home_may_come_from_the_environment(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ABTC_HOME", str(home))
-    assert run(capsys, "database", "check") == (OK, {"revision": "0004"})
-    assert run(capsys, "database", "upgrade") == (OK, {"revision": "0004"})
+    assert run(capsys, "database", "check") == (OK, {"revision": "0011"})
+    assert run(capsys, "database", "upgrade") == (OK, {"revision": "0011"})
 
 
 def test_i4_audit_verify_names_the_first_bad_row(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from issuer.errors import Conflict, Forbidden, Invalid, NotAllowed, NotFound
 from issuer.operations import all_operations
@@ -366,6 +367,34 @@ def test_i1_an_officer_who_says_who_it_is_does_not_decide(portal: Portal) -> Non
     with pytest.raises(Conflict, match="second_person"):
         portal.do("application.approve", application=taken.application)
     portal.do("application.approve", who="bob", application=taken.application)
+
+
+def test_c4_what_was_held_is_nobodys_of_another_economy(portal: Portal) -> None:
+    """A person whom another economy has on file is as unknown here as none."""
+    application = known(portal)
+    portal.do("application.withdraw", application=application)
+    twin = portal.browser().sign_in("twin@example.com")
+    at = twin.begin()
+    twin.fill(at)
+    twin.hand_in(at)
+    (line,) = portal.do("portal.held").waiting
+    (person,) = rows(portal, Person)
+
+    def abroad(session: Session) -> int:
+        copied = {
+            column.key: getattr(person, column.key)
+            for column in Person.__table__.columns
+            if column.key not in {"id", "economy"}
+        }
+        row = Person(economy="NZL", **copied)
+        session.add(row)
+        session.flush()
+        return row.id
+
+    theirs = portal.back.store.write(abroad, now=person.created_at)
+    for number in (theirs, 10**6):
+        with pytest.raises(NotFound):
+            portal.do("portal.take", online=line.online, person_id=number)
 
 
 def test_c4_anothers_application_is_not_there(portal: Portal) -> None:
