@@ -67,8 +67,8 @@ def describe(operations: Mapping[str, Operation]) -> dict[str, Any]:
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             "parameters": _parameters(),
-            "responses": {code: _refusal(text) for code, text in _REFUSALS.items()},
-            "schemas": {**schemas["$defs"], "Problem": _problem()},
+            "responses": {code: refusal(text) for code, text in _REFUSALS.items()},
+            "schemas": {**schemas["$defs"], "Problem": problem_schema()},
         },
     }
 
@@ -102,7 +102,8 @@ def _json(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
 
 
-def _refusal(text: str) -> dict[str, Any]:
+def refusal(text: str) -> dict[str, Any]:
+    """Return a response that refuses; ``Problem`` is the schema's name."""
     reference = {"$ref": _REF.format(model="Problem")}
     return {
         "description": text,
@@ -110,7 +111,8 @@ def _refusal(text: str) -> dict[str, Any]:
     }
 
 
-def _problem() -> dict[str, Any]:
+def problem_schema() -> dict[str, Any]:
+    """Return the shape of a refusal: problem details with a code (RFC 9457)."""
     text = {"type": "string"}
     wrong = {
         "type": "object",

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
+from issuer.api.openapi import problem_schema, refusal
 from issuer.services.clients import Scope
 from issuer.services.every_route import EVERY_ROUTE
 from issuer.services.exchange import Paging
@@ -74,8 +75,8 @@ def _document() -> dict[str, Any]:
         "components": {
             "securitySchemes": {"token": _scheme()},
             "parameters": _parameters(),
-            "responses": {code: _refusal(text) for code, text in _REFUSALS.items()},
-            "schemas": {**schemas["$defs"], "Problem": _problem()},
+            "responses": {code: refusal(text) for code, text in _REFUSALS.items()},
+            "schemas": {**schemas["$defs"], "Problem": problem_schema()},
         },
     }
 
@@ -286,32 +287,3 @@ def _fixed() -> dict[str, Any]:
 
 def _json(text: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
-
-
-def _refusal(text: str) -> dict[str, Any]:
-    reference = {"$ref": _REF.format(model="Problem")}
-    return {
-        "description": text,
-        "content": {"application/problem+json": {"schema": reference}},
-    }
-
-
-def _problem() -> dict[str, Any]:
-    text = {"type": "string"}
-    wrong = {
-        "type": "object",
-        "required": ["field", "code", "detail"],
-        "properties": {"field": text, "code": text, "detail": text},
-    }
-    return {
-        "type": "object",
-        "required": ["type", "title", "status", "code", "detail"],
-        "properties": {
-            "type": text,
-            "title": text,
-            "status": {"type": "integer"},
-            "code": {**text, "description": "Stable and dotted, for programs."},
-            "detail": {**text, "description": "For people."},
-            "problems": {"type": "array", "items": wrong},
-        },
-    }
