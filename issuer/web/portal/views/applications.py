@@ -21,6 +21,7 @@ from issuer.intake.uploads import (
 from issuer.portal import drafts, payments, photo
 from issuer.portal.drafts import Draft, Fault
 from issuer.portal.handing_in import hand_in as enter
+from issuer.portal.tracking import cards_of
 from issuer.store import DocumentKind, OnlineApplication, OnlineState
 from issuer.web.forms import Form
 from issuer.web.here import go_to, now, site
@@ -195,6 +196,9 @@ def done(number: int) -> Response:
     draft = _any(number)
     if draft.state == OnlineState.DRAFT:
         return _step(number, "review")
+    card = _decided(draft)
+    if card is not None:
+        return go_to("apply_track.show", card=card)
     return render("apply/done.html", draft=draft)
 
 
@@ -282,6 +286,13 @@ def _any(number: int) -> Draft:
             session, economy(), applicant(), number, keep=_keep(), now=now()
         )
     )
+
+
+def _decided(draft: Draft) -> int | None:
+    """Return the card that came of what was handed in, once that was decided."""
+    cards = read(lambda session: cards_of(session, economy(), applicant()))
+    mine = (each.id for each in cards if each.application_id == draft.application_id)
+    return next(mine, None) if draft.application_id is not None else None
 
 
 def _load(number: int) -> Draft:
