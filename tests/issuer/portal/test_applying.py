@@ -4,6 +4,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import select
@@ -600,6 +601,36 @@ def test_one_photograph_counts_the_last(small: Portal) -> None:
     assert "hardly any colour" not in ann.page
     assert "an officer looks at it and decides" in ann.page
     assert len(rows(small, OnlineFile)) == 1
+
+
+def test_a_file_that_was_chosen_is_kept_whichever_button_is_pressed(
+    small: Portal,
+) -> None:
+    """A document goes with "Save and go on"; a photograph is judged first."""
+    ann = small.browser().sign_in(ANN)
+    at = ann.begin()
+    answer = ann.upload(at, "documents", PAPER, "a.png", do="next")
+    assert answer.status_code == 400
+    assert rows(small, OnlineFile) == []
+    answer = ann.upload(at, "documents", PAPER, "a.png", do="next", kind="other")
+    assert answer.headers["Location"] == f"{at}/photo"
+    grey = faces.jpeg(faces.grey(faces.face()))
+    answer = ann.upload(at, "photo", grey, "grey.jpg", do="next")
+    assert answer.headers["Location"] == f"{at}/photo"
+    answer = ann.upload(at, "photo", faces.jpeg(faces.face()), "me.jpg", do="next")
+    assert answer.headers["Location"] == f"{at}/declaration"
+    assert [each.kind for each in rows(small, OnlineFile)] == ["other", "portrait"]
+
+
+def test_whoever_is_signed_in_goes_on_from_the_start_page(small: Portal) -> None:
+    """They are not asked for their address again; others are, and come back there."""
+    button = f'href="{HOME}applications">Begin or go on'
+    visitor = small.browser()
+    visitor.get(HOME)
+    assert button in visitor.page
+    answer = visitor.get(f"{HOME}applications")
+    assert f"next={HOME}applications" in unquote(answer.headers["Location"])
+    assert small.browser().sign_in(ANN).get(f"{HOME}applications").status_code == 200
 
 
 def test_one_number_is_told_from_handing_in_to_the_card(small: Portal) -> None:
