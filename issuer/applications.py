@@ -36,6 +36,7 @@ from issuer.store import (
     Credential,
     Document,
     DocumentKind,
+    OnlineApplication,
     Passport,
     PassportLink,
     Person,
@@ -896,10 +897,20 @@ def _tell(session: Session, desk: Desk, row: Application, kind: str) -> None:
         row.economy,
         session.get_one(Person, row.person_id).email,
         kind,
-        {"number": row.number},
+        {"number": reference_of(session, row)},
         desk.now,
         once_key=f"{kind}:{row.id}",
     )
+
+
+def reference_of(session: Session, row: Application) -> str:
+    """Return how its applicant knows an application: the one number they were given."""
+    online = session.scalar(
+        select(OnlineApplication.reference).where(
+            OnlineApplication.application_id == row.id
+        )
+    )
+    return online or row.number
 
 
 class Refusing(One):

@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
+from issuer.applications import UNDECIDED, reference_of
 from issuer.dated import in_force
 from issuer.economy import Form
+from issuer.endings import live_credentials
 from issuer.errors import NotFound
 from issuer.preclearances import (
     Effect,
@@ -32,6 +34,7 @@ from issuer.store import (
     Card,
     HolderRequest,
     OnlineApplication,
+    OnlineState,
     Person,
     Preclearance,
 )
@@ -70,7 +73,11 @@ class TrackedCard:
     """A card, or an application that is to become one."""
 
     application: Application | None
+    reference: str
+    """As its applicant knows it: of what was handed in online, else its number."""
     card: Card
+    is_issued: bool
+    """It is on a phone or on plastic."""
     lanes: tuple[TrackedLane, ...]
     requests: tuple[HolderRequest, ...]
 
@@ -80,10 +87,12 @@ class TrackedCard:
 
 
 def cards_of(session: Session, economy: str, applicant: int) -> Sequence[Card]:
-    """Return the cards of an applicant, the newest first.
+    """Return the cards of an applicant that were decided about, the newest first.
 
     They are those of the persons for whom this applicant has handed in an application
-    online: an officer has compared it with who is on file.
+    online: an officer has compared it with who is on file.  Before that nothing tells
+    an application that was entered from one that is held, because somebody alike is on
+    file: `in_review` has both.
     """
     persons = (
         select(Application.person_id)
@@ -96,8 +105,29 @@ def cards_of(session: Session, economy: str, applicant: int) -> Sequence[Card]:
     )
     return session.scalars(
         select(Card)
-        .where(Card.economy == economy, Card.person_id.in_(persons))
+        .where(
+            Card.economy == economy,
+            Card.person_id.in_(persons),
+            Card.state != lifecycle.Card.PENDING_HOME,
+        )
         .order_by(Card.id.desc())
+    ).all()
+
+
+def in_review(
+    session: Session, economy: str, applicant: int
+) -> Sequence[OnlineApplication]:
+    """Return what an applicant has handed in and nobody has decided, newest first."""
+    return session.scalars(
+        select(OnlineApplication)
+        .outerjoin(Application, Application.id == OnlineApplication.application_id)
+        .where(
+            OnlineApplication.economy == economy,
+            OnlineApplication.applicant_id == applicant,
+            OnlineApplication.state.in_((OnlineState.HELD, OnlineState.SUBMITTED)),
+            or_(Application.id.is_(None), Application.state.in_(UNDECIDED)),
+        )
+        .order_by(OnlineApplication.id.desc())
     ).all()
 
 
@@ -147,11 +177,14 @@ def track(
         .where(HolderRequest.card_id == card.id)
         .order_by(HolderRequest.id.desc())
     ).all()
+    application = (
+        session.get(Application, card.application_id) if card.application_id else None
+    )
     return TrackedCard(
-        application=session.get(Application, card.application_id)
-        if card.application_id
-        else None,
+        application=application,
+        reference=reference_of(session, application) if application else str(card.id),
         card=card,
+        is_issued=bool(live_credentials(session, card.id)),
         lanes=tuple(each for each in shown if each is not None),
         requests=tuple(requests),
     )
@@ -263,7 +296,7 @@ def timeline(tracked: TrackedCard) -> list[tuple[datetime, str, str]]:
     row, found = tracked.application, list[tuple[datetime, str, str]]()
     if row is not None:
         if row.submitted_at:
-            found.append((row.submitted_at, "submitted", row.number))
+            found.append((row.submitted_at, "submitted", tracked.reference))
         if row.decided_at:
             approved = row.state not in (lifecycle.Application.HOME_REFUSED, *_OPEN)
             found.append((row.decided_at, "approved" if approved else "refused", ""))

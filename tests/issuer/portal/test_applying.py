@@ -4,6 +4,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import select
@@ -18,7 +19,9 @@ from issuer.store import (
     Applicant,
     Application,
     ApplicationKind,
+    Card,
     Document,
+    Mail,
     OnlineApplication,
     OnlineFile,
     OnlinePayment,
@@ -320,6 +323,12 @@ def test_c8_nobody_learns_who_is_on_file(portal: Portal) -> None:
         ]
         browser.get(f"{HOME}applications")
         done.append(str(browser.page.count("Show what happens next")))
+        browser.get(f"{HOME}track")
+        done.append(bare(browser.page.replace(eve, "")))
+        done += [
+            f"{card} {browser.get(f'{HOME}track/{card}').status_code}"
+            for card in (1, 2, 3)
+        ]
         browser.post(f"{HOME}sign-out")
         pages.append((answer.status_code, done))
     assert pages[0] == pages[1]
@@ -621,6 +630,68 @@ def test_one_photograph_counts_the_last(small: Portal) -> None:
     assert "hardly any colour" not in ann.page
     assert "an officer looks at it and decides" in ann.page
     assert len(rows(small, OnlineFile)) == 1
+
+
+def test_a_file_that_was_chosen_is_kept_whichever_button_is_pressed(
+    small: Portal,
+) -> None:
+    """A document goes with "Save and go on"; a photograph is judged first."""
+    ann = small.browser().sign_in(ANN)
+    at = ann.begin()
+    answer = ann.upload(at, "documents", PAPER, "a.png", do="next")
+    assert answer.status_code == 400
+    assert rows(small, OnlineFile) == []
+    answer = ann.upload(at, "documents", PAPER, "a.png", do="next", kind="other")
+    assert answer.headers["Location"] == f"{at}/photo"
+    grey = faces.jpeg(faces.grey(faces.face()))
+    answer = ann.upload(at, "photo", grey, "grey.jpg", do="next")
+    assert answer.headers["Location"] == f"{at}/photo"
+    answer = ann.upload(at, "photo", faces.jpeg(faces.face()), "me.jpg", do="next")
+    assert answer.headers["Location"] == f"{at}/declaration"
+    assert [each.kind for each in rows(small, OnlineFile)] == ["other", "portrait"]
+
+
+def test_whoever_is_signed_in_goes_on_from_the_start_page(small: Portal) -> None:
+    """They are not asked for their address again; others are, and come back there."""
+    button = f'href="{HOME}applications">Begin or go on'
+    visitor = small.browser()
+    visitor.get(HOME)
+    assert button in visitor.page
+    answer = visitor.get(f"{HOME}applications")
+    assert f"next={HOME}applications" in unquote(answer.headers["Location"])
+    assert small.browser().sign_in(ANN).get(f"{HOME}applications").status_code == 200
+
+
+def test_one_number_is_told_from_handing_in_to_the_card(small: Portal) -> None:
+    """In the mail and on the pages; what was handed in leads to what came of it."""
+    ann = small.browser().sign_in(ANN)
+    at = ann.begin()
+    ann.fill(at)
+    ann.hand_in(at)
+    (online,) = rows(small, OnlineApplication)
+    ann.get(f"{HOME}track")
+    assert f"Application {online.reference}" in ann.page
+    assert "In review" in ann.page
+    for step in ("open", "pass_stage", "approve"):
+        small.do(f"application.{step}", application=online.application_id)
+    told = [json.loads(each)["number"] for each in mail_words(small)]
+    assert told == [online.reference] * 2
+    (card,) = rows(small, Card)
+    answer = ann.get(f"{at}/done")
+    assert answer.headers["Location"] == f"{HOME}track/{card.id}"
+    ann.get(answer.headers["Location"])
+    assert f"Application {online.reference}" in ann.page
+    assert "you do not have it yet" in ann.page
+
+
+def mail_words(portal: Portal) -> list[str]:
+    """What the mails say that tell of an application."""
+    told = Mail.kind.in_(("application_received", "application_approved"))
+    return portal.back.store.read(
+        lambda session: list(
+            session.scalars(select(Mail.words).where(told).order_by(Mail.id))
+        )
+    )
 
 
 def test_the_database_refuses_half_an_application(small: Portal) -> None:

@@ -42,7 +42,7 @@ def test_an_offer_shows_its_secrets_once(browser: Browser, card: int) -> None:
     assert "<svg" in page
     code = re.search(r">(\d{3}) (\d{3})<", page)
     assert code
-    letter, _, rest = page.partition('<div class="doing">\n<section>')
+    letter, _, rest = page.partition('<div class="screen-only">\n<section>')
     assert code[0] not in letter  # what is printed has the link only
     assert code[0] in rest
     again = browser.get(here).get_data(as_text=True)

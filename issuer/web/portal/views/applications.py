@@ -21,6 +21,7 @@ from issuer.intake.uploads import (
 from issuer.portal import drafts, payments, photo
 from issuer.portal.drafts import Draft, Fault
 from issuer.portal.handing_in import hand_in as enter
+from issuer.portal.tracking import cards_of
 from issuer.store import DocumentKind, OnlineApplication, OnlineState
 from issuer.web.forms import Form
 from issuer.web.here import go_to, now, site
@@ -115,13 +116,7 @@ def documents(number: int) -> Response:
     draft, form = _load(number), Form.read()
     if request.method == "GET":
         return _page(draft, "documents", form)
-    if form.get("do") in {"next", "later"}:
-        return _after(draft, "documents", form)
-    if form.get("kind") not in set(_KINDS):
-        form.refuse("kind", w("problem.document.kind"))
-        return _page(draft, "documents", form)
-    kind = DocumentKind(form.get("kind"))
-    return _add(draft, kind, form, "documents")
+    return _with_file(draft, form, "documents")
 
 
 @pages.at(f"{_BASE}/photo", SIGNED_IN, methods=("GET", "POST"))
@@ -130,9 +125,7 @@ def portrait(number: int) -> Response:
     draft, form = _load(number), Form.read()
     if request.method == "GET":
         return _page(draft, "photo", form)
-    if form.get("do") in {"next", "later"}:
-        return _after(draft, "photo", form)
-    return _add(draft, DocumentKind.PORTRAIT, form, "photo")
+    return _with_file(draft, form, "photo")
 
 
 @pages.at(f"{_BASE}/declaration", SIGNED_IN, methods=("GET", "POST"))
@@ -195,6 +188,9 @@ def done(number: int) -> Response:
     draft = _any(number)
     if draft.state == OnlineState.DRAFT:
         return _step(number, "review")
+    card = _decided(draft)
+    if card is not None:
+        return go_to("apply_track.show", card=card)
     return render("apply/done.html", draft=draft)
 
 
@@ -241,7 +237,34 @@ def _headers(kind: Kind, digest: str) -> dict[str, str]:
     )
 
 
-def _add(draft: Draft, kind: DocumentKind, form: Form, step: str) -> Response:
+def _with_file(draft: Draft, form: Form, step: str) -> Response:
+    """Add the file that was chosen, whichever button was pressed, and go on there."""
+    sent = request.files.get("content")
+    goes_on = form.get("do") in {"next", "later"}
+    if goes_on and (sent is None or not sent.filename):
+        return _after(draft, step, form)
+    if step == "documents" and form.get("kind") not in set(_KINDS):
+        form.refuse("kind", w("problem.document.kind"))
+        return _page(draft, step, form)
+    is_photo = step == "photo"
+    kind = DocumentKind.PORTRAIT if is_photo else DocumentKind(form.get("kind"))
+    if not _add(draft, kind, form):
+        return _page(draft, step, form)
+    draft = _load(draft.id)
+    if not goes_on or (is_photo and form.get("do") == "next" and _is_doubted(draft)):
+        return _step(draft.id, step)
+    return _after(draft, step, form)
+
+
+def _is_doubted(draft: Draft) -> bool:
+    """Tell whether something was measured of which its applicant should read."""
+    return draft.photo is not None and any(
+        each["is_good"] is False for each in draft.photo["measures"]
+    )
+
+
+def _add(draft: Draft, kind: DocumentKind, form: Form) -> bool:
+    """Add a file that was sent; what is wrong with it is said in the form."""
     sent = request.files.get("content")
     data, name = (sent.read(), sent.filename or "") if sent else (b"", "")
     measures = None
@@ -254,7 +277,7 @@ def _add(draft: Draft, kind: DocumentKind, form: Form, step: str) -> Response:
     except IntakeError as error:
         for each in error.problems:
             form.refuse("content", w(f"problem.{each.code}"))
-        return _page(draft, step, form)
+        return False
 
     def keep(session: Session, row: OnlineApplication) -> None:
         drafts.add_file(session, row, kind, upload, now(), measures=measures)
@@ -265,8 +288,8 @@ def _add(draft: Draft, kind: DocumentKind, form: Form, step: str) -> Response:
         if error.code != "online.too_many_files":
             raise
         form.refuse("content", w(f"problem.{error.code}"), status=409)
-        return _page(draft, step, form)
-    return _step(draft.id, step)
+        return False
+    return True
 
 
 # What the steps share
@@ -282,6 +305,13 @@ def _any(number: int) -> Draft:
             session, economy(), applicant(), number, keep=_keep(), now=now()
         )
     )
+
+
+def _decided(draft: Draft) -> int | None:
+    """Return the card that came of what was handed in, once that was decided."""
+    cards = read(lambda session: cards_of(session, economy(), applicant()))
+    mine = (each.id for each in cards if each.application_id == draft.application_id)
+    return next(mine, None) if draft.application_id is not None else None
 
 
 def _load(number: int) -> Draft:

@@ -1,5 +1,6 @@
 """After applying: where every destination stands, and what a holder can ask for."""
 
+from collections.abc import Sequence
 from datetime import date
 from types import MappingProxyType
 from typing import Any, Final
@@ -8,6 +9,7 @@ from flask import Response, flash
 from sqlalchemy.orm import Session
 
 from issuer.card_passports import NewPassport, PassportPreview, preview_passport
+from issuer.dated import in_force
 from issuer.errors import Conflict, Invalid
 from issuer.holder_requests import make_request, take_back
 from issuer.office import Desk
@@ -16,13 +18,14 @@ from issuer.portal.tracking import (
     card_of,
     cards_of,
     effects_for_holder,
+    in_review,
     request_of,
     timeline,
     track,
 )
 from issuer.preclearances import Effect, Shown
 from issuer.profile import last_day
-from issuer.store import Card, Person, RequestKind
+from issuer.store import Card, OnlineApplication, Person, RequestKind
 from issuer.web.forms import Form
 from issuer.web.here import go_to, now, site
 from issuer.web.portal.here import applicant, economy, read, render, scheme
@@ -45,13 +48,17 @@ _MOST: Final = 200
 def index() -> Response:
     """List the applicant's cards."""
 
-    def work(session: Session) -> list[TrackedCard]:
-        return [
-            _tracked(session, card)
-            for card in cards_of(session, economy(), applicant())
-        ]
+    def work(
+        session: Session,
+    ) -> tuple[list[TrackedCard], Sequence[OnlineApplication]]:
+        cards = cards_of(session, economy(), applicant())
+        tracked = [_tracked(session, card) for card in cards]
+        return tracked, in_review(session, economy(), applicant())
 
-    return render("apply/track.html", cards=read(work), Shown=Shown, last_day=last_day)
+    cards, waiting = read(work)
+    return render(
+        "apply/track.html", cards=cards, waiting=waiting, Shown=Shown, last_day=last_day
+    )
 
 
 @pages.at("/track/<int:card>", SIGNED_IN)
@@ -183,7 +190,16 @@ def _page(card: int) -> Response:
         days=_days,
         age=_age,
         last_day=last_day,
+        wallet=_wallet(),
     )
+
+
+def _wallet() -> str | None:
+    """Return where this economy's cards come to phones, if they do."""
+    url = site().office.installation.wallet.url
+    forms = in_force(scheme().economy(economy()).issues_forms, now())
+    is_for_phones = forms is not None and forms.value != "physical"
+    return f"{url}/{economy()}/" if url and is_for_phones else None
 
 
 def _tracked(session: Session, card: Card) -> TrackedCard:
@@ -223,7 +239,6 @@ _KNOWN: Final = frozenset(
     {
         "card.ended",
         "card.not_living",
-        "card.pending_home",
         "passport.same",
         "passport.other_person",
         "request.waiting",
