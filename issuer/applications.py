@@ -1,12 +1,21 @@
 """Applications to the home economy: entered, reviewed, decided, circulated, ended."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
 from pydantic import Base64Bytes, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, or_, select, true, tuple_, union
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from issuer import audit, lifecycle
@@ -32,6 +41,7 @@ from issuer.store import (
     ApplicationHand,
     ApplicationKind,
     Card,
+    ChipReading,
     Content,
     Credential,
     Document,
@@ -299,6 +309,7 @@ def correct(desk: Desk, given: Correct) -> Entered:
         person = session.get_one(Person, row.person_id)
         changed = _set_person(session, person, row, typed, names)
         changed += _set_passport(session, desk, person, row, typed)
+        _forget_chip(session, row, changed)
         _note_hand(session, desk, row)
         desk.log(session, "application:corrected", _subject(row), fields=changed)
         return _entered(row, names, typed)
@@ -569,6 +580,37 @@ def _set_passport(
         for name, value in changed.items():
             setattr(passport, name, value)
     return [f"passport.{name}" for name in changed]
+
+
+def _forget_chip(session: Session, row: Application, changed: Collection[str]) -> None:
+    """Let no reading of a chip count that was compared with something else."""
+    passports = select(Passport.id).where(Passport.person_id == row.person_id)
+    if not _ON_CHIP & {*changed}:
+        return
+    if not any(name.startswith("person.") for name in _ON_CHIP & {*changed}):
+        passports = passports.where(Passport.id == row.passport_id)
+    session.flush()
+    session.execute(
+        update(ChipReading)
+        .where(ChipReading.passport_id.in_(passports))
+        .values(outcome=CHIP_OUTDATED, signer=None, authority=None)
+    )
+
+
+_ON_CHIP: Final = frozenset(
+    {
+        "person.machine_family_name",
+        "person.machine_given_name",
+        "person.birthdate",
+        "person.nationality",
+        "passport.issuer",
+        "passport.number",
+        "passport.expires_on",
+    }
+)
+"""What a chip is compared with."""
+CHIP_OUTDATED: Final = "chip.outdated"
+"""What becomes of a reading when what it was compared with is corrected."""
 
 
 def _is_used_elsewhere(session: Session, row: Application, passport: Passport) -> bool:

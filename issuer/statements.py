@@ -41,7 +41,7 @@ class Decision(BaseModel):
     """Economy of the card."""
     card: str = Field(pattern=r"^[A-Za-z0-9._/-]{1,64}$")
     """What the issuer calls the card when it asks."""
-    seq: int = Field(ge=1, le=2**31)
+    seq: int = Field(ge=1, le=2**31 - 1)
     """Which step of this pre-clearance it is: no decision can stand for another."""
     event: str = Field(pattern=r"^[a-z_]{1,24}$")
     after: str = Field(pattern=r"^[a-z_]{1,24}$")

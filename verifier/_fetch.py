@@ -91,8 +91,8 @@ class _Counting(FetcherInterface):
     base = _HERE
     has_deltas = True
 
-    def __init__(self, seconds: float = MAX_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = MAX_SECONDS if seconds is None else seconds
         self.requests = 0
         self.received = 0
         self.tell: Tell | None = None
@@ -257,18 +257,18 @@ class Poster:
         self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._place, self._path = parts.netloc, parts.path or "/"
 
-    def post(self, body: bytes, *, seconds: float = MAX_SECONDS) -> tuple[int, bytes]:
+    def post(self, body: bytes, *, seconds: float | None = None) -> tuple[int, bytes]:
         """Send JSON; return status and body of the answer, 64 KiB of it at most.
 
         Args:
             body: The JSON.
-            seconds: How long it may take.
+            seconds: How long it may take; None stands for a minute.
 
         Raises:
             ScanLogError: The collector was not reached, or took too long.
         """
         counting = _Counting(seconds)
-        connection = self._kind(self._place, timeout=min(_CONNECT, seconds))
+        connection = self._kind(self._place, timeout=_connect(seconds))
         connection.response_class = _paced_by(counting)
         headers = {"Content-Type": "application/json", "User-Agent": "abtc"}
         try:
@@ -281,6 +281,10 @@ class Poster:
             raise ScanLogError(f"the collector {error}") from error
         finally:
             connection.close()
+
+
+def _connect(seconds: float | None) -> float:
+    return _CONNECT if seconds is None else min(_CONNECT, seconds)
 
 
 class Caller:

@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import urllib3
 from sqlalchemy import select
 
 import verifier
@@ -23,15 +22,14 @@ from issuer.carriers.register import Basis, Question, answers
 from issuer.carriers.service import Ask, Asker, Told, basis_of, tell
 from issuer.errors import NotFound
 from issuer.office import Desk, Office
+from issuer.passport_register.carrying import Carrier, Deadline
 from issuer.services.identity import ServiceIdentity
 from issuer.services.tokens import ASSERTION, ASSERTION_KIND
 from issuer.store import HostedEconomy
 from verifier import EntryBasis
 
 _TOKEN_KEPT: Final = timedelta(minutes=4)
-_TIMEOUT: Final = urllib3.Timeout(total=REST.total_seconds())
 _FULL: Final = "full"
-_LARGEST: Final = 64 * 1024
 
 
 def ask_everybody(desk: Desk, asker: Asker, given: Ask) -> Told:
@@ -90,9 +88,7 @@ def ask_everybody(desk: Desk, asker: Asker, given: Ask) -> Told:
 class Lines:
     """Ways to partners, with the tokens that they have given; shared by threads."""
 
-    _pools: urllib3.PoolManager = field(
-        default_factory=lambda: urllib3.PoolManager(maxsize=8, retries=False)
-    )
+    _carrier: Carrier = field(default_factory=Carrier)
     _tokens: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -103,7 +99,7 @@ class Lines:
 
         Raises:
             RegisterError: What it answers is not signed by it, about this question.
-            HTTPError: It cannot be reached.
+            UnreachableError: It cannot be reached, or does not answer in time.
             NotFound: It gives no token, or no answer.
         """
         urls = here.trust.economies
@@ -161,20 +157,12 @@ class Lines:
         return token
 
     def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Any:
-        answer = self._pools.request(
-            "POST",
-            url,
-            body=body,
-            headers=headers,
-            timeout=_TIMEOUT,
-            redirect=False,
-            preload_content=False,
-        )
-        data = answer.read(_LARGEST)
-        answer.release_conn()
-        if answer.status != 200:
-            raise NotFound(f"a partner answers {answer.status}")
-        return json.loads(data)
+        # All of it in time: one that drips its answer would keep a thread for ever.
+        until = Deadline.after(REST.total_seconds())
+        brought = self._carrier.post(url, body, until=until, headers=headers)
+        if brought.status != 200:
+            raise NotFound(f"a partner answers {brought.status}")
+        return json.loads(brought.body)
 
 
 @cache

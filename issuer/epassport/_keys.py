@@ -199,7 +199,8 @@ def is_signed(
                 raise Stop(ChipRefusal.ALGORITHM, f"{algorithm.family} by {key.kind}")
     except InvalidSignature:
         return False
-    except (ValueError, UnsupportedAlgorithm) as error:
+    # Numbers of a salt or an exponent that no machine word holds.
+    except (ValueError, OverflowError, UnsupportedAlgorithm) as error:
         raise Stop(ChipRefusal.ALGORITHM, type(error).__name__) from error
     return True
 

@@ -145,12 +145,16 @@ def _reference(text: str) -> str:
 def is_email(text: str) -> bool:
     """Tell whether a text is an address that mail can be sent to: plain ASCII.
 
+    None that begins an encoded word (RFC 2047): who writes the header would decode it,
+    to another recipient, to several, or to an error.
+
     Not checked: that anybody reads what is sent there.
     """
     local, _, host = text.rpartition("@")
     dots = local.startswith(".") or local.endswith(".") or ".." in local
     is_good = bool(_EMAIL.fullmatch(text) and _HOST.fullmatch(host))
-    return is_good and not dots and len(text) <= MAX_EMAIL
+    is_encoded = "=?" in local
+    return is_good and not dots and not is_encoded and len(text) <= MAX_EMAIL
 
 
 def _email(text: str) -> str:

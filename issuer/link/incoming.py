@@ -469,7 +469,7 @@ def _take_all(
 
 def _note(answer: LinkAnswer, said: Verified | Unbelieved) -> None:
     if isinstance(said, Unbelieved):
-        answer.problem, answer.problem_text = said.problem, said.text[:500]
+        answer.problem, answer.problem_text = said.problem, _kept(said.text)[:500]
         return
     answer.problem, answer.problem_text = "", ""
     answer.key_id, answer.public_key = said.key_id, said.public_key

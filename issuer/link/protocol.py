@@ -313,12 +313,17 @@ def process_answers(answer: HttpAnswer) -> tuple[FeedRow, ...]:
 
     Not checked: the statements.
     """
-    return tuple(map(_feed_row, _rows(_object_of(answer), "answers")))
+    found = tuple(map(_feed_row, _rows(_object_of(answer), "answers")))
+    if len({each.cursor for each in found}) < len(found):
+        raise ServiceUnreachable("two rows of the feed have one cursor")
+    return found
 
 
 def _feed_row(row: Mapping[str, Any]) -> FeedRow:
     cursor, statement = row.get("cursor"), row.get("statement")
-    if not isinstance(cursor, str) or not 0 < len(cursor) <= 200:
+    # It is kept, and asked with: no database and no address has others.
+    is_plain = isinstance(cursor, str) and cursor.isascii() and cursor.isprintable()
+    if not isinstance(cursor, str) or not is_plain or not 0 < len(cursor) <= 200:
         raise ServiceUnreachable("a row of the feed has no cursor")
     if not isinstance(statement, str):
         raise ServiceUnreachable("a row of the feed has no statement")

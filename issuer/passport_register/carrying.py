@@ -5,9 +5,11 @@ A system that is slow, silent or talks without end costs its time, and nothing e
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
@@ -77,9 +79,16 @@ class Carrier:
 
     def get(self, url: str, *, until: Deadline) -> Brought:
         """Fetch; raises as `post`."""
-        return self._bring("GET", url, None, until)
+        return self._bring("GET", url, None, until, {})
 
-    def post(self, url: str, body: bytes, *, until: Deadline) -> Brought:
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        until: Deadline,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Brought:
         """Bring JSON to an address, and what is answered back.
 
         Args:
@@ -87,27 +96,38 @@ class Carrier:
             body: It may arrive twice: where a connection turns out to be dead, it is
                 sent once more.
             until: When all of it has to be done.
+            headers: Further ones; a content type among them counts.
 
         Raises:
             UnreachableError: No answer came whole, within 64 KiB and in time.
         """
-        return self._bring("POST", url, body, until)
+        return self._bring("POST", url, body, until, headers)
 
     def _bring(
-        self, method: str, url: str, body: bytes | None, until: Deadline
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        until: Deadline,
+        headers: Mapping[str, str],
     ) -> Brought:
         from urllib3.exceptions import HTTPError, ProtocolError  # noqa: PLC0415
 
         try:
             try:
-                return self._once(method, url, body, until)
+                return self._once(method, url, body, until, headers)
             except ProtocolError:  # kept open, and closed by the other side meanwhile
-                return self._once(method, url, body, until)
+                return self._once(method, url, body, until, headers)
         except (HTTPError, OSError) as error:
             raise UnreachableError(type(error).__name__) from error
 
     def _once(
-        self, method: str, url: str, body: bytes | None, until: Deadline
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        until: Deadline,
+        headers: Mapping[str, str],
     ) -> Brought:
         from urllib3 import Timeout  # noqa: PLC0415
 
@@ -116,7 +136,7 @@ class Carrier:
             method,
             url,
             body=body,
-            headers={"Content-Type": JSON, "User-Agent": "abtc"},
+            headers={"Content-Type": JSON, "User-Agent": "abtc", **headers},
             timeout=Timeout(connect=min(left, _CONNECT), read=left),
             preload_content=False,
             redirect=False,

@@ -93,7 +93,7 @@ class ManualReceipt:
 
 def looks_like_card_number(text: str) -> bool:
     """Tell whether a text holds digits that may be a payment card's number."""
-    for found in _DIGITS.finditer(text):
+    for found in _DIGITS.finditer(_visible(text)):
         digits = [int(each) for each in found[0] if each.isdigit()]
         doubled = [
             sum(divmod(2 * each, 10)) if place % 2 else each
@@ -102,6 +102,10 @@ def looks_like_card_number(text: str) -> bool:
         if sum(doubled) % 10 == 0:
             return True
     return False
+
+
+def _visible(text: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def _no_card(text: str) -> str:
@@ -170,10 +174,12 @@ def tell(session: Session, online: int, told: str, now: datetime) -> None:
     ).one_or_none()
     if row is None:
         raise Conflict("payment.none", "nothing is due")
-    if looks_like_card_number(told):
+    # Officers read it: nothing that cannot be seen, or that turns a line round.
+    shown = _visible(told)
+    if looks_like_card_number(shown):
         raise Conflict("payment.card_number", "numbers of cards are never kept here")
     _move(row, "tell", now)
-    row.told = told[:100]
+    row.told = shown[:100]
 
 
 def leave(session: Session, online: int, now: datetime) -> None:

@@ -41,6 +41,12 @@ from issuer.store import (
 from issuer.waits import SAMPLE, WINDOW
 
 _OPEN: Final = (lifecycle.Application.SUBMITTED, lifecycle.Application.HOME_REVIEW)
+_BELIEVED: Final = (
+    lifecycle.Application.HOME_APPROVED,
+    lifecycle.Application.CIRCULATED,
+    lifecycle.Application.CLOSED,
+)
+"""Two people have found that an application is its person's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +95,14 @@ class TrackedCard:
 def cards_of(session: Session, economy: str, applicant: int) -> Sequence[Card]:
     """Return the cards of an applicant that were decided about, the newest first.
 
-    They are those of the persons for whom this applicant has handed in an application
-    online: an officer has compared it with who is on file.  Before that nothing tells
-    an application that was entered from one that is held, because somebody alike is on
-    file: `in_review` has both.
+    They are those of the applications that this applicant has handed in online, and
+    further cards of a person for whom one of those was approved.  Until then nobody has
+    found that who typed somebody's passport is that person.  Before the decision at
+    home nothing tells an application that was entered from one that is held, because
+    somebody alike is on file: `in_review` has both.
     """
-    persons = (
-        select(Application.person_id)
+    own = (
+        select(Application)
         .join(OnlineApplication, OnlineApplication.application_id == Application.id)
         .where(
             OnlineApplication.applicant_id == applicant,
@@ -103,11 +110,15 @@ def cards_of(session: Session, economy: str, applicant: int) -> Sequence[Card]:
             Application.economy == economy,
         )
     )
+    applications = own.with_only_columns(Application.id)
+    persons = own.with_only_columns(Application.person_id).where(
+        Application.state.in_(_BELIEVED)
+    )
     return session.scalars(
         select(Card)
         .where(
             Card.economy == economy,
-            Card.person_id.in_(persons),
+            or_(Card.application_id.in_(applications), Card.person_id.in_(persons)),
             Card.state != lifecycle.Card.PENDING_HOME,
         )
         .order_by(Card.id.desc())

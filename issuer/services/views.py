@@ -52,6 +52,7 @@ _LINES: Final = "application/x-ndjson"
 _FORM: Final = "application/x-www-form-urlencoded"
 _KEY: Final = re.compile(r"[!-~]{1,60}")
 _THUMBPRINT: Final = re.compile(r"[0-9a-f]{64}")
+_NUL: Final = "\0"
 _MINUTE: Final = timedelta(minutes=1)
 _TOKENS: Final = 120
 """Tries to get a token from one address a minute."""
@@ -125,6 +126,8 @@ class _Server:
     def _answered(self, serve: Callable[[datetime], Response]) -> Response:
         """Run a view; whatever happens, the answer is one of ours."""
         try:
+            if _NUL in request.path:  # no name has it, and no database takes it
+                raise NotFound("there is nothing of this name")
             return serve(self.clock().astimezone(UTC))
         except _Stop as stop:
             return _refusal(stop.problem)
@@ -313,6 +316,8 @@ def _form() -> Mapping[str, str]:
     found = request.form.to_dict(flat=False)
     if any(len(values) > 1 for values in found.values()):
         raise TokenRefused("invalid_request", "token.repeated")
+    if any(_NUL in value for values in found.values() for value in values):
+        raise TokenRefused("invalid_client", "message.malformed")
     return {name: values[0] for name, values in found.items()}
 
 

@@ -477,7 +477,8 @@ class ChipReading(Base):
     read_by: Mapped[int] = refers_to("account.id")
     read_at: Mapped[datetime]
     outcome: Mapped[str] = mapped_column(String(24))
-    """``proved``, or the code of `issuer.epassport.ChipRefusal`."""
+    """``proved``, or the code of `issuer.epassport.ChipRefusal`; or ``chip.outdated``:
+    what it was compared with was corrected afterwards."""
     signed_at: Mapped[datetime | None]
     """When the state says that it signed."""
     signer: Mapped[str | None] = mapped_column(String(64))

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final
 
 from sqlalchemy import UniqueConstraint
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from issuer.errors import Forbidden
 from issuer.store.base import Base
@@ -46,6 +46,9 @@ def fault_of(error: DBAPIError) -> Fault:
         return Fault.LOST
     if name in _SQLITE_DOWN or (state and state.startswith(_DOWN)):
         return Fault.DOWN
+    # What its driver does not even send, such as text with a NUL, says nothing of it.
+    if isinstance(error, DataError):
+        return Fault.OTHER
     # Without a code of either kind no server has answered.
     return Fault.OTHER if state or name else Fault.DOWN
 

@@ -159,12 +159,17 @@ def test_the_database_itself_lets_nothing_be_told_twice(flow: Flow) -> None:
         "a@c.example\n",
         "<a@c.example>",
         "ä@c.example",
+        "=?utf-8?q??=@c.example",
+        "=?utf-8?q?a=40d.example=2Cb?=@c.example",
+        "=?utf-8?q?=C3=A4?=@c.example",
     ],
 )
 def test_c2_what_is_no_address_gets_no_mail(flow: Flow, address: str | None) -> None:
-    """Nor does it stop what the mail would have told of."""
+    """Nor does it stop what the mail would have told of, or the mails of others."""
     assert not put(flow, to=address)
     assert mails(flow) == []
+    put(flow)
+    assert send(flow).sent == 1
 
 
 def test_words_that_a_text_has_no_place_for_are_a_mistake(flow: Flow) -> None:

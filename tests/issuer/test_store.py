@@ -57,6 +57,16 @@ def test_work_that_fails_leaves_nothing(store: Store) -> None:
     assert codes(store) == []
 
 
+def test_w12_text_with_a_nul_does_not_look_like_a_database_that_is_down(
+    store: Store,
+) -> None:
+    """Anybody may send one; SQLite finds nothing, and PostgreSQL's driver refuses."""
+    try:
+        assert store.read(lambda session: session.get(HostedEconomy, "A\0B")) is None
+    except StoreError as error:
+        assert not isinstance(error, StoreDown)  # noqa: PT017  # either is right
+
+
 def test_a_broken_rule_is_named_alike_on_both(store: Store) -> None:
     store.write(add_economy("AUS"), now=NOW)
     with pytest.raises(Forbidden) as refused:

@@ -2,10 +2,12 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from issuer.carriers.everybody import Lines
 from issuer.carriers.trust import lists_of
 from issuer.lifecycle import Preclearance
 from issuer.operations import all_operations
+from issuer.passport_register.carrying import UnreachableError
 from issuer.services import hooks
 from issuer.services.identity import renew
 from tests.databases import Prepared
@@ -274,3 +277,38 @@ def test_an_economy_asks_another_about_its_own_cards(counter: Counter) -> None:
                 trust=here.trust,
                 now=NOW,
             )
+
+
+class Drips(BaseHTTPRequestHandler):
+    """A partner that gives a token letter by letter, and would go on for seconds."""
+
+    def do_POST(self) -> None:
+        body = json.dumps({"access_token": "x" * 20}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with suppress(OSError):
+            for place in range(len(body)):
+                self.wfile.write(body[place : place + 1])
+                self.wfile.flush()
+                time.sleep(0.1)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.enable_socket
+def test_d4_a_partner_that_drips_keeps_no_thread(counter: Counter) -> None:
+    """Or some questions later none is left for the partners that answer."""
+    scene = counter.scene
+    desk = scene.office.system_desk("NZL", now=NOW, reason="x")
+    question = scene.question(scene.publishing.held())
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Drips)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(UnreachableError):
+            Lines().ask(desk, "SGP", url, question, scene.basis(economy="NZL"))
+    finally:
+        server.shutdown()
+        server.server_close()

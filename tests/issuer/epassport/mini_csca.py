@@ -75,7 +75,7 @@ def set_of(*parts: bytes) -> bytes:
 
 
 def num(value: int) -> bytes:
-    return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1))
+    return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1, signed=True))
 
 
 def octets(data: bytes) -> bytes:
@@ -147,6 +147,10 @@ class Pair:
     """The base point that is written out, in terms of the curve's own."""
     bits: int = 2048
     salt: int = 32
+    said_salt: int | None = None
+    """In the signature algorithm of PSS, where it is another."""
+    said_exponent: int | None = None
+    """In the key of RSA, where it is another."""
     names_hash: bool = True
     """Whether the signature algorithm of RSA says which hash."""
 
@@ -180,7 +184,8 @@ class Pair:
         if self.kind == "pss":
             hash_ = hash_algorithm(self.hash_name)
             mask = seq(oid("1.2.840.113549.1.1.8"), hash_)
-            given = seq(tlv(0xA0, hash_), tlv(0xA1, mask), tlv(0xA2, num(self.salt)))
+            salt = self.salt if self.said_salt is None else self.said_salt
+            given = seq(tlv(0xA0, hash_), tlv(0xA1, mask), tlv(0xA2, num(salt)))
             return seq(oid("1.2.840.113549.1.1.10"), given)
         if not self.names_hash:
             return seq(oid("1.2.840.113549.1.1.1"), NULL)
@@ -192,7 +197,7 @@ class Pair:
         """SubjectPublicKeyInfo."""
         numbers = self.private.public_key().public_numbers()
         if self.kind != "ecdsa":
-            key = seq(num(numbers.n), num(numbers.e))
+            key = seq(num(numbers.n), num(self.said_exponent or numbers.e))
             return seq(seq(oid("1.2.840.113549.1.1.1"), NULL), bits(key))
         point = encoded(numbers, CURVES[self.curve])
         curve = self.domain if self.is_written_out else oid(OIDS[self.curve])

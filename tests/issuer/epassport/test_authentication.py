@@ -426,6 +426,22 @@ def _is_elsewhere(place: int) -> bool:
     return place < 60
 
 
+@pytest.mark.parametrize(
+    "pair",
+    [
+        Pair(name="o", kind="pss", said_salt=2**31),
+        Pair(name="o", kind="pss", said_salt=2**70),
+        Pair(name="o", kind="pss", said_salt=-1),
+        Pair(name="o", kind="rsa", said_exponent=-3),
+        Pair(name="o", kind="rsa", said_exponent=2),
+    ],
+    ids=lambda pair: f"{pair.said_salt}-{pair.said_exponent}",
+)
+def test_j10_numbers_that_no_machine_word_holds_are_refused(pair: Pair) -> None:
+    """Whoever makes up a chip makes up its signer too, and all that it says."""
+    assert code(read(Sod(signer=under(pair=pair)))) == "chip.algorithm"
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_as_any_file(data: bytes) -> None:

@@ -132,6 +132,7 @@ def test_an_optional_field_may_be_empty_or_left_out(absent: str) -> None:
         ("email", "a..b@example.org", ProblemCode.EMAIL),
         ("email", "anna@example.org\nBcc: x@example.org", ProblemCode.EMAIL),
         ("email", "anna@@example.org", ProblemCode.EMAIL),
+        ("email", "=?utf-8?q?anna?=@example.org", ProblemCode.EMAIL),
         ("passport_country", "UTO", ProblemCode.CODE),
         ("passport_number", "PA 123", ProblemCode.PASSPORT_NUMBER),
         ("passport_number", "pa123", ProblemCode.PASSPORT_NUMBER),

@@ -262,6 +262,19 @@ def test_the_feed_is_read_to_its_end(client: Client, elsewhere: Elsewhere) -> No
 
 
 @pytest.mark.parametrize(
+    "cursors", [[""], ["1\0"], ["\ud800"], ["1\n"], ["é"], ["1" * 201], ["1", "1"]]
+)
+def test_l12_a_place_in_the_feed_that_cannot_be_kept_is_none(
+    client: Client, elsewhere: Elsewhere, cursors: list[str]
+) -> None:
+    """Nor one that two rows have: what is kept twice would end every round."""
+    rows = [{"cursor": each, "statement": "a.b.c", "at": ""} for each in cursors]
+    elsewhere.replies = [reply(200, {"answers": rows})]
+    with pytest.raises(ServiceUnreachable, match="cursor"):
+        client.answers_page("JPN", cursor="")
+
+
+@pytest.mark.parametrize(
     "address",
     [
         "http://abtc.example",

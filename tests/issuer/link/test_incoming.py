@@ -1,10 +1,14 @@
 """Only the destination's own, next word about an open question counts, and once."""
 
+import json
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
+from issuer.jws import b64u
+from issuer.keys import sign_and_check
 from issuer.link.incoming import Applied, apply_page, look_again, take_pushed
 from issuer.statements import MAX_TEXT
 from issuer.store import LinkAnswer
@@ -227,3 +231,31 @@ def test_what_is_no_statement_is_kept_and_shown(asker: Asker, text: str) -> None
     assert asker.takes(text) == Applied(refused=1)
     assert (asker.state(case), asker.problems()) == ("pending", ["answer.statement"])
     assert asker.answers("approve", f"card-{case.card}", seq=2).applied == 1
+
+
+@pytest.mark.parametrize("key_id", ["a\0b", "\ud800", "é" * 600])
+def test_l12_a_key_id_that_no_database_keeps_stops_nothing(
+    asker: Asker, key_id: str
+) -> None:
+    """Or one destination would end the round with all others, each time anew."""
+    case = asker.asked()
+    header = b64u(json.dumps({"kid": key_id}).encode())
+    assert asker.takes(f"{header}.e30.AA") == Applied(refused=1)
+    assert asker.problems() == ["answer.key_unknown"]
+    assert asker.answers("approve", f"card-{case.card}", seq=2).applied == 1
+
+
+@pytest.mark.parametrize("seq", [2**31 - 1, 2**31])
+def test_j10_a_step_that_no_column_holds_stops_nothing(asker: Asker, seq: int) -> None:
+    """Signed by the destination itself, and one more than a database counts to."""
+    case = asker.asked()
+    text = asker.statement(said("approve", f"card-{case.card}", seq=7))
+    header, payload, _ = text.split(".")
+    padded = payload + "=" * (-len(payload) % 4)
+    said_there = urlsafe_b64decode(padded).replace(b'"seq":7', f'"seq":{seq}'.encode())
+    signed = f"{header}.{b64u(said_there)}"
+    signature = sign_and_check(asker.key()[0], signed.encode())
+    fits = seq < 2**31
+    applied = asker.takes(f"{signed}.{b64u(signature)}")
+    assert (applied.applied, applied.refused) == (int(fits), int(not fits))
+    assert asker.problems() == ([] if fits else ["answer.statement"])

@@ -16,6 +16,7 @@ from issuer.errors import Conflict, Forbidden, NotAllowed, SettingsError
 from issuer.installation import EPassport
 from issuer.operations import all_operations
 from issuer.store import (
+    Application,
     AuditRow,
     Card,
     ChipReading,
@@ -28,6 +29,7 @@ from tests.issuer.back_office import BackOffice
 from tests.issuer.epassport import mini_csca as mini
 from tests.issuer.epassport.mini_csca import CSCA, DG2, SIGNER, Pair, Sod, dg1
 from tests.issuer.office.card_builder import CardBuilder
+from tests.issuer.office.flow import Flow
 from tests.mrz_builder import build_td3
 
 KR = replace(CSCA, country="KR", pair=Pair(name="KOR csca"))
@@ -193,6 +195,38 @@ def test_a_new_passport_is_read_anew(office: BackOffice, cards: CardBuilder) -> 
     assert passport.expires_on == date(2039, 6, 1)
     assert read(office, card).outcome == "proved"
     assert refused(office, card) == "counter.unknown"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "outcome"),
+    [
+        ("passport.number", "PB7654321", "chip.outdated"),
+        ("passport.expires_on", "2038-05-05", "chip.outdated"),
+        ("person.given_name", "Other", "chip.outdated"),
+        ("person.birthdate", "1970-01-01", "chip.outdated"),
+        ("passport.issued_on", "2029-02-02", "proved"),
+        ("person.email", "other@example.org", "proved"),
+    ],
+)
+def test_i1_what_is_typed_over_after_the_chip_was_read_is_not_proved(
+    office: BackOffice, cards: CardBuilder, field: str, value: str, outcome: str
+) -> None:
+    """Or one officer would prove a genuine passport, and enter a stolen one."""
+    flow = Flow(office)
+    fields = flow.fields("KOR")
+    fields["passport"]["number"] = "PB0000001"
+    entered = flow.do("application.enter", economy="KOR", who="ann", **fields)
+    case = flow.row(Application, entered.application)
+    passport = flow.row(Passport, case.passport_id)
+    files = chip(passport, flow.row(Person, case.person_id))
+    ask = {"application": case.id, **files}
+    said = flow.do("application.read_chip", economy="KOR", who="ann", **ask)
+    assert said.outcome == "proved"
+    part, _, name = field.partition(".")
+    fields[part][name] = value
+    correction = {"application": case.id, **fields}
+    flow.do("application.correct", economy="KOR", who="ann", **correction)
+    assert readings(office)[0].outcome == outcome
 
 
 def test_without_trusted_certificates_nothing_is_read(

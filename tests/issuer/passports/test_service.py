@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -63,7 +64,14 @@ class Post(Carrier):
             lambda: {"delegation": self.service.delegation(owner, now=self.now)}
         )
 
-    def post(self, url: str, body: bytes, *, until: Deadline) -> Brought:
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        until: Deadline,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Brought:
         owner, question = url.split("/")[-2], json.loads(body)["question"]
         self.carried.append((owner, question))
         found = brought(

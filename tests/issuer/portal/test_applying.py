@@ -540,7 +540,26 @@ def test_payments_go_through_their_states_and_no_others(portal: Portal) -> None:
         portal.do("payment.cancel", payment=row.id)
 
 
-@pytest.mark.parametrize("text", ["4111 1111 1111 1111", "card 4111-1111-1111-1111!"])
+def test_q9_what_an_applicant_tells_has_nothing_that_cannot_be_seen(
+    portal: Portal,
+) -> None:
+    """A NUL is no fault of the database; nothing turns an officer's line round."""
+    configured(portal)
+    ann = portal.browser().sign_in(ANN)
+    at = ann.begin()
+    told = {"told": "by\0bank \u202e21"}
+    assert ann.step(at, "payment", told).status_code == 303
+    assert rows(portal, OnlinePayment)[0].told == "by bank  21"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 1111",
+        "card 4111-1111-1111-1111!",
+        "4111\u200b1111\u200b1111\u200b1111",
+    ],
+)
 def test_c8_no_number_of_a_card_is_kept(small: Portal, text: str) -> None:
     portal = configured(small)
     ann = portal.browser().sign_in(ANN)

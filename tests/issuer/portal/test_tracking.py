@@ -170,6 +170,29 @@ def test_c4_another_applicants_card_is_not_there(small: Portal) -> None:
     assert rows(small) == []
 
 
+@pytest.mark.parametrize("event", [None, "refuse", "withdraw", "approve"])
+def test_c4_who_applies_in_anothers_name_sees_no_card_before_an_approval(
+    small: Portal, event: str | None
+) -> None:
+    """An officer has entered it for the person on file, whose passport it names."""
+    flow = Flow(small.back)
+    fields = flow.fields()
+    first = flow.do("application.enter", who="ann", **fields)
+    for name in ("submit", "open", "pass_stage"):
+        flow.step(name, first.application)
+    victim = flow.step("approve", first.application)
+    again = flow.do("application.enter", who="ann", **fields, person_id=first.person)
+    link(small, flow.step("submit", again.application), BEN)
+    ben = small.browser().sign_in(BEN)
+    if event is not None:
+        for name in ("open", "pass_stage", event):
+            flow.step(name, again.application)
+    answer = ben.get(place_of(victim))
+    assert answer.status_code == (200 if event == "approve" else 404)
+    ben.get("/apply/AUS/track")
+    assert (place_of(victim) in ben.page) is (event == "approve")
+
+
 @pytest.mark.parametrize("rest", ["", "/passport", "/lost", "/renewal"])
 def test_c4_whoever_has_not_signed_in_sees_nothing(small: Portal, rest: str) -> None:
     _, case, _ = holder(small)

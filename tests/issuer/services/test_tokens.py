@@ -77,6 +77,14 @@ def test_n2_what_is_wrong_is_named(
     assert refusal(answer) == (401, "invalid_client", code)
 
 
+def test_w12_a_nul_is_no_fault_of_the_database(town: Town) -> None:
+    """Anybody can send one, and nobody is to be woken for it."""
+    form = {"grant_type": "client_credentials", "client_id": "a\0b"}
+    answer = town.post("/token", data=form)
+    assert refusal(answer) == (401, "invalid_client", "message.malformed")
+    assert town.get("/A%00B/keys").status_code == 404
+
+
 def test_n1_another_economys_status_key_proves_nothing(small: Town) -> None:
     singapore = small.system("SGP")
     theirs = singapore.delegation(key="KOR-status")
