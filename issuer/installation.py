@@ -95,6 +95,7 @@ environment or are asked for.
 import tomllib
 from collections.abc import Mapping
 from email.utils import formataddr, parseaddr
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -480,7 +481,7 @@ class Installation(_Table):
 
     def path(self, relative: str) -> Path:
         """Return a path of the settings, from the folder on."""
-        return self.folder / relative
+        return _joined(self.folder, relative)
 
     @property
     def pages(self) -> str:
@@ -510,6 +511,12 @@ class Installation(_Table):
     def issue_log(self) -> Path:
         """Where every index that was given to a signer is kept."""
         return self.path(self.outside) / "issued.jsonl"
+
+
+@lru_cache(maxsize=1024)
+def _joined(folder: Path, relative: str) -> Path:
+    # Some are asked for with every message, and joining takes longer than looking.
+    return folder / relative
 
 
 def _tuples(value: Any) -> Any:

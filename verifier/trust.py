@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from . import _documents
 from ._dated import DatedFact
@@ -28,6 +28,9 @@ from ._stop import Refer
 from .errors import TrustError
 from .reasons import UndecidedReason
 
+if TYPE_CHECKING:
+    from .service_message import ServiceKeys
+
 MAX_ISSUED_AHEAD = timedelta(minutes=5)
 """How much later than the trust data a list in it may be dated."""
 MAX_LISTS = 512
@@ -40,6 +43,8 @@ DOCUMENT_NAME = re.compile(
     r"|overlay/(?P<issuer>[A-Z]{3})/(?P<overlay>0|[1-9][0-9]{0,9})\.jwt)"
 )
 _MEMO_SIZE = 4096
+_DELEGATIONS = 256
+"""A dozen of each economy: each renews its own about once a day."""
 _ELSEWHERE = ""
 """Stands for every destination that the scheme does not name."""
 
@@ -106,6 +111,34 @@ class SeenCards:
         self._cards.clear()
 
 
+class SeenDelegations:
+    """Remembers delegations of service keys whose signature has verified.
+
+    Each message carries one, and the same for a day. Only what is a pure function of
+    its text and the snapshot is remembered: whether it has ended is looked at for every
+    message, and the memory ends with its snapshot, so it cannot outlive a status key.
+    Nobody fills it who has no status key.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[str, ServiceKeys] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, delegation: str) -> "ServiceKeys | None":
+        """Return the keys that a delegation names, if it was seen before."""
+        return self._known.get(delegation)
+
+    def remember(self, delegation: str, keys: "ServiceKeys") -> None:
+        """Note that an economy of this snapshot has delegated to ``keys``."""
+        if len(self._known) >= _DELEGATIONS:
+            self._known.clear()
+        self._known[delegation] = keys
+
+
 def _card_key(frame: Frame, shown: Presentation) -> tuple[bytes, bool] | None:
     """Return under what a card may be remembered, if the cut fell where it should.
 
@@ -151,6 +184,10 @@ class Trust:
         default_factory=SeenCards, init=False, repr=False, compare=False
     )
     """For `verify` only."""
+    seen_delegations: SeenDelegations = field(
+        default_factory=SeenDelegations, init=False, repr=False, compare=False
+    )
+    """For `read_service_keys` only."""
 
     @classmethod
     def from_documents(
@@ -227,7 +264,7 @@ class Trust:
         nothing of it is real.
 
         Returns:
-            A snapshot of its own, that remembers no cards; the same one if it is for
+            A snapshot of its own, that remembers nothing; the same one if it is for
             training already.
         """
         if self.is_for_training:

@@ -198,10 +198,11 @@ class Broker:
 
 def _told(brought: Brought) -> tuple[int, str, bytes]:
     """Pass an answer on; of what is none, only that there was none."""
-    name = "answer" if brought.member("answer") else "delegation"
-    value = brought.member(name)
-    if brought.status == HTTPStatus.OK and value is not None:
-        return 200, JSON, json.dumps({name: value}).encode()
+    if brought.status == HTTPStatus.OK:
+        told = brought.members()
+        for name in ("answer", "delegation"):
+            if isinstance(told.get(name), str):
+                return 200, JSON, json.dumps({name: told[name]}).encode()
     if brought.status in {400, 404, 409, 413, 429}:
         return _problem(HTTPStatus(brought.status), "owner.refused")
     return _problem(HTTPStatus.BAD_GATEWAY, "owner.failed")

@@ -39,12 +39,16 @@ class Brought:
 
     def member(self, name: str) -> str | None:
         """Return a member that is text; None if the body has none."""
+        value = self.members().get(name)
+        return value if isinstance(value, str) else None
+
+    def members(self) -> dict[str, object]:
+        """Return the object that the body is; none of its members if it is none."""
         try:
             found = json.loads(self.body)
         except (ValueError, RecursionError):
-            return None
-        value = found.get(name) if isinstance(found, dict) else None
-        return value if isinstance(value, str) else None
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

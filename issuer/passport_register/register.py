@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import Field
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -126,15 +126,34 @@ def standing(
         What is reported comes first, then what differs.  A day's grace is left to a
         passport that ends, since the day ends elsewhere at another time.
     """
-    row = session.scalars(
-        select(RegisteredPassport).where(
-            RegisteredPassport.economy == economy,
-            RegisteredPassport.country == question.country,
-            RegisteredPassport.number == question.number,
-        )
-    ).one_or_none()
+    named = {
+        "of": economy, "code": question.country, "number_asked": question.number,
+    }  # fmt: skip
+    row = session.connection().execute(_BY_NUMBER, named).one_or_none()
     if row is None:
         return Standing(_unknown(session, economy, question, is_complete))
+    return _said(_Kept(*row), question, now)
+
+
+class _Kept(NamedTuple):
+    """What an entry says, as far as an answer needs it."""
+
+    id: int
+    state: RegisterState
+    birthdate: date | None
+    expires_on: date | None
+
+
+_ENTRY: Final = table_of(RegisteredPassport).c
+_BY_NUMBER: Final = select(*(_ENTRY[name] for name in _Kept._fields)).where(
+    _ENTRY.economy == bindparam("of"),
+    _ENTRY.country == bindparam("code"),
+    _ENTRY.number == bindparam("number_asked"),
+)
+"""Made once, of columns: every question asks it."""
+
+
+def _said(row: _Kept, question: PassportQuestion, now: datetime) -> Standing:
     if row.state != RegisterState.VALID:
         return Standing(PassportStatus(row.state.upper()), row.id)
     if _differs(row, question):
@@ -158,15 +177,16 @@ def _has_look_alike(session: Session, economy: str, question: PassportQuestion) 
     """Tell whether a letter may have been mistyped: number alike, all else the same."""
     if question.birthdate is None or question.expires_on is None:
         return False
-    rows = session.scalars(
-        select(RegisteredPassport).where(
-            RegisteredPassport.economy == economy,
-            RegisteredPassport.country == question.country,
-            RegisteredPassport.folded == look_alike(question.number),
+    rows = session.execute(
+        select(*(_ENTRY[name] for name in _Kept._fields)).where(
+            _ENTRY.economy == economy,
+            _ENTRY.country == question.country,
+            _ENTRY.folded == look_alike(question.number),
         )
     )
     return any(
-        row.birthdate and row.expires_on and not _differs(row, question) for row in rows
+        row.birthdate and row.expires_on and not _differs(row, question)
+        for row in map(_Kept._make, rows)
     )
 
 
@@ -180,7 +200,7 @@ def _is_filling(session: Session, economy: str) -> bool:
     return session.scalars(query.limit(1)).first() is not None
 
 
-def _differs(row: RegisteredPassport, question: PassportQuestion) -> bool:
+def _differs(row: _Kept, question: PassportQuestion) -> bool:
     """Tell whether both know something, and it is not the same."""
     is_other_end = (
         None not in (row.expires_on, question.expires_on)

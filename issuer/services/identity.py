@@ -182,7 +182,7 @@ class _Stored:
 
 def file_of(installation: Installation, economy: str) -> Path:
     """Return where an economy's service keys are kept."""
-    return installation.path("keys") / economy / "service.json"
+    return installation.path(f"keys/{economy}/service.json")
 
 
 def renew(office: Office, economy: str, now: datetime) -> ServiceIdentity:

@@ -9,6 +9,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from issuer.mail import queue_mail
 from issuer.office import Office
 from issuer.passkeys import PasskeyPlace
+from issuer.passport_register.service import PassportService
+from issuer.passport_register.views import Door
 from issuer.passport_register.views import blueprint as asked_passports
 from issuer.portal.post import QueueMail
 from issuer.services import views as services
@@ -131,9 +133,17 @@ def create_app(
     app.extensions[MAIL] = mail
     app.register_blueprint(collect.blueprint(office, clock=settings.clock))
     app.register_blueprint(services.blueprint(office, clock=settings.clock))
-    app.register_blueprint(asked_passports(office, clock=settings.clock))
+    passports = PassportService(office)
+    app.register_blueprint(asked_passports(passports, clock=settings.clock))
     if programs is not None:
         app.register_blueprint(programs)
+    app.wsgi_app = Door(  # type: ignore[method-assign]
+        app.wsgi_app,
+        passports,
+        hosts=web.hosts,
+        is_secure=web.secure,
+        clock=settings.clock,
+    )
     if web.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=web.proxies, x_proto=web.proxies, x_host=0

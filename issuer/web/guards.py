@@ -3,6 +3,7 @@
 from typing import Final
 
 from flask import Flask, Response, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import Forbidden, NotFound, Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -123,18 +124,27 @@ def _lacking(access: Needs) -> str:
     return f"This needs the role {names}. An administrator can give it to you."
 
 
-def _dress(response: Response) -> Response:
-    headers = response.headers
+def dress(headers: Headers, *, is_secure: bool) -> None:
+    """Put on what every answer has.
+
+    Args:
+        headers: Of the answer.
+        is_secure: Browsers come by https alone.
+    """
     headers.setdefault("Content-Security-Policy", POLICY)  # a download is stricter
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
-    if request.endpoint != STATIC:
-        headers["Cache-Control"] = "no-store"
-    if site().settings.web.secure:
+    if is_secure:
         headers["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
+
+
+def _dress(response: Response) -> Response:
+    dress(response.headers, is_secure=site().settings.web.secure)
+    if request.endpoint != STATIC:
+        response.headers["Cache-Control"] = "no-store"
     if _is_ours():
         cookies.set_cookie(response)
     return response

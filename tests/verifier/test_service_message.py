@@ -9,15 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import verifier
+from issuer.documents import issuer_document
+from issuer.keys import KeyRecord
 from tests.simulator import (
     ABSENT,
+    KEYS_FROM,
     NOW,
     SCHEME,
+    FixedSigner,
     World,
     changed,
     fixed_key,
     jwk,
     jws,
+    key_record,
     seconds,
 )
 from verifier import MessageProblem as Problem
@@ -273,3 +278,51 @@ def test_j9_no_claim_escapes(claims: dict[str, Any]) -> None:
         read(message(**claims))
     except verifier.ServiceMessageError as error:
         assert error.code in set(Problem)  # noqa: PT017  # some of them are good
+
+
+def synced(key_id: str = "AUS-status", name: str = "AUS-status") -> verifier.Trust:
+    """What this side believes after a sync, with that status key of AUS."""
+    signer = FixedSigner(key_id=key_id, use="status", name=name)
+    record = KeyRecord.of(signer, issuer_url=URL, signs_from=KEYS_FROM)
+    document = issuer_document(
+        SCHEME, "AUS", keys=[key_record("AUS", "card"), record], issued_at=NOW
+    )
+    world = World(economies=["AUS", "JPN", "NZL"])
+    return world.trust("JPN", replace={"AUS/issuer.json": document}, version=2)
+
+
+@pytest.mark.parametrize(
+    "key", [("AUS-status-2", "AUS-status-2"), ("AUS-status", "AUS-status-2")]
+)
+def test_n2_a_status_key_that_was_taken_out_delegates_no_more(
+    key: tuple[str, str],
+) -> None:
+    """What was believed before is not: the first message after the sync is refused."""
+    text, before = message(), synced()
+    assert read(text, trust=before).keys is read(text, trust=before).keys
+    assert problem(text, trust=synced(*key)) == Problem.DELEGATION
+
+
+def test_n2_a_delegation_that_was_seen_ends_like_any_other() -> None:
+    """That its signature was checked before says nothing of when it is over."""
+    ends = NOW + timedelta(seconds=60)
+    begins = ends - timedelta(days=8)
+    by = delegation(iat=seconds(begins), exp=seconds(ends))
+    assert read(message(by=by)).keys.expires_at == ends
+    assert problem(message(by=by), now=ends) == Problem.DELEGATION_ENDED
+    old = World(economies=["AUS", "JPN"], now=begins).trust("JPN", expires_at=ends)
+    assert read(message(by=by), trust=old).economy == "AUS"
+    early = begins - timedelta(seconds=61)
+    assert problem(message(by=by), trust=old, now=early) == Problem.DELEGATION
+
+
+def test_n2_only_so_many_delegations_are_remembered() -> None:
+    """An economy that renews its keys all day costs no memory; all are believed."""
+    trust = synced()
+    for count in range(300):
+        by = delegation(exp=seconds(NOW + timedelta(seconds=1 + count)))
+        assert read(message(by=by), trust=trust).economy == "AUS"
+    assert problem(message(by=delegation(key="NZL-status")), trust=trust) == (
+        Problem.DELEGATION
+    )
+    assert len(trust.seen_delegations) <= 256

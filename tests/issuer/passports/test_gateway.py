@@ -14,6 +14,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 import verifier
 from issuer.errors import Conflict, Invalid
 from issuer.passport_register.gateway import MAX_ASK, PER_DEVICE, Gateway
+from issuer.passport_register.service import ABOUT_QUESTION, padded
+from issuer.services.identity import ServiceIdentity
 from issuer.services.trust import trust_of
 from issuer.web import Settings, create_app
 from tests.databases import Prepared
@@ -213,6 +215,43 @@ def test_what_is_no_question_is_a_problem_in_json(
         f"/services/v1/{path}", data={"question": "x"}, base_url="http://127.0.0.1:8321"
     )
     assert form.status_code in {400, 404}
+
+
+def sealed_question(lane: Lane) -> str:
+    """A question of JPN, signed and sealed for SGP."""
+    owner = ServiceIdentity.of(lane.office, "SGP", NOW)
+    keys = verifier.read_service_keys(owner.delegation, trust=lane.trust, now=NOW)
+    text = ServiceIdentity.of(lane.office, "JPN", NOW).sign(
+        verifier.PassportMessage.QUESTION,
+        keys.issuer_url,
+        verifier.passport_question_claims(WHOLE),
+        NOW,
+    )
+    return keys.seal(padded(text), about=ABOUT_QUESTION)
+
+
+def test_the_short_way_is_the_same_as_the_long_one(lane: Lane) -> None:
+    """A question answered before the pages see it: the same headers, the same count of
+    what one economy may ask; and under another name nobody is answered."""
+    with_settings(lane.office, passports=settings(SGP={"per_asker": 2}))
+    client, short = app_of(lane).test_client(), "application/json"
+
+    def post(kind: str, host: str = "127.0.0.1:8321") -> Any:
+        body = json.dumps({"question": sealed_question(lane)})
+        return client.post(
+            "/services/v1/SGP/passport-checks", data=body, content_type=kind,
+            base_url=f"http://{host}",
+        )  # fmt: skip
+
+    answered, slowly = post(short), post(f"{short}; charset=utf-8")
+    assert (answered.status_code, slowly.status_code) == (200, 200)
+    assert sorted(answered.headers) == sorted(slowly.headers)
+    assert post(short, "abtc.evil.example").status_code == 400
+    refused = post(short)
+    assert (refused.status_code, refused.get_json()["code"]) == (
+        429, "passports.too_many",
+    )  # fmt: skip
+    assert sorted(refused.headers.keys()) == sorted(answered.headers.keys())
 
 
 def test_keys_to_seal_for_are_given_to_anybody(lane: Lane) -> None:
