@@ -11,7 +11,7 @@ from issuer.errors import Conflict, IntakeError, Invalid
 from issuer.intake.names import born_on, read_mrz
 from issuer.lifecycle import Application
 from issuer.store import DocumentKind
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.case_words import APPLICATIONS, DOCUMENTS, may_do
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import go_to, now, perform, render
@@ -47,7 +47,12 @@ _ENTERING: Final = "Entering an application"
 @pages.at(
     "/applications",
     Needs("application.list"),
-    menu=("Applications", "Enter, review, decide and follow applications.", "2"),
+    menu=(
+        "Applications",
+        "Enter, review, decide and follow applications.",
+        "2",
+        Group.APPLICANTS,
+    ),
 )
 def index() -> Response:
     """List applications by state and stage."""
