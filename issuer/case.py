@@ -37,6 +37,7 @@ from issuer.store import (
     ApplicationKind,
     AuditRow,
     Card,
+    ChipReading,
     Content,
     Credential,
     Document,
@@ -124,6 +125,19 @@ class StageView(Answer):
     note: str
 
 
+class ChipView(Answer):
+    """What came of reading the chip of a passport; see `application.read_chip`."""
+
+    passport: int
+    """The passport that it was compared with."""
+    outcome: str
+    """``proved``, or a code of docs/epassport.md."""
+    by: str
+    at: datetime
+    signed_at: datetime | None
+    """When the state says that it signed; with ``proved``."""
+
+
 class CardView(Answer):
     """A card of the traveller."""
 
@@ -186,6 +200,8 @@ class Case(Answer):
     renews_card: int | None
     person: PersonView
     passport: PassportView
+    chips: tuple[ChipView, ...]
+    """Readings of the passport's chip, in the order in which they were made."""
     documents: tuple[DocumentView, ...]
     stages: tuple[StageView, ...]
     cards: tuple[CardView, ...]
@@ -232,6 +248,7 @@ def _case(session: Session, desk: Desk, row: Application) -> Case:
         renews_card=row.renews_card_id,
         person=_person(person),
         passport=_passport(session.get_one(Passport, row.passport_id)),
+        chips=_chips(session, row),
         documents=_documents(session, row),
         stages=_stages(session, stages_of(scheme, row).names, row),
         cards=_cards(session, row),
@@ -262,6 +279,24 @@ def _passport(passport: Passport) -> PassportView:
         number=passport.number,
         issued_on=passport.issued_on,
         expires_on=passport.expires_on,
+    )
+
+
+def _chips(session: Session, row: Application) -> tuple[ChipView, ...]:
+    readings = session.scalars(
+        select(ChipReading)
+        .where(ChipReading.application_id == row.id)
+        .order_by(ChipReading.id)
+    )
+    return tuple(
+        ChipView(
+            passport=each.passport_id,
+            outcome=each.outcome,
+            by=_who(session, each.read_by),
+            at=each.read_at,
+            signed_at=each.signed_at,
+        )
+        for each in readings
     )
 
 

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -241,6 +242,31 @@ def read_mrz(mrz: str) -> verifier.Passport:
             field="passport_mrz", code=ProblemCode.MRZ_UNREADABLE, message=f"{error}."
         )
         raise IntakeError((problem,)) from error
+
+
+def born_on(lines: str, today: date) -> date | None:
+    """Return the birth date that a passport's lines mean: the last such day.
+
+    Args:
+        lines: Six places, year, month, day; as `verifier.Passport.birthdate` has it.
+        today: Nobody is born later.
+
+    Returns:
+        A day of the last hundred years; None where a filler stands for what is not
+        known, or no such day exists.
+
+    Not checked: that the holder is no older than that; the lines have no century.
+    """
+    if not (lines.isascii() and lines.isdecimal()):
+        return None
+    for century in (today.year // 100 * 100, today.year // 100 * 100 - 100):
+        try:
+            born = date.fromisoformat(f"{century // 100:02}{lines}")
+        except ValueError:
+            continue
+        if born <= today:
+            return born
+    return None
 
 
 def confirm(

@@ -41,6 +41,17 @@ class Needs:
 Access = Open | Needs
 
 
+class Group(Enum):
+    """Under which heading a page stands in the menu, in this order."""
+
+    START = ""
+    APPLICANTS = "Applicants"
+    CARDS = "Cards"
+    NEIGHBOURS = "Other economies"
+    OFFICE = "Office"
+    OWN = "You"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MenuEntry:
     """A page in the menu of those who may see it."""
@@ -52,6 +63,7 @@ class MenuEntry:
     key: str
     """Access key: with Alt, Alt and Shift, or Control and Option, as browsers do."""
     access: Access
+    group: Group
 
 
 class Pages(Blueprint):
@@ -68,7 +80,7 @@ class Pages(Blueprint):
         access: Access,
         *,
         methods: tuple[str, ...] = ("GET",),
-        menu: tuple[str, str, str] | None = None,
+        menu: tuple[str, str, str, Group] | None = None,
     ) -> Callable[[_View], _View]:
         """Put a view at an address.
 
@@ -76,14 +88,14 @@ class Pages(Blueprint):
             rule: As Flask has it.
             access: Who may.
             methods: ``GET`` for pages, ``POST`` for what changes something.
-            menu: Text, one line about it, and access key.
+            menu: Text, one line about it, access key, and where in the menu.
         """
 
         def put(view: _View) -> _View:
             endpoint = f"{self.name}.{view.__name__}"
             self.access[endpoint] = access
             if menu is not None:
-                text, about, key = menu
+                text, about, key, group = menu
                 self.menu.append(
                     MenuEntry(
                         endpoint=endpoint,
@@ -91,6 +103,7 @@ class Pages(Blueprint):
                         about=about,
                         key=key,
                         access=access,
+                        group=group,
                     )
                 )
             self.add_url_rule(rule, view.__name__, view, methods=list(methods))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from flask import Flask, g
 from markupsafe import Markup
 
+from issuer.chip_readings import PROVED
 from issuer.held import HOLD
 from issuer.incoming import Screening
 from issuer.lifecycle import Application, Card, Preclearance
@@ -72,6 +73,31 @@ PASSPORTS: Final[Mapping[PassportStatus, Look]] = MappingProxyType(
             "quiet",
             "No answer. It speaks neither for nor against the passport.",
         ),
+    }
+)
+CHIPS: Final[Mapping[str, Look]] = MappingProxyType(
+    {
+        PROVED: ("good", "A state has signed it, and it is what was typed."),
+        "chip.too_large": ("warn", "A file is longer than any passport's: read again."),
+        "chip.malformed": ("warn", "A file is not what its name says: read again."),
+        "chip.algorithm": ("warn", "Signed in a way that is weak, or not known here."),
+        "chip.no_signer": ("warn", "The signer's certificate is not in the chip."),
+        "chip.signature": ("stop", "Its signature does not fit: suspect the passport."),
+        "chip.unknown_issuer": (
+            "warn",
+            "Nobody trusted here has signed for its signer.",
+        ),
+        "chip.usage": ("stop", "A certificate in it may not be used for passports."),
+        "chip.validity": ("warn", "A certificate was not valid: look at the dates."),
+        "chip.revoked": ("stop", "The state has revoked its signer: ask the state."),
+        "chip.hash_missing": ("stop", "Lines or portrait were not signed."),
+        "chip.hash_differs": (
+            "stop",
+            "Lines or portrait are not those that were signed.",
+        ),
+        "chip.state": ("stop", "Its signer is not of the state that its lines name."),
+        "chip.mrz": ("warn", "Its lines cannot be read: check the passport by hand."),
+        "chip.differs": ("warn", "A genuine chip that is not what was typed."),
     }
 )
 BULKS: Final[Mapping[BulkState, Look]] = MappingProxyType(
@@ -219,6 +245,7 @@ def install(app: Flask) -> None:
         ("seen", seen),
         ("age", age),
         ("date", date_text),
+        ("day_of", lambda text: date_text(date.fromisoformat(text))),
         ("look", look),
         ("economy", economy_name),
         ("happened", happened),
@@ -228,6 +255,7 @@ def install(app: Flask) -> None:
         ("stage", lambda code: code.replace("_", " ").capitalize()),
         ("why", lambda code: WHY.get(code, code)),
         ("passport_says", PASSPORTS.__getitem__),
+        ("chip_says", CHIPS.__getitem__),
         ("effect", lambda code: EFFECTS.get(code, code)),
         ("outcome", lambda code: OUTCOMES.get(code, f"Left out: {code}")),
     ):

@@ -8,7 +8,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from issuer.store import AccountKind, Role
-from issuer.web.access import MenuEntry
+from issuer.web.access import Group, MenuEntry
 from issuer.web.cookies import FORM_TOKEN, form_token
 from issuer.web.here import may, now, signed_in, site
 
@@ -77,12 +77,20 @@ def menu() -> list[MenuEntry]:
     return [entry for entry in site().menu if signed_in() and may(entry.access)]
 
 
+def menu_groups() -> list[tuple[str, list[MenuEntry]]]:
+    """Return the same pages under their headings; no heading stands alone."""
+    shown = menu()
+    groups = ((g.value, [e for e in shown if e.group is g]) for g in Group)
+    return [(heading, entries) for heading, entries in groups if entries]
+
+
 def _every_page() -> dict[str, Any]:
     who = signed_in()
     return {
         "who": who,
         "economy": _economy() if who else None,
         "menu": menu(),
+        "menu_groups": menu_groups(),
         "form_token": form_token,
         "FORM_TOKEN": FORM_TOKEN,
         "now": now,

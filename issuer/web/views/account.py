@@ -4,7 +4,7 @@ from flask import Response, flash, request
 
 from issuer.errors import IssuerError
 from issuer.web import cookies
-from issuer.web.access import SIGNED_IN, Needs, Pages
+from issuer.web.access import SIGNED_IN, Group, Needs, Pages
 from issuer.web.forms import Form, submit
 from issuer.web.here import actor, go_to, now, perform, render, signed_in, site
 from issuer.web.views.sign_in import add_factor, offer_factors
@@ -13,7 +13,9 @@ pages = Pages("account")
 
 
 @pages.at(
-    "/account", SIGNED_IN, menu=("My account", "Password, factors, sessions.", "9")
+    "/account",
+    SIGNED_IN,
+    menu=("My account", "Password, factors, sessions.", "9", Group.OWN),
 )
 def index() -> Response:
     """Show the account of who asks."""

@@ -3,7 +3,7 @@
 from flask import Response, flash, request
 
 from issuer.store import AccountKind, Role
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.forms import Form, submit
 from issuer.web.here import actor, go_to, perform, render
 
@@ -13,7 +13,7 @@ pages = Pages("accounts")
 @pages.at(
     "/accounts",
     Needs("account.list"),
-    menu=("Accounts", "Who works here, and what they may do.", "8"),
+    menu=("Accounts", "Who works here, and what they may do.", "8", Group.OFFICE),
 )
 def index() -> Response:
     """List the accounts."""

@@ -8,13 +8,13 @@ from flask import Response, flash, make_response, request
 
 from issuer.case import Case
 from issuer.errors import Conflict, IntakeError, Invalid
-from issuer.intake.names import read_mrz
+from issuer.intake.names import born_on, read_mrz
 from issuer.lifecycle import Application
 from issuer.store import DocumentKind
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.case_words import APPLICATIONS, DOCUMENTS, may_do
 from issuer.web.forms import REASON, Form, submit
-from issuer.web.here import go_to, perform, render
+from issuer.web.here import go_to, now, perform, render
 from issuer.web.views.paging import Paging
 from issuer.web.views.reasons import FROM, reason, remember
 from issuer.web.views.sheets import download
@@ -47,7 +47,12 @@ _ENTERING: Final = "Entering an application"
 @pages.at(
     "/applications",
     Needs("application.list"),
-    menu=("Applications", "Enter, review, decide and follow applications.", "2"),
+    menu=(
+        "Applications",
+        "Enter, review, decide and follow applications.",
+        "2",
+        Group.APPLICANTS,
+    ),
 )
 def index() -> Response:
     """List applications by state and stage."""
@@ -181,19 +186,19 @@ def _fill(form: Form) -> Form:
         for each in error.problems:
             form.refuse("passport.mrz", f"{each.message} {each.fix}")
         return form
-    ends = lines.expires_on.isoformat() if lines.expires_on else ""
+    born = born_on(lines.birthdate or "", now().date())
     for name, value in (
         ("person.family_name", lines.family_name),
         ("person.given_name", lines.given_name),
-        ("person.birthdate", lines.birthdate),
+        ("person.birthdate", born),
         ("person.sex", lines.sex),
         ("person.nationality", lines.nationality),
         ("passport.country", lines.country),
         ("passport.number", lines.number),
-        ("passport.expires_on", ends),
+        ("passport.expires_on", lines.expires_on),
     ):
         if value and not form.get(name):
-            form.values[name] = value
+            form.values[name] = str(value)
     return form
 
 

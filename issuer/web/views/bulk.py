@@ -13,7 +13,7 @@ from issuer.bulk import BULK_ACTIONS, DONE, BulkAction
 from issuer.incoming import CONSEQUENCES
 from issuer.operations import Request
 from issuer.store import BulkState
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.case_words import BULKS, BUTTONS, look
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import actor, go_to, perform, render
@@ -47,7 +47,12 @@ class Input:
 @pages.at(
     "/bulk",
     Needs("bulk.list"),
-    menu=("Bulk changes", "Change many records, with a second person.", "4"),
+    menu=(
+        "Bulk changes",
+        "Change many records, with a second person.",
+        "4",
+        Group.CARDS,
+    ),
 )
 def index() -> Response:
     """List bulk changes."""

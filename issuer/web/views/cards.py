@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from issuer.cards import CardView
 from issuer.profile import last_day
 from issuer.web import states
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import go_to, now, perform, render
 
@@ -243,7 +243,7 @@ def plain_day(value: Any) -> str:
     "/cards",
     Needs("card.find"),
     methods=("GET", "POST"),
-    menu=("Cards", "Find a card; what can be done with it.", "5"),
+    menu=("Cards", "Find a card; what can be done with it.", "5", Group.CARDS),
 )
 def index() -> Response:
     """Find cards; what is sought never stands in an address."""

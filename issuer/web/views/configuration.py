@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, flash, make_response, request
 
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import actor, go_to, now, perform, render
 
@@ -16,7 +16,12 @@ _MAX_TEXT = 512 * 1024
 @pages.at(
     "/configuration",
     Needs("scheme.preview"),
-    menu=("Configuration", "Facts of economies, versions, signing keys.", "g"),
+    menu=(
+        "Configuration",
+        "Facts of economies, versions, signing keys.",
+        "g",
+        Group.OFFICE,
+    ),
 )
 def index() -> Response:
     """Show how things stand on a day."""

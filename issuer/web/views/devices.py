@@ -2,7 +2,7 @@
 
 from flask import Response, flash, make_response, request
 
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import go_to, perform, render
 
@@ -12,7 +12,12 @@ pages = Pages("devices")
 @pages.at(
     "/devices",
     Needs("device.list"),
-    menu=("Devices", "Officers' devices, and whether their logs are whole.", "d"),
+    menu=(
+        "Devices",
+        "Officers' devices, and whether their logs are whole.",
+        "d",
+        Group.OFFICE,
+    ),
 )
 def index() -> Response:
     """List the devices."""

@@ -8,7 +8,7 @@ from issuer.errors import NotFound
 from issuer.held import Held
 from issuer.incoming import Screening
 from issuer.lifecycle import Preclearance
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.case_words import ANSWERS, SCREENINGS, scheme
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import go_to, perform, render
@@ -24,7 +24,7 @@ _AHEAD: Final = 20
 @pages.at(
     "/incoming",
     Needs("incoming.list"),
-    menu=("Incoming", "Answer the requests of other economies.", "3"),
+    menu=("Incoming", "Answer the requests of other economies.", "3", Group.NEIGHBOURS),
 )
 def index() -> Response:
     """List requests, the oldest first."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from flask import Response, flash, request
 
 from issuer.errors import AuditError, Invalid, NotFound
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import perform, redirect_to, render
 
@@ -17,7 +17,7 @@ _BY: Final = ("subject", "actor", "what", "since", "until")
 @pages.at(
     "/audit",
     Needs("audit.list"),
-    menu=("Audit", "Who read and who changed what.", "u"),
+    menu=("Audit", "Who read and who changed what.", "v", Group.OFFICE),
 )
 def index() -> Response:
     """Show the log, the newest first."""

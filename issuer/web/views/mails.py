@@ -7,7 +7,7 @@ from flask import Response, flash, request
 from werkzeug.exceptions import NotFound
 
 from issuer.store import MailState
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.forms import Form, submit
 from issuer.web.here import go_to, perform, render
 
@@ -23,7 +23,12 @@ _DONE: Final = MappingProxyType(
 @pages.at(
     "/mails",
     Needs("mail.list"),
-    menu=("Mail", "What was written to applicants, and did not arrive.", "m"),
+    menu=(
+        "Mail",
+        "What was written to applicants, and did not arrive.",
+        "m",
+        Group.APPLICANTS,
+    ),
 )
 def index() -> Response:
     """List mails by what became of them."""

@@ -3,7 +3,7 @@
 from flask import Response, flash
 
 from issuer.errors import Conflict
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.case_words import may_do
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import go_to, perform, render
@@ -19,7 +19,12 @@ _DONE = {
 @pages.at(
     "/online",
     Needs("portal.payments"),
-    menu=("Applicants online", "Who waits to be recognised, and what was paid.", "n"),
+    menu=(
+        "Applicants online",
+        "Who waits to be recognised, and what was paid.",
+        "o",
+        Group.APPLICANTS,
+    ),
 )
 def index() -> Response:
     """List what waits and what is to be paid."""

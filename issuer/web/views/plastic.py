@@ -8,7 +8,7 @@ from flask import Response, flash, make_response, request, send_file
 
 from issuer.errors import Conflict
 from issuer.store import PlasticState
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import go_to, perform, render, site
 
@@ -19,7 +19,7 @@ _SIDES: Final = MappingProxyType({"front": "front", "reverse": "reverse"})
 @pages.at(
     "/plastic",
     Needs("plastic.list"),
-    menu=("Plastic", "Print, send to the bureau, hand over.", "6"),
+    menu=("Plastic", "Print, send to the bureau, hand over.", "6", Group.CARDS),
 )
 def index() -> Response:
     """Show what waits, or what is elsewhere on its way."""

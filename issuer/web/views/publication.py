@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from issuer.errors import IssuerError
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.failures import sentence_of
 from issuer.web.forms import REASON, Form, submit
 from issuer.web.here import now, perform, render
@@ -16,7 +16,12 @@ pages = Pages("publication")
 @pages.at(
     "/publication",
     Needs("publication.status"),
-    menu=("Publication", "What officers' devices have; publish now.", "l"),
+    menu=(
+        "Publication",
+        "What officers' devices have; publish now.",
+        "l",
+        Group.OFFICE,
+    ),
 )
 def index() -> Response:
     """Show the health of what is published."""

@@ -11,7 +11,7 @@ from flask import Response, make_response, request
 from werkzeug.exceptions import NotFound
 
 from issuer.plots import Series, bars
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.here import perform, render
 
 pages = Pages("reports")
@@ -174,7 +174,12 @@ _KINDS: Final = MappingProxyType(
 @pages.at(
     "/reports",
     Needs("report.backlog"),
-    menu=("Reports", "How long answers take; what was issued; what waits.", "r"),
+    menu=(
+        "Reports",
+        "How long answers take; what was issued; what waits.",
+        "t",
+        Group.OFFICE,
+    ),
 )
 def index() -> Response:
     """Show one report, and the way to the others."""

@@ -3,7 +3,7 @@
 from flask import Response, flash, request
 
 from issuer.store import RequestState
-from issuer.web.access import Needs, Pages
+from issuer.web.access import Group, Needs, Pages
 from issuer.web.forms import Form, submit
 from issuer.web.here import go_to, perform, render
 
@@ -13,7 +13,7 @@ pages = Pages("requests")
 @pages.at(
     "/requests",
     Needs("request.list"),
-    menu=("Requests", "What holders ask for on their pages.", "q"),
+    menu=("Requests", "What holders ask for on their pages.", "q", Group.APPLICANTS),
 )
 def index() -> Response:
     """List requests, the oldest first."""

@@ -8,7 +8,7 @@ from flask import Response, url_for
 
 from issuer.queues import MOST, Queues
 from issuer.second import own_number
-from issuer.web.access import SIGNED_IN, Pages
+from issuer.web.access import SIGNED_IN, Group, Pages
 from issuer.web.case_words import KEYS, age, may_do
 from issuer.web.here import actor, perform, render, site
 from issuer.web.views.holding import own_held
@@ -32,7 +32,7 @@ class Queue:
         return f"{MOST:,} or more" if self.count >= MOST else f"{self.count:,}"
 
 
-@pages.at("/", SIGNED_IN, menu=("Start", "What waits for you.", "1"))
+@pages.at("/", SIGNED_IN, menu=("Start", "What waits for you.", "1", Group.START))
 def index() -> Response:
     """Show what waits, and what the visitor can do."""
     held = own_held()

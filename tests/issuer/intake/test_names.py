@@ -1,5 +1,7 @@
 """Names: what may be stored, what is proposed, what the officer settles."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from issuer.errors import IntakeError
 from issuer.intake.names import (
     NameProposal,
     Why,
+    born_on,
     check_name,
     confirm,
     find_hidden,
@@ -292,3 +295,22 @@ def test_a_proposal_is_the_beginning_of_what_the_table_gives(name: str) -> None:
     if proposal.machine_family is not None:
         assert whole.startswith(proposal.machine_family)
         assert len(proposal.machine_family) <= 39
+
+
+@pytest.mark.parametrize(
+    ("lines", "born"),
+    [
+        ("840517", date(1984, 5, 17)),
+        ("300115", date(2030, 1, 15)),
+        ("300116", date(1930, 1, 16)),  # nobody is born tomorrow
+        ("000229", date(2000, 2, 29)),
+        ("8405<<", None),
+        ("841332", None),
+        ("", None),
+    ],
+)
+def test_a_birth_date_of_the_lines_is_of_the_last_hundred_years(
+    lines: str, born: date | None
+) -> None:
+    """The lines have two digits for the year."""
+    assert born_on(lines, date(2030, 1, 15)) == born

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from issuer.case import Case
 from issuer.chip_readings import ChipRead
 from issuer.errors import Conflict, Forbidden, NotAllowed, SettingsError
 from issuer.installation import EPassport
@@ -271,3 +272,18 @@ def test_the_database_holds_no_proof_without_its_certificates(
 
     with pytest.raises((Forbidden, IntegrityError), match="proof_whole"):
         office.store.write(work, now=mini.NOW)
+
+
+def test_the_case_shows_every_reading(office: BackOffice, cards: CardBuilder) -> None:
+    """Also the one that failed before: somebody may have brought another's passport."""
+    card = cards.make()
+    read(office, card, number="X1")
+    read(office, card)
+    application, passport, _ = of_card(office, card)
+    case = all_operations()["application.show"].perform(
+        office.desk("KOR"), {"application": application}
+    )
+    assert isinstance(case, Case)
+    assert [each.outcome for each in case.chips] == ["chip.differs", "proved"]
+    assert {each.passport for each in case.chips} == {passport.id}
+    assert [each.signed_at for each in case.chips] == [None, mini.SIGNED_AT]

@@ -104,6 +104,8 @@ def test_an_applicant_follows_every_destination(small: Portal) -> None:
     assert f"1 of {asked} economies have cleared it" in visitor.page
     visitor.get(place_of(case))
     assert "Cleared: Japan" in visitor.page
+    assert ", today." in visitor.page
+    assert "0 days ago" not in visitor.page
     assert "too few answers were measured" in visitor.page
     assert "No answer shown" in visitor.page
 

@@ -28,6 +28,9 @@ AUDIT: Final = frozenset({Role.AUDIT})
 PUBLISHING: Final = frozenset({Role.PUBLISHING})
 PUBLICATION: Final = PUBLISHING | ADMIN_AND_AUDIT
 READS_REPORTS: Final = BULK | ADMIN_AND_AUDIT
+LINKS: Final = VETTING_AND_ISSUING | ADMIN
+FOLLOWS_HITS: Final = BULK
+"""Vetting, issuing and pre-clearance."""
 WRITES_MAILS: Final = HOME | ADMIN
 CASES: Final = frozenset({Role.INTAKE, Role.VETTING, Role.ISSUING})
 CASES_AND_AUDIT: Final = CASES | {Role.AUDIT}
@@ -203,6 +206,12 @@ MATRIX: Final = {
     ("passport_checks.keys", "GET"): Row(ANYBODY),
     ("passport_checks.check", "POST"): Row(ANYBODY),
     ("passport_checks.ask", "POST"): Row(ANYBODY),
+    # Of one's own economy alone: tests/issuer/web/test_neighbour_pages.py.
+    ("links.index", "GET"): Row(LINKS),
+    ("links.show", "GET"): Row(LINKS),
+    ("links.send_again", "POST"): Row(VETTING_AND_ISSUING),
+    ("passport_hits.index", "GET"): Row(FOLLOWS_HITS | AUDIT),
+    ("passport_hits.close", "POST"): Row(FOLLOWS_HITS),
     ("requests.index", "GET"): Row(ISSUING | INTAKE),
     # Other economies' requests: test_c4_no_operation_knows_another_economys_record.
     ("requests.show", "GET"): Row(ISSUING | INTAKE),

@@ -95,6 +95,15 @@ def test_the_passports_lines_fill_what_is_empty(officer: Browser) -> None:
     assert 'id="passport.mrz-wrong"' in officer.page
 
 
+def test_a_birth_date_from_the_lines_is_one_that_the_form_takes(
+    officer: Browser,
+) -> None:
+    """In the lines it has two digits for the year, and no century."""
+    fields = {"passport.mrz": MRZ, "person.birthdate": ""}
+    assert send(officer, "lines", **fields).status_code == 200
+    assert 'value="1974-08-12"' in officer.page
+
+
 def test_somebody_alike_is_compared_before_anything_is_entered(
     small: Front, officer: Browser
 ) -> None:

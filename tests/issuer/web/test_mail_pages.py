@@ -48,7 +48,7 @@ def test_staff_try_a_mail_again_or_give_it_up(small: Front) -> None:
     again = browser.post(f"/mails/{number}/retry", given, page="/mails")
     assert (again.status_code, "mail.not_dead" in browser.page) == (409, True)
     browser.get("/mails?state=waiting")
-    assert f"Give mail {number} up" in browser.page
+    assert f'Give up<span class="aside"> mail {number}</span>' in browser.page
     assert (
         browser.post(f"/mails/{number}/drop", given, page="/mails").status_code == 303
     )

@@ -10,7 +10,7 @@ from werkzeug.exceptions import Conflict as HttpConflict
 
 from issuer.errors import Conflict, IntakeError, Invalid
 from issuer.intake.fields import Application as Typed
-from issuer.intake.names import read_mrz
+from issuer.intake.names import born_on, read_mrz
 from issuer.intake.uploads import (
     Kind,
     Upload,
@@ -364,7 +364,7 @@ def _fill(form: Form) -> None:
     known = {
         "family_name": lines.family_name,
         "given_name": lines.given_name,
-        "birthdate": _born(lines.birthdate or ""),
+        "birthdate": born_on(lines.birthdate or "", now().date()) or "",
         "sex": lines.sex,
         "nationality": lines.nationality,
         "passport_country": lines.country,
@@ -374,16 +374,6 @@ def _fill(form: Form) -> None:
     for name, value in known.items():
         if value and not form.get(name):
             form.values[name] = str(value)
-
-
-def _born(six: str) -> str:
-    """Return a birth date of the lines, of the last hundred years; empty if unknown."""
-    if not six.isdecimal():
-        return ""
-    century = now().year // 100 * 100
-    year = century + int(six[:2])
-    year = year - 100 if year > now().year else year
-    return f"{year:04}-{six[2:4]}-{six[4:6]}"
 
 
 def _confirm_names(draft: Draft, form: Form) -> None:

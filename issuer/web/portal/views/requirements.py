@@ -122,7 +122,8 @@ def _says(fact: RequirementFact) -> str | list[str]:
         case "criteria":
             return str(says["text"])
         case "asked_documents":
-            text = str(says["text"])
+            kind = w(f"document.{says['kind']}")
+            text = w("requirements.document", kind=kind, text=says["text"])
             return text if says["required"] else w("requirements.optional", text=text)
         case "home_review_stages":
             return [_plain(stage) for stage in says["value"]]

@@ -1,0 +1,178 @@
+"""Pages about offices elsewhere: links to them, and passports that were met."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from issuer.chip_readings import PROVED
+from issuer.epassport import ChipRefusal
+from issuer.store import (
+    Application,
+    ChipReading,
+    LinkPartner,
+    LinkQuestion,
+    PassportHit,
+    PassportSide,
+    RegisterState,
+    Role,
+)
+from issuer.web.case_words import CHIPS
+from tests.issuer.office.flow import Flow
+from tests.issuer.web.front import Browser, Front
+from tests.simulator import NOW
+
+
+def keep(front: Front, row: Any) -> int:
+    def add(session: Session) -> int:
+        session.add(row)
+        session.flush()
+        return int(getattr(row, "id", 0))
+
+    return front.back.store.write(add, now=NOW)
+
+
+def enter(front: Front, *roles: Role, economy: str = "AUS") -> Browser:
+    return front.browser().enter(front.person(economy, roles=roles))
+
+
+def linked(front: Front, flow: Flow | None = None) -> str:
+    """AUS has a link to JPN; JPN has refused one question."""
+    office = front.back.office
+    services = office.installation.services.model_copy(
+        update={"partners": {"JPN": "https://abtc.jpn.example"}}
+    )
+    office.installation = office.installation.model_copy(update={"services": services})
+    flow = flow or Flow(front.back)
+    lane = flow.lane(flow.circulated(), "JPN")
+    opener = front.person("AUS", roles=[]).number
+    keep(front, LinkPartner(economy="AUS", destination="JPN", opened_by=opener,
+                            opened_at=NOW, heard_at=NOW))  # fmt: skip
+    question = LinkQuestion(
+        economy="AUS", destination="JPN", card_id=lane.card_id,
+        preclearance_id=lane.id, reference="AUS-REFERENCE-1", asked_at=NOW,
+        changed_at=NOW, next_at=NOW + timedelta(hours=9), tries=3,
+        problem="passport.short",
+        problem_text="the passport <b>ends</b> too soon",
+    )  # fmt: skip
+    keep(front, question)
+    return question.reference
+
+
+def hit(front: Front, *, economy: str = "AUS", reference: str = "K7M2-9QXD") -> int:
+    row = PassportHit(
+        economy=economy, side=PassportSide.ASKER, other="JPN", reference=reference,
+        state=RegisterState.STOLEN, asked_from="device lane-4",
+        contact="+81 3 5550 1234", found_at=NOW - timedelta(hours=2),
+    )  # fmt: skip
+    return keep(front, row)
+
+
+def test_what_a_destination_refused_is_shown_and_sent_again(small: Front) -> None:
+    reference = linked(small)
+    browser = enter(small, Role.VETTING)
+    browser.get("/links")
+    assert "Needs a look" in browser.page
+    browser.get("/links/JPN")
+    assert reference in browser.page
+    assert "the passport &lt;b&gt;ends&lt;/b&gt; too soon" in browser.page
+    unsaid = browser.post("/links/JPN/again", {"reason": ""})
+    assert (unsaid.status_code, "Say why" in browser.page) == (400, True)
+    done = browser.post("/links/JPN/again", {"reason": "the passport was corrected"})
+    assert done.status_code == 303
+    browser.get("/links/JPN")
+    assert "The next round sends it again." in browser.page
+
+
+def test_an_administrator_reads_links_and_sends_nothing(small: Front) -> None:
+    linked(small)
+    browser = enter(small, Role.ADMIN)
+    browser.get("/links/JPN")
+    assert "the passport" in browser.page
+    assert "Send again now" not in browser.page
+
+
+def test_a_destination_that_is_not_reached_is_no_silence(small: Front) -> None:
+    opener = small.person("AUS", roles=[]).number
+    keep(small, LinkPartner(economy="AUS", destination="KOR", opened_by=opener,
+                            opened_at=NOW))  # fmt: skip
+    browser = enter(small, Role.VETTING)
+    browser.get("/links")
+    assert "No address set" in browser.page
+    browser.get("/links/KOR")
+    assert "nothing is sent" in browser.page
+
+
+@pytest.mark.parametrize("path", ["/links/JPN", "/links/XXX"])
+def test_c4_another_economys_link_is_not_there(small: Front, path: str) -> None:
+    linked(small)
+    browser = enter(small, Role.VETTING, economy="NZL")
+    browser.get("/links")
+    assert "Japan" not in browser.page.split("<main")[1]
+    assert browser.get(path).status_code == 404
+    again = browser.post(f"{path}/again", {"reason": "x"}, page="/account")
+    assert again.status_code == 404
+
+
+def test_a_hit_is_followed_up_and_closed_once(small: Front) -> None:
+    number = hit(small)
+    browser = enter(small, Role.PRECLEARANCE)
+    browser.get("/passport-hits")
+    assert "+81 3 5550 1234" in browser.page
+    assert "A passport of Japan was met here" in browser.page
+    said = {"outcome": "handed to the police", "reason": "called Japan"}
+    unsaid = browser.post(f"/passport-hits/{number}/close", {**said, "outcome": ""})
+    assert unsaid.status_code == 400
+    browser.get("/passport-hits")
+    closed = browser.post(f"/passport-hits/{number}/close", said)
+    assert closed.status_code == 303
+    again = browser.post(f"/passport-hits/{number}/close", said, page="/passport-hits")
+    assert (again.status_code, "hit.closed" in browser.page) == (409, True)
+    browser.get("/passport-hits")
+    assert "K7M2-9QXD" not in browser.page
+    browser.get("/passport-hits?closed=1")
+    assert "handed to the police" in browser.page
+
+
+def test_auditors_read_hits_and_close_none(small: Front) -> None:
+    hit(small)
+    browser = enter(small, Role.AUDIT)
+    browser.get("/passport-hits")
+    assert "K7M2-9QXD" in browser.page
+    assert "Close the hit" not in browser.page
+
+
+def test_c4_another_economys_hit_is_not_there(small: Front) -> None:
+    number = hit(small, economy="JPN", reference="JJJJ-1111")
+    browser = enter(small, Role.PRECLEARANCE)
+    browser.get("/passport-hits?closed=1")
+    assert "JJJJ-1111" not in browser.page
+    said = {"outcome": "x", "reason": "x"}
+    answer = browser.post(f"/passport-hits/{number}/close", said)
+    assert answer.status_code == 404
+
+
+def test_a_chip_that_was_read_stands_on_the_case(small: Front) -> None:
+    case = Flow(small.back).circulated()
+
+    def add(session: Session) -> None:
+        row = session.get_one(Application, case.application)
+        session.add(
+            ChipReading(
+                application_id=row.id, passport_id=row.passport_id,
+                read_by=row.entered_by, read_at=NOW, outcome="chip.signature",
+            )
+        )  # fmt: skip
+
+    browser = enter(small, Role.VETTING)
+    browser.get(f"/applications/{case.application}")
+    assert "Chip of the passport" not in browser.page
+    small.back.store.write(add, now=NOW)
+    browser.get(f"/applications/{case.application}")
+    assert "Not proved" in browser.page
+    assert "suspect the passport" in browser.page
+
+
+def test_whatever_came_of_a_chip_has_words() -> None:
+    assert set(CHIPS) == {PROVED, *ChipRefusal}
