@@ -1,6 +1,7 @@
 """After applying: what an applicant sees, may ask for, and may never do."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -104,6 +105,8 @@ def test_an_applicant_follows_every_destination(small: Portal) -> None:
     assert f"1 of {asked} economies have cleared it" in visitor.page
     visitor.get(place_of(case))
     assert "Cleared: Japan" in visitor.page
+    first = re.findall("<h3>(.*?)</h3>", visitor.page)[0]
+    assert first == "Japan", "answers stand before what waits"
     assert "too few answers were measured" in visitor.page
     assert "No answer shown" in visitor.page
 
