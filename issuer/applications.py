@@ -1380,6 +1380,9 @@ def _found(
         select(mine.id).where(mine.person_id.in_(select(by_name.c.id))),
         select(mine.id).where(mine.person_id.in_(by_passport)),
         select(mine.id).where(mine.economy == economy, mine.number == wanted),
+        select(mine.id)
+        .join(OnlineApplication, OnlineApplication.application_id == mine.id)
+        .where(mine.economy == economy, OnlineApplication.reference == wanted),
     )
     beyond = session.scalars(named.offset(MOST_PEOPLE).limit(1)).first()
     return [Application.id.in_(found)], beyond is not None
