@@ -775,11 +775,15 @@ class Moved(Answer):
 def submit(desk: Desk, given: One) -> Moved:
     """Submit a draft: its card begins, waiting for home approval."""
 
-    return _on_one(desk, given, lambda session, row: submit_one(session, desk, row))
+    def work(session: Session, row: Application) -> None:
+        submit_one(session, desk, row)
+        _tell(session, desk, row, "application_received")
+
+    return _on_one(desk, given, work)
 
 
 def submit_one(session: Session, desk: Desk, row: Application) -> None:
-    """Submit in a transaction of the caller's.
+    """Submit in a transaction of the caller's, who tells the applicant of it.
 
     Raises:
         IllegalTransition: It is no draft.
