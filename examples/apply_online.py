@@ -145,7 +145,7 @@ class Browser:
     def _ask(self, method: str, url: str, fields: _Fields | None = None) -> None:
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         answer = self._http.request(
-            method, url, fields, headers={"Cookie": cookies}, redirect=False
+            method, url, fields=fields, headers={"Cookie": cookies}, redirect=False
         )
         for each in answer.headers.getlist("Set-Cookie"):
             name, _, value = each.partition(";")[0].partition("=")

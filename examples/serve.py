@@ -215,7 +215,8 @@ def _serve(demonstration: Demonstration) -> int:
     demonstration.prepare()
     demonstration.found_publication()
     demonstration.open_portals()
-    print("publishing what 21 economies say ...", flush=True)
+    count = len(demonstration.hosted)
+    print(f"publishing what {count} economies say ...", flush=True)
     demonstration.publish()
     ended = threading.Event()
     with _running(demonstration) as servers:

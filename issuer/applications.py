@@ -825,7 +825,7 @@ def submit(desk: Desk, given: One) -> Moved:
 
 
 def submit_one(session: Session, desk: Desk, row: Application) -> None:
-    """Submit in a transaction of the caller's.
+    """Submit in a transaction of the caller's, who tells the applicant of it.
 
     Raises:
         IllegalTransition: It is no draft.
@@ -1426,6 +1426,9 @@ def _found(
         select(mine.id).where(mine.person_id.in_(select(by_name.c.id))),
         select(mine.id).where(mine.person_id.in_(by_passport)),
         select(mine.id).where(mine.economy == economy, mine.number == wanted),
+        select(mine.id)
+        .join(OnlineApplication, OnlineApplication.application_id == mine.id)
+        .where(mine.economy == economy, OnlineApplication.reference == wanted),
     )
     beyond = session.scalars(named.offset(MOST_PEOPLE).limit(1)).first()
     return [Application.id.in_(found)], beyond is not None

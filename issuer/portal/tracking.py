@@ -196,7 +196,13 @@ def track(
         reference=reference_of(session, application) if application else str(card.id),
         card=card,
         is_issued=bool(live_credentials(session, card.id)),
-        lanes=tuple(each for each in shown if each is not None),
+        # Answers first: they are few, and looked for among many that wait.
+        lanes=tuple(
+            sorted(
+                (each for each in shown if each is not None),
+                key=lambda each: each.shown == Shown.WAITING,
+            )
+        ),
         requests=tuple(requests),
     )
 

@@ -691,6 +691,8 @@ def test_one_number_is_told_from_handing_in_to_the_card(small: Portal) -> None:
     ann.get(f"{HOME}track")
     assert f"Application {online.reference}" in ann.page
     assert "In review" in ann.page
+    (line,) = small.do("application.list", search=online.reference.lower()).applications
+    assert line.id == online.application_id
     for step in ("open", "pass_stage", "approve"):
         small.do(f"application.{step}", application=online.application_id)
     told = [json.loads(each)["number"] for each in mail_words(small)]

@@ -4,13 +4,19 @@ from issuer.web.access import EVERYBODY, SIGNED_IN
 from issuer.web.portal.all_pages import VIEWS
 from tests.issuer.portal.applicant import Portal
 
-OPEN = {"apply.index", "apply.sign_in", "apply.code"}
+OPEN = {
+    "apply.index", "apply.sign_in", "apply.code",
+    "apply_requirements.index", "apply_requirements.data",
+}  # fmt: skip
 STEPS = {"passport", "contact", "documents", "portrait", "declaration", "payment"}
 CLOSED = {
     "apply.sign_out",
     *(f"apply_online.{each}" for each in STEPS),
     *(f"apply_online.{each}" for each in (
         "index", "begin", "review", "hand_in", "done", "delete", "file", "remove_file",
+    )),
+    *(f"apply_track.{each}" for each in (
+        "index", "show", "passport", "lost", "renewal", "take_request_back",
     )),
 }  # fmt: skip
 

@@ -37,6 +37,12 @@ def test_facts_have_their_source_and_what_is_unknown_is_said(small: Portal) -> N
     assert "<li>Destination answers</li>" in page
 
 
+def test_a_fact_begins_when_it_does_and_not_a_day_before(small: Portal) -> None:
+    """Midnight in Canberra, 1 March, is the day before in UTC."""
+    _, page = page_of(small, "/apply/AUS/requirements")
+    assert "AUS Home Affairs · from 28 February 2021, 13:00 UTC" in page
+
+
 def test_a_day_is_chosen_and_a_wrong_one_is_told(small: Portal) -> None:
     _, page = page_of(small, "/apply/HKG/requirements?on=2014-01-01")
     assert "It lasts 3 years" in page

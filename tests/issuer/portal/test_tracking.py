@@ -1,6 +1,7 @@
 """After applying: what an applicant sees, may ask for, and may never do."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -106,6 +107,8 @@ def test_an_applicant_follows_every_destination(small: Portal) -> None:
     assert "Cleared: Japan" in visitor.page
     assert ", today." in visitor.page
     assert "0 days ago" not in visitor.page
+    first = re.findall("<h3>(.*?)</h3>", visitor.page)[0]
+    assert first == "Japan", "answers stand before what waits"
     assert "too few answers were measured" in visitor.page
     assert "No answer shown" in visitor.page
 

@@ -170,7 +170,12 @@ def _about(fact: RequirementFact) -> str:
     """Say how sure a fact is, who says so, and when it holds."""
     parts = [w(f"requirements.mark.{fact.mark}"), fact.source]
     if fact.starts_at:
-        parts.append(w("requirements.from", day=f"{fact.starts_at:%-d %B %Y}"))
+        parts.append(w("requirements.from", day=_moment(fact.starts_at)))
     if fact.ends_at:
-        parts.append(w("requirements.until", day=f"{fact.ends_at:%-d %B %Y}"))
+        parts.append(w("requirements.until", day=_moment(fact.ends_at)))
     return " · ".join(parts)
+
+
+def _moment(at: datetime) -> str:
+    """Say a day, with the time where another economy's day has begun already."""
+    return f"{at:%-d %B %Y}" if at.time() == time() else f"{at:%-d %B %Y, %H:%M UTC}"
