@@ -44,7 +44,13 @@ def lines(_: object, value: Any) -> bytes:
     return b"\n".join(json.dumps(each).encode() for each in rows)
 
 
+def message(_: object, value: Any) -> bytes:
+    """Write a text as it is: most are no message, and have to be refused as such."""
+    return str(value).encode(errors="replace")
+
+
 schemathesis.serializer("application/x-ndjson")(lines)
+schemathesis.serializer("application/edifact")(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
