@@ -170,7 +170,8 @@ class App {
     try {
       await this.wallet.askTime();
       for (const card of await this.wallet.cards()) if (card.step === STEP.HELD) await this.#refresh(card);
-      this.#setOffline(false);
+      // An answer may come just before the network goes.
+      this.#setOffline(!navigator.onLine);
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
       this.#setOffline(true);

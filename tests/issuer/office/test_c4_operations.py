@@ -83,7 +83,7 @@ GIVEN_TO: dict[str, dict[str, Any]] = {
         "portrait": "eA==",
     },
     # Whom one may say that it is: tests/issuer/portal.
-    "portal.take": {"online": NOBODY},
+    "portal.take": {"online": 999_999},
     "request.settle": {"outcome": "done"},
 }
 

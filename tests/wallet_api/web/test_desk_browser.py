@@ -317,6 +317,7 @@ def test_without_network_it_says_what_works(
         page, asked = traveller.page, traveller.asks()
         page.evaluate("navigator.serviceWorker.ready.then(() => null)")
         page.context.set_offline(offline=True)
+        page.wait_for_function("!navigator.onLine")
         page.get_by_role("link", name="Answer an airline or a hotel").click()
         expect(page.locator("main")).to_contain_text(
             "At a border your code works without it."
