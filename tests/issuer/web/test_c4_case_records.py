@@ -42,8 +42,8 @@ def records(front: Front) -> dict[str, int]:
 def rules(front: Front) -> Iterator[tuple[Rule, str]]:
     for rule in front.app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            row = MATRIX[rule.endpoint, method]
-            if row.of_economy and rule.endpoint.partition(".")[0] in SUBJECTS:
+            is_case = rule.endpoint.partition(".")[0] in SUBJECTS
+            if is_case and MATRIX[rule.endpoint, method].of_economy:
                 yield rule, method
 
 
