@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -430,7 +431,7 @@ def _unpack(path: Path, folder: Path) -> Backup:
         manifest = _unpack_members(path, folder)
     except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
         raise BackupError(f"{path} is no good backup: {error}") from error
-    except gzip.BadGzipFile as error:
+    except (gzip.BadGzipFile, zlib.error) as error:
         raise BackupError(f"{path} is no good backup: it is damaged") from error
     if manifest.kind == "sqlite":
         _check_sqlite(path, folder / _DATABASE)
@@ -443,9 +444,18 @@ def _unpack(path: Path, folder: Path) -> Backup:
 
 
 def _unpack_members(path: Path, folder: Path) -> Manifest:
+    with gzip.open(path) as whole:
+        manifest = _read_members(whole, folder)
+        # Behind the last member there is filling, and the sum over everything.
+        while whole.read(_CHUNK):
+            pass
+    return manifest
+
+
+def _read_members(whole: gzip.GzipFile, folder: Path) -> Manifest:
     manifest: Manifest | None = None
     found: set[str] = set()
-    with tarfile.open(path, mode="r|gz") as tar:
+    with tarfile.open(fileobj=whole, mode="r|") as tar:
         for member in tar:
             data = tar.extractfile(member)
             if data is None or not member.isreg():
