@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from issuer.epassport import Chip, Proved, Refused, authenticate, load_anchors
 from issuer.errors import SettingsError
@@ -47,8 +48,13 @@ def main(arguments: Sequence[str], *, now: datetime) -> int:
             return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(_USAGE, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="epassport", description=__doc__)
+    parser = _Parser(prog="epassport", description=__doc__)
     parser.add_argument("--anchors", type=Path, required=True, metavar="FOLDER")
     for name in ("sod", "dg1", "dg2"):
         parser.add_argument(name, type=Path)

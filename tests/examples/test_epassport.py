@@ -47,6 +47,15 @@ def test_one_line_and_a_status(
     assert capsys.readouterr().out.startswith(told)
 
 
+def test_bad_usage_is_one_line_and_64(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        epassport.main(["--anchors", str(files / "csca")], now=NOW)
+    assert ended.value.code == 64
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_what_is_not_proved_says_why(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
