@@ -14,6 +14,8 @@ from typing import Any, Final
 _PARTING: Final = 0.3
 """Seconds that a worker has for closing its session, before it is killed."""
 _CHUNK: Final = 2**16
+_HELD: Final[list[subprocess.Popen[bytes]]] = []
+"""Killed, and not gone when their time was up; looked after by the next start."""
 
 
 class WorkerGone(Exception):  # noqa: N818  # a state, not a fault
@@ -97,6 +99,10 @@ class Worker:
 
 
 def _start(come: int, go: int) -> subprocess.Popen[bytes]:
+    for each in list(_HELD):
+        if each.poll() is not None:
+            with contextlib.suppress(ValueError):  # another thread was faster
+                _HELD.remove(each)
     words = [sys.executable, "-P", "-m", "issuer.hsm_worker"]
     return subprocess.Popen(  # noqa: S603  # our own module
         [*words, str(come), str(go), str(os.getpid())],
@@ -114,5 +120,7 @@ def _end(process: subprocess.Popen[bytes], answers: int, requests: int) -> None:
         process.wait(_PARTING)
         return
     process.kill()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_PARTING)  # a driver may hold even a killed process for a while
+    try:
+        process.wait(_PARTING)
+    except subprocess.TimeoutExpired:
+        _HELD.append(process)  # a driver may hold even a killed process for a while

@@ -19,6 +19,8 @@ from issuer.errors import (
     SigningError,
 )
 from issuer.hsm import MAX_PATIENCE, HsmKeys, HsmSettings, HsmSigner
+from issuer.hsm_worker import process
+from issuer.hsm_worker.process import Worker
 from issuer.jws import is_signed_by
 from issuer.keys import KeyRecord, sign_and_check, sign_and_check_all
 from tests.components import needs
@@ -27,6 +29,7 @@ from tests.simulator import NOW
 
 pytestmark = [needs("SoftHSM"), needs("C compiler")]
 URL = "https://abtc.example/AUS"
+_DEAD = os.WEXITED | os.WNOWAIT
 
 
 def card_key(hsm: SoftHsm, *, patience: float = 3.0) -> HsmSigner:
@@ -601,6 +604,23 @@ def test_h4_an_interrupted_call_leaves_no_answer_behind(hsm: SoftHsm) -> None:
         keys.generate_key("AUS-1", "card")
     assert hsm.service(_INTERRUPTED) == (7, "")
     assert hsm.count("woke") == 0
+
+
+def test_h4_a_killed_process_that_lingers_is_waited_for_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody waits for it now, and it is no dead process for ever."""
+    monkeypatch.setattr(process, "_PARTING", 0.0)
+    before = len(process._HELD)
+    while len(process._HELD) == before:  # a quick one may be gone at once
+        Worker({"do": "open"}).end()
+    lingering = process._HELD[-1]
+    assert os.waitid(os.P_PID, lingering.pid, _DEAD)
+    next_one = Worker({"do": "open"})
+    assert lingering.returncode == -signal.SIGKILL
+    assert lingering not in process._HELD
+    monkeypatch.undo()
+    next_one.kill()
 
 
 def test_h4_the_longest_wait_is_within_the_bound() -> None:
