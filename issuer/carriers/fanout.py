@@ -1,9 +1,11 @@
-"""Ask several economies whose card it may be, at once, and put their answers together.
+"""Ask several economies whose cards it may be, at once, and put their answers together.
 
-A carrier has a passport and does not know which economy has issued a card for it. Asked
-first is who is most likely: the passport's own economy. Only if that one does not give
-are the others asked, all at once, each for a short time: a passport's number goes to no
-more economies than it has to, and one that is down keeps nobody waiting.
+A carrier has passports and does not know which economies have issued cards for them.
+Asked first is who is most likely: each passport's own economy. Only about those that it
+does not give are the others asked, all at once, each for a short time: a passport's
+number goes to no more economies than it has to, and one that is down keeps nobody
+waiting. Of a whole flight each economy gets one list in each of the two rounds, and no
+passport twice.
 
 What they say together is honest: one that gives is enough; "none" needs every economy
 of the scheme to have said so; anything else is no answer.
@@ -21,15 +23,19 @@ FIRST: Final = timedelta(milliseconds=700)
 """For the likely ones."""
 REST: Final = timedelta(milliseconds=1200)
 """For all others together; with `FIRST` less than a desk waits."""
+FOR_EACH: Final = timedelta(milliseconds=4)
+"""More for each question of a list."""
 _MOST: Final = 21
+_Asked = TypeVar("_Asked")
 _Said = TypeVar("_Said")
-Asking = Callable[[str], _Said]
-"""Asks the economy of this code; whatever it raises is no answer of that economy."""
+Asking = Callable[[str, Sequence[_Asked]], Sequence[_Said | None]]
+"""Asks the economy of this code, and returns what it says of each, in order; None where
+it says nothing.  Whatever it raises is no answer of that economy to any of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Together(Generic[_Said]):
-    """What economies say together."""
+    """What economies say together of one question."""
 
     answer: BasisAnswer
     given_by: str | None
@@ -41,41 +47,40 @@ class Together(Generic[_Said]):
 
 
 def ask_together(
-    ask: Asking[_Said],
+    ask: Asking[_Asked, _Said],
+    questions: Sequence[_Asked],
     *,
     answer_of: Callable[[_Said], BasisAnswer],
     everybody: Collection[str],
-    likely: Sequence[str],
+    likely: Callable[[_Asked], Sequence[str]],
     reachable: Collection[str],
     pool: ThreadPoolExecutor,
     first: timedelta = FIRST,
     rest: timedelta = REST,
-) -> Together[_Said]:
+) -> list[Together[_Said]]:
     """Ask economies, the likely ones first, and put together what they say.
 
     Args:
         ask: Asks one.
+        questions: What they are asked; each gets exactly one answer, in this order.
         answer_of: Which of the three an economy's words are.
         everybody: Every economy of the scheme that may have issued a card.
-        likely: Whom to ask first, such as the passport's own economy.
+        likely: Whom to ask first of a question, such as the passport's own economy.
         reachable: Whom there is a way to ask.
         pool: Runs what is asked; one that never returns keeps a thread of it.
         first: How long the likely ones may take.
         rest: How long all others may take together.
     """
-    wanted = [each for each in dict.fromkeys(likely) if each in reachable]
-    said = _round(ask, wanted, pool, first)
-    if _giver(said, answer_of) is None:
-        others = sorted(set(reachable) & set(everybody) - set(wanted))
-        said |= _round(ask, others, pool, rest)
-    giver = _giver(said, answer_of)
-    silent = frozenset(everybody) - said.keys()
-    return Together(
-        answer=_combined(giver, said, silent, answer_of),
-        given_by=giver,
-        said=said,
-        silent=silent,
-    )
+    said: list[dict[str, _Said]] = [{} for _ in questions]
+    wanted = [set(likely(each)).intersection(reachable) for each in questions]
+    _round(ask, questions, wanted, said=said, pool=pool, longest=first)
+    others = set(reachable) & set(everybody)
+    left = [
+        set() if _giver(told, answer_of) else others - known
+        for told, known in zip(said, wanted, strict=True)
+    ]
+    _round(ask, questions, left, said=said, pool=pool, longest=rest)
+    return [_together(each, everybody, answer_of) for each in said]
 
 
 def new_pool() -> ThreadPoolExecutor:
@@ -84,18 +89,48 @@ def new_pool() -> ThreadPoolExecutor:
 
 
 def _round(
-    ask: Asking[_Said],
-    economies: Sequence[str],
+    ask: Asking[_Asked, _Said],
+    questions: Sequence[_Asked],
+    wanted: Sequence[Collection[str]],
+    *,
+    said: Sequence[dict[str, _Said]],
     pool: ThreadPoolExecutor,
     longest: timedelta,
-) -> dict[str, _Said]:
-    asked: dict[Future[_Said], str] = {
-        pool.submit(ask, each): each for each in economies
+) -> None:
+    """Ask each economy once, about all that is wanted of it, and note what it says."""
+    places: dict[str, list[int]] = {}
+    for place, economies in enumerate(wanted):
+        for each in sorted(economies):
+            places.setdefault(each, []).append(place)
+    asked: dict[Future[Sequence[_Said | None]], str] = {
+        pool.submit(ask, economy, [questions[place] for place in of_it]): economy
+        for economy, of_it in places.items()
     }
     done, late = wait(asked, timeout=longest.total_seconds())
     for each in late:
         each.cancel()
-    return {asked[each]: each.result() for each in done if each.exception() is None}
+    for each in done:
+        of_it = places[asked[each]]
+        # A list of another length says of nobody whom it is about.
+        if each.exception() is None and len(each.result()) == len(of_it):
+            for place, one in zip(of_it, each.result(), strict=True):
+                if one is not None:
+                    said[place][asked[each]] = one
+
+
+def _together(
+    said: Mapping[str, _Said],
+    everybody: Collection[str],
+    answer_of: Callable[[_Said], BasisAnswer],
+) -> Together[_Said]:
+    giver = _giver(said, answer_of)
+    silent = frozenset(everybody) - said.keys()
+    return Together(
+        answer=_combined(giver, said, silent, answer_of),
+        given_by=giver,
+        said=said,
+        silent=silent,
+    )
 
 
 def _giver(

@@ -1,7 +1,7 @@
 """Several economies asked at once: honest together, and none waits for another."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -32,19 +32,21 @@ def together(
     likely: tuple[str, ...] = ("AUS",),
     reachable: Collection[str] = EVERYBODY,
 ) -> Together[BasisAnswer]:
-    def ask(economy: str) -> BasisAnswer:
+    def ask(economy: str, _: Sequence[str]) -> list[BasisAnswer | None]:
         if asked is not None:
             asked.append(economy)
-        return answers[economy]  # one that is not there raises, as a broken line does
+        return [answers[economy]]  # one that is not there raises, as a broken line does
 
-    return ask_together(
+    (found,) = ask_together(
         ask,
+        ["a passport"],
         answer_of=lambda each: each,
         everybody=EVERYBODY,
-        likely=likely,
+        likely=lambda _: likely,
         reachable=reachable,
         pool=pool,
     )
+    return found
 
 
 def test_who_is_likely_and_gives_is_asked_alone(pool: ThreadPoolExecutor) -> None:
@@ -94,17 +96,18 @@ def test_one_that_is_down_keeps_nobody_waiting(pool: ThreadPoolExecutor) -> None
     """It is silent when its time is over; the others' answers are there."""
     never = threading.Event()
 
-    def ask(economy: str) -> BasisAnswer:
+    def ask(economy: str, _: Sequence[str]) -> list[BasisAnswer | None]:
         if economy in {"AUS", "JPN"}:
             never.wait(30)
-        return GIVES if economy == "SGP" else NONE
+        return [GIVES if economy == "SGP" else NONE]
 
     try:
-        found = ask_together(
+        (found,) = ask_together(
             ask,
+            ["a passport"],
             answer_of=lambda each: each,
             everybody=EVERYBODY,
-            likely=("AUS",),
+            likely=lambda _: ("AUS",),
             reachable=EVERYBODY,
             pool=pool,
             first=timedelta(milliseconds=50),
@@ -114,3 +117,73 @@ def test_one_that_is_down_keeps_nobody_waiting(pool: ThreadPoolExecutor) -> None
         never.set()
     assert (found.answer, found.given_by) == (GIVES, "SGP")
     assert found.silent == frozenset({"AUS", "JPN"})
+
+
+def test_of_a_flight_each_economy_gets_one_list_a_round(
+    pool: ThreadPoolExecutor,
+) -> None:
+    """No passport goes to one economy twice, nor to any after one has given."""
+    flight = [f"{country}-{number}" for number in range(100) for country in EVERYBODY]
+    lists: dict[str, list[Sequence[str]]] = {each: [] for each in EVERYBODY}
+
+    def ask(economy: str, some: Sequence[str]) -> list[BasisAnswer | None]:
+        lists[economy].append(some)
+        return [
+            GIVES if each.startswith(economy) and not each.endswith("7") else NONE
+            for each in some
+        ]
+
+    found = ask_together(
+        ask,
+        flight,
+        answer_of=lambda each: each,
+        everybody=EVERYBODY,
+        likely=lambda each: [each[:3]],
+        reachable=EVERYBODY,
+        pool=pool,
+    )
+    assert [each.given_by for each in found] == [
+        None if each.endswith("7") else each[:3] for each in flight
+    ]
+    assert {each.answer for each in found} == {GIVES, NONE}
+    for economy, asked in lists.items():
+        own = [each for each in flight if each.startswith(economy)]
+        others = [each for each in flight if each.endswith("7") and each[:3] != economy]
+        assert asked == [own, others]
+
+
+def test_one_that_is_down_leaves_only_its_own_without_an_answer(
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Silent to a whole list, or to one row: nobody else's answer waits or is lost."""
+    never = threading.Event()
+
+    def ask(economy: str, some: Sequence[str]) -> list[BasisAnswer | None]:
+        if economy == "AUS":
+            never.wait(30)
+        if economy == "HKG":
+            return [GIVES if each == "HKG-1" else None for each in some]
+        if economy == "JPN":
+            return []  # not one for each: a broken line
+        return [GIVES if each.startswith("SGP") else NONE for each in some]
+
+    flight = ["AUS-1", "HKG-1", "HKG-2", "SGP-1", "JPN-1", "SGP-2"]
+    try:
+        found = ask_together(
+            ask,
+            flight,
+            answer_of=lambda each: each,
+            everybody=EVERYBODY,
+            likely=lambda each: [each[:3]],
+            reachable=EVERYBODY,
+            pool=pool,
+            first=timedelta(milliseconds=200),
+            rest=timedelta(milliseconds=200),
+        )
+    finally:
+        never.set()
+    told = dict(zip(flight, [each.answer for each in found], strict=True))
+    assert told == {
+        "AUS-1": SILENT, "HKG-1": GIVES, "HKG-2": SILENT,
+        "SGP-1": GIVES, "JPN-1": SILENT, "SGP-2": GIVES,
+    }  # fmt: skip
