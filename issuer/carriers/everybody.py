@@ -230,6 +230,8 @@ def _statements(body: bytes) -> dict[str, str]:
         match _object(line):
             case {"row": str(row), "answer": {"statement": str(statement)}}:
                 found.setdefault(row, statement)
+            case _:
+                pass
     return found
 
 

@@ -107,15 +107,15 @@ def _round(
         for economy, of_it in places.items()
     }
     done, late = wait(asked, timeout=longest.total_seconds())
-    for each in late:
-        each.cancel()
-    for each in done:
-        of_it = places[asked[each]]
+    for future in late:
+        future.cancel()
+    for future in done:
+        of_it = places[asked[future]]
         # A list of another length says of nobody whom it is about.
-        if each.exception() is None and len(each.result()) == len(of_it):
-            for place, one in zip(of_it, each.result(), strict=True):
+        if future.exception() is None and len(future.result()) == len(of_it):
+            for place, one in zip(of_it, future.result(), strict=True):
                 if one is not None:
-                    said[place][asked[each]] = one
+                    said[place][asked[future]] = one
 
 
 def _together(
