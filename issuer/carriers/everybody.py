@@ -7,7 +7,6 @@ signed counts. What it is asked is about its own cards alone: nobody asks on.
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -21,9 +20,9 @@ from issuer.carriers.fanout import (
     FIRST,
     FOR_EACH,
     REST,
+    Places,
     Together,
     ask_together,
-    new_pool,
 )
 from issuer.carriers.register import Basis, Question, answers
 from issuer.carriers.service import Found, basis_of, decide_here
@@ -86,7 +85,7 @@ def _by_everybody(desk: Desk, questions: Sequence[Question]) -> list[Found]:
         ],
         likely=lambda each: (each.country, desk.economy),
         reachable=hosted | partners.keys(),
-        pool=_pool(),
+        places=_places(),
         first=FIRST + longer,
         rest=rest,
     )
@@ -276,8 +275,8 @@ def lines() -> Lines:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return new_pool()
+def _places() -> Places:
+    return Places()
 
 
 def _hosted(office: Office) -> set[str]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Lock
 from typing import Final, Generic, TypeVar
 
 from verifier import BasisAnswer
@@ -25,7 +26,8 @@ REST: Final = timedelta(milliseconds=1200)
 """For all others together; with `FIRST` less than a desk waits."""
 FOR_EACH: Final = timedelta(milliseconds=4)
 """More for each question of a list."""
-_MOST: Final = 21
+_AT_ONCE: Final = 8
+"""Lists or questions that one economy is asked at once; more wait for their turn."""
 _Asked = TypeVar("_Asked")
 _Said = TypeVar("_Said")
 Asking = Callable[[str, Sequence[_Asked]], Sequence[_Said | None]]
@@ -46,6 +48,32 @@ class Together(Generic[_Said]):
     """Economies that were not asked, or did not answer in time."""
 
 
+class Places:
+    """Threads to ask economies from; one object for each process.
+
+    Every economy has its own, or those that answer would soon wait for one that does
+    not.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+
+    def of(self, economy: str) -> ThreadPoolExecutor:
+        """Return those of an economy."""
+        with self._lock:
+            if economy not in self._pools:
+                self._pools[economy] = ThreadPoolExecutor(
+                    max_workers=_AT_ONCE, thread_name_prefix=f"carriers-{economy}"
+                )
+            return self._pools[economy]
+
+    def close(self) -> None:
+        """Wait for what is under way, and end the threads."""
+        for each in self._pools.values():
+            each.shutdown()
+
+
 def ask_together(
     ask: Asking[_Asked, _Said],
     questions: Sequence[_Asked],
@@ -54,7 +82,7 @@ def ask_together(
     everybody: Collection[str],
     likely: Callable[[_Asked], Sequence[str]],
     reachable: Collection[str],
-    pool: ThreadPoolExecutor,
+    places: Places,
     first: timedelta = FIRST,
     rest: timedelta = REST,
 ) -> list[Together[_Said]]:
@@ -67,25 +95,20 @@ def ask_together(
         everybody: Every economy of the scheme that may have issued a card.
         likely: Whom to ask first of a question, such as the passport's own economy.
         reachable: Whom there is a way to ask.
-        pool: Runs what is asked; one that never returns keeps a thread of it.
+        places: Run what is asked; an economy that never returns keeps its own.
         first: How long the likely ones may take.
         rest: How long all others may take together.
     """
     said: list[dict[str, _Said]] = [{} for _ in questions]
     wanted = [set(likely(each)).intersection(reachable) for each in questions]
-    _round(ask, questions, wanted, said=said, pool=pool, longest=first)
+    _round(ask, questions, wanted, said=said, places=places, longest=first)
     others = set(reachable) & set(everybody)
     left = [
         set() if _giver(told, answer_of) else others - known
         for told, known in zip(said, wanted, strict=True)
     ]
-    _round(ask, questions, left, said=said, pool=pool, longest=rest)
+    _round(ask, questions, left, said=said, places=places, longest=rest)
     return [_together(each, everybody, answer_of) for each in said]
-
-
-def new_pool() -> ThreadPoolExecutor:
-    """Make what economies are asked from; one for each process."""
-    return ThreadPoolExecutor(max_workers=2 * _MOST, thread_name_prefix="carriers")
 
 
 def _round(
@@ -94,28 +117,30 @@ def _round(
     wanted: Sequence[Collection[str]],
     *,
     said: Sequence[dict[str, _Said]],
-    pool: ThreadPoolExecutor,
+    places: Places,
     longest: timedelta,
 ) -> None:
     """Ask each economy once, about all that is wanted of it, and note what it says."""
-    places: dict[str, list[int]] = {}
-    for place, economies in enumerate(wanted):
+    of_each: dict[str, list[int]] = {}
+    for number, economies in enumerate(wanted):
         for each in sorted(economies):
-            places.setdefault(each, []).append(place)
+            of_each.setdefault(each, []).append(number)
     asked: dict[Future[Sequence[_Said | None]], str] = {
-        pool.submit(ask, economy, [questions[place] for place in of_it]): economy
-        for economy, of_it in places.items()
+        places.of(economy).submit(
+            ask, economy, [questions[each] for each in of_it]
+        ): economy
+        for economy, of_it in of_each.items()
     }
     done, late = wait(asked, timeout=longest.total_seconds())
     for future in late:
         future.cancel()
     for future in done:
-        of_it = places[asked[future]]
+        of_it = of_each[asked[future]]
         # A list of another length says of nobody whom it is about.
         if future.exception() is None and len(future.result()) == len(of_it):
-            for place, one in zip(of_it, future.result(), strict=True):
+            for number, one in zip(of_it, future.result(), strict=True):
                 if one is not None:
-                    said[place][asked[future]] = one
+                    said[number][asked[future]] = one
 
 
 def _together(

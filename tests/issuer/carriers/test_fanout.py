@@ -2,12 +2,11 @@
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from issuer.carriers.fanout import Together, ask_together, new_pool
+from issuer.carriers.fanout import Places, Together, ask_together
 from verifier import BasisAnswer
 
 GIVES, NONE, SILENT = (
@@ -19,13 +18,14 @@ EVERYBODY = ("AUS", "HKG", "JPN", "SGP")
 
 
 @pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with new_pool() as found:
-        yield found
+def places() -> Iterator[Places]:
+    found = Places()
+    yield found
+    found.close()
 
 
 def together(
-    pool: ThreadPoolExecutor,
+    places: Places,
     answers: dict[str, BasisAnswer],
     *,
     asked: list[str] | None = None,
@@ -44,23 +44,23 @@ def together(
         everybody=EVERYBODY,
         likely=lambda _: likely,
         reachable=reachable,
-        pool=pool,
+        places=places,
     )
     return found
 
 
-def test_who_is_likely_and_gives_is_asked_alone(pool: ThreadPoolExecutor) -> None:
+def test_who_is_likely_and_gives_is_asked_alone(places: Places) -> None:
     """The number of a passport goes to no economy that need not have it."""
     asked: list[str] = []
-    found = together(pool, dict.fromkeys(EVERYBODY, GIVES), asked=asked)
+    found = together(places, dict.fromkeys(EVERYBODY, GIVES), asked=asked)
     assert (found.answer, found.given_by, asked) == (GIVES, "AUS", ["AUS"])
 
 
 def test_the_others_are_asked_when_the_likely_one_has_none(
-    pool: ThreadPoolExecutor,
+    places: Places,
 ) -> None:
     """Hong Kong, China has residents of any nationality."""
-    found = together(pool, {"AUS": NONE, "HKG": GIVES, "JPN": NONE, "SGP": NONE})
+    found = together(places, {"AUS": NONE, "HKG": GIVES, "JPN": NONE, "SGP": NONE})
     assert (found.answer, found.given_by) == (GIVES, "HKG")
     assert found.silent == frozenset()
 
@@ -77,22 +77,22 @@ def test_the_others_are_asked_when_the_likely_one_has_none(
     ],
 )
 def test_none_needs_everybody_to_say_so(
-    pool: ThreadPoolExecutor, answers: dict[str, BasisAnswer], answer: BasisAnswer
+    places: Places, answers: dict[str, BasisAnswer], answer: BasisAnswer
 ) -> None:
     """Silence is not "no card": one economy that does not answer makes it no answer."""
-    found = together(pool, answers)
+    found = together(places, answers)
     assert found.answer is answer
     assert found.silent == frozenset(EVERYBODY) - answers.keys()
 
 
-def test_who_cannot_be_asked_is_silent(pool: ThreadPoolExecutor) -> None:
+def test_who_cannot_be_asked_is_silent(places: Places) -> None:
     """An economy that offers no such service leaves the rest without a "none"."""
     everyone = dict.fromkeys(EVERYBODY, NONE)
-    found = together(pool, everyone, reachable=("AUS", "JPN"), likely=("HKG", "AUS"))
+    found = together(places, everyone, reachable=("AUS", "JPN"), likely=("HKG", "AUS"))
     assert (found.answer, found.silent) == (SILENT, frozenset({"HKG", "SGP"}))
 
 
-def test_one_that_is_down_keeps_nobody_waiting(pool: ThreadPoolExecutor) -> None:
+def test_one_that_is_down_keeps_nobody_waiting(places: Places) -> None:
     """It is silent when its time is over; the others' answers are there."""
     never = threading.Event()
 
@@ -109,7 +109,7 @@ def test_one_that_is_down_keeps_nobody_waiting(pool: ThreadPoolExecutor) -> None
             everybody=EVERYBODY,
             likely=lambda _: ("AUS",),
             reachable=EVERYBODY,
-            pool=pool,
+            places=places,
             first=timedelta(milliseconds=50),
             rest=timedelta(milliseconds=500),
         )
@@ -120,7 +120,7 @@ def test_one_that_is_down_keeps_nobody_waiting(pool: ThreadPoolExecutor) -> None
 
 
 def test_of_a_flight_each_economy_gets_one_list_a_round(
-    pool: ThreadPoolExecutor,
+    places: Places,
 ) -> None:
     """No passport goes to one economy twice, nor to any after one has given."""
     flight = [f"{country}-{number}" for number in range(100) for country in EVERYBODY]
@@ -140,7 +140,7 @@ def test_of_a_flight_each_economy_gets_one_list_a_round(
         everybody=EVERYBODY,
         likely=lambda each: [each[:3]],
         reachable=EVERYBODY,
-        pool=pool,
+        places=places,
     )
     assert [each.given_by for each in found] == [
         None if each.endswith("7") else each[:3] for each in flight
@@ -153,7 +153,7 @@ def test_of_a_flight_each_economy_gets_one_list_a_round(
 
 
 def test_one_that_is_down_leaves_only_its_own_without_an_answer(
-    pool: ThreadPoolExecutor,
+    places: Places,
 ) -> None:
     """Silent to a whole list, or to one row: nobody else's answer waits or is lost."""
     never = threading.Event()
@@ -176,7 +176,7 @@ def test_one_that_is_down_leaves_only_its_own_without_an_answer(
             everybody=EVERYBODY,
             likely=lambda each: [each[:3]],
             reachable=EVERYBODY,
-            pool=pool,
+            places=places,
             first=timedelta(milliseconds=200),
             rest=timedelta(milliseconds=200),
         )
@@ -187,3 +187,34 @@ def test_one_that_is_down_leaves_only_its_own_without_an_answer(
         "AUS-1": SILENT, "HKG-1": GIVES, "HKG-2": SILENT,
         "SGP-1": GIVES, "JPN-1": SILENT, "SGP-2": GIVES,
     }  # fmt: skip
+
+
+def test_one_that_hangs_takes_no_place_of_another(places: Places) -> None:
+    """However many ask it: those that answer still do."""
+    never = threading.Event()
+
+    def ask(economy: str, _: Sequence[str]) -> list[BasisAnswer | None]:
+        if economy == "AUS":
+            never.wait(30)
+        return [GIVES]
+
+    def asked(country: str) -> Together[BasisAnswer]:
+        (found,) = ask_together(
+            ask,
+            [country],
+            answer_of=lambda each: each,
+            everybody=("AUS", "SGP"),
+            likely=lambda each: [each],
+            reachable=("AUS", "SGP"),
+            places=places,
+            first=timedelta(milliseconds=1 if country == "AUS" else 5_000),
+            rest=timedelta(seconds=5),
+        )
+        return found
+
+    try:
+        told = [asked("AUS").given_by for _ in range(60)]
+        assert set(told) == {"SGP"}
+        assert asked("SGP").given_by == "SGP"
+    finally:
+        never.set()
