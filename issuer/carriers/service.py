@@ -179,6 +179,11 @@ class Asker:
     audience: str
     """``urn:abtc:client:<id>``, or the issuer URL of an economy."""
 
+    @property
+    def is_economy(self) -> bool:
+        """Whether it is an economy, which asks for its own carriers."""
+        return self.client.startswith("economy:")
+
 
 def asker_of(office: Office, client: str) -> Asker:
     """Return whom an answer to a client is addressed to."""
@@ -391,6 +396,9 @@ def _kept(desk: Desk, asker: Asker, pairs: Sequence[tuple[Ask, Found]]) -> list[
         reference = new_reference()
         passport = f"{given.passport.country}:{given.passport.number}"
         told.append(_told(desk, asker, given.question(), found, reference))
+        if asker.is_economy and not given.watch:
+            # It keeps what its carrier asked, and asks anew as often as it looks again.
+            continue
         rows.append(
             {
                 "economy": desk.economy,

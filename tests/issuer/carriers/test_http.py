@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
@@ -23,6 +24,7 @@ from issuer.operations import all_operations
 from issuer.passport_register.carrying import UnreachableError
 from issuer.services import hooks
 from issuer.services.identity import renew
+from issuer.store import CarrierQuestion
 from tests.databases import Prepared
 from tests.issuer.carriers.scene import DAY, TODAY, Scene
 from tests.issuer.carriers.test_messages import a_list
@@ -298,6 +300,11 @@ def test_an_economy_asks_another_about_its_own_cards(counter: Counter) -> None:
         assert (asked_on.get_json()["answer"], asked_on.get_json()["given_by"]) == (
             "gives", None,
         )  # fmt: skip
+        # Nor is a passport kept here that somebody travels on elsewhere.
+        kept = scene.office.store.read(
+            lambda session: session.scalars(select(CarrierQuestion)).all()
+        )
+        assert kept == []
         with pytest.raises(RegisterError):
             verifier.read_register_answer(
                 str(counter.open("POST", "", json=counter.question()).get_json()),
