@@ -28,7 +28,7 @@ from issuer.carriers.register import Basis, Question, answers
 from issuer.carriers.service import Found, basis_of, decide_here
 from issuer.errors import NotFound
 from issuer.office import Desk, Office
-from issuer.passport_register.carrying import MAX_BODY, Carrier, Deadline
+from issuer.passport_register.carrying import MAX_BODY, Brought, Carrier, Deadline
 from issuer.services.identity import ServiceIdentity
 from issuer.services.tokens import ASSERTION, ASSERTION_KIND
 from issuer.store import HostedEconomy
@@ -36,6 +36,8 @@ from verifier import EntryBasis
 
 _TOKEN_KEPT: Final = timedelta(minutes=4)
 _FULL: Final = "full"
+_LINES: Final = {"Content-Type": "application/x-ndjson"}
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _ROW: Final = 8 * 2**10
 """Bytes that the answer to one question may have."""
 
@@ -149,18 +151,24 @@ class Lines:
         urls = here.trust.economies
         # All of it in time: one that drips its answer would keep a thread for ever.
         until = Deadline.after(within.total_seconds())
-        token = self._token(desk, economy, base, urls, until)
-        body = self._post(
-            f"{base}/services/v1/{economy}/entry-basis/bulk",
-            "\n".join(map(_line, range(len(questions)), questions)).encode(),
-            {
-                "Content-Type": "application/x-ndjson",
-                "Authorization": f"Bearer {token}",
-            },
-            until,
-            most=MAX_BODY + len(questions) * _ROW,
-        )
-        statements = _statements(body)
+        body = "\n".join(map(_line, range(len(questions)), questions)).encode()
+        most = MAX_BODY + len(questions) * _ROW
+
+        def bring() -> Brought:
+            token = self._token(desk, economy, base, urls, until)
+            return self._carrier.post(
+                f"{base}/services/v1/{economy}/entry-basis/bulk",
+                body,
+                until=until,
+                headers={**_LINES, "Authorization": f"Bearer {token}"},
+                most=most,
+            )
+
+        brought = bring()
+        if brought.status == 401:  # it does not know the token any more
+            self._forget(desk.economy, economy)
+            brought = bring()
+        statements = _statements(_good(brought))
         return [
             _believed(statements.get(str(place)), economy, each, here, urls)
             for place, each in enumerate(questions)
@@ -186,30 +194,26 @@ class Lines:
             "client_assertion": identity.sign(ASSERTION, urls[economy], {}, desk.now),
             "scope": "carriers",
         }
-        body = self._post(
+        brought = self._carrier.post(
             f"{base}/services/v1/token",
             urlencode(form).encode(),
-            {"Content-Type": "application/x-www-form-urlencoded"},
-            until,
+            until=until,
+            headers=_FORM,
         )
-        token = str(json.loads(body).get("access_token"))
+        token = str(json.loads(_good(brought)).get("access_token"))
         with self._lock:
             self._tokens[key] = token, desk.now + _TOKEN_KEPT
         return token
 
-    def _post(
-        self,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        until: Deadline,
-        *,
-        most: int = MAX_BODY,
-    ) -> bytes:
-        brought = self._carrier.post(url, body, until=until, headers=headers, most=most)
-        if brought.status != 200:
-            raise NotFound(f"a partner answers {brought.status}")
-        return brought.body
+    def _forget(self, asker: str, economy: str) -> None:
+        with self._lock:
+            self._tokens.pop((asker, economy), None)
+
+
+def _good(brought: Brought) -> bytes:
+    if brought.status != 200:
+        raise NotFound(f"a partner answers {brought.status}")
+    return brought.body
 
 
 def _line(place: int, question: Question) -> str:

@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 import verifier
+from issuer.carriers import everybody
 from issuer.carriers.changes import look_again
 from issuer.carriers.everybody import Lines
 from issuer.carriers.trust import lists_of
@@ -294,6 +295,10 @@ def test_an_economy_asks_another_about_its_own_cards(counter: Counter) -> None:
             assert [each and each.answer for each in found] == [
                 BasisAnswer.GIVES, BasisAnswer.DOES_NOT_GIVE,
             ]  # fmt: skip
+        ((key, (token, until)),) = lines._tokens.items()
+        lines._tokens[key] = f"{token}x", until
+        # As after a restart that forgot it: a new one is fetched, within the same time.
+        assert lines.ask(desk, "SGP", url, [question], here)
         ((counter.token, _),) = lines._tokens.values()
         # Nobody asks on: not who is asked for another economy's carriers.
         asked_on = counter.open("POST", "", json=counter.question(everybody=True))
@@ -362,6 +367,33 @@ def test_n5_an_answer_about_one_passenger_is_none_about_another(
         server.shutdown()
         server.server_close()
     assert [each and each.answer for each in found] == [BasisAnswer.GIVES, None, None]
+
+
+@pytest.mark.enable_socket
+def test_a_partner_s_card_gives_while_another_partner_is_down(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One list goes to each, over sockets; whose silence it is stays with its own."""
+    scene = counter.scene
+    mine = replace(scene.question(scene.publishing.held()), everybody=True)
+    theirs = replace(mine, country="AUS", number="PA1234567")
+    with counter.serving() as url, counter.serving() as other:
+        partners = {"SGP": url, "JPN": other, "AUS": "http://127.0.0.1:1"}
+        places = scene.office.installation
+        services = places.services.model_copy(update={"partners": partners})
+        office = replace(
+            scene.office, installation=places.model_copy(update={"services": services})
+        )
+        monkeypatch.setattr(everybody, "_hosted", lambda _: {"NZL"})
+        desk = office.system_desk("NZL", now=NOW, reason="x")
+        found = everybody.decide(desk, [mine, theirs, replace(mine, everybody=False)])
+    assert [(each.basis.answer, each.given_by) for each in found] == [
+        (BasisAnswer.GIVES, "SGP"),
+        (BasisAnswer.NO_ANSWER, None),
+        (BasisAnswer.DOES_NOT_GIVE, None),
+    ]
+    assert "AUS" in found[1].silent
+    assert not found[1].silent & {"NZL", "SGP", "JPN"}
 
 
 class Drips(BaseHTTPRequestHandler):
