@@ -18,7 +18,7 @@ _STRANGERS = ["XX0000001", "XX0000002"]
 
 def main() -> int:
     """Play the story; 0 if every step was as expected."""
-    with serving(travellers=80) as ground:
+    with serving(travellers=40) as ground:
         airline = ground.let_in("Example Air")
         flight = [*ground.passports(), *_STRANGERS]
         (response,) = read_cusres(airline.asks(passenger_list(flight)))[1]

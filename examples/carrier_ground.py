@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +20,13 @@ from urllib.parse import urlencode
 
 import urllib3
 from sqlalchemy import select
+from werkzeug.serving import make_server
 
-from examples.passport_ground import HOST, free_port, running
+from examples.passport_ground import HOST, free_port
 from examples.serve import Demonstration
+from examples.wallet_economy import Quiet
 from issuer.carriers.changes import look_again
+from issuer.commands.serving import open_app
 from issuer.jws import (
     PrivateKey,
     b64u,
@@ -135,9 +139,16 @@ def serving(travellers: int) -> Iterator[Ground]:
     """Serve such an office on this machine until left."""
     with opened(travellers) as home:
         port = free_port()
-        serve = ("serve", "--home", str(home.folder), "--port", str(port))
-        with running(*serve, port=port, passphrase=_PASSPHRASE):
+        app = open_app(home.folder, host=HOST, port=port)
+        server = make_server(HOST, port, app, threaded=True, request_handler=Quiet)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
             yield Ground(home=home, url=f"http://{HOST}:{port}")
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
 
 def desk_of(home: Demonstration) -> Desk:

@@ -196,20 +196,16 @@ def serving(
         for each in economies:
             home = str(each.office.installation.folder)
             serve = ("serve", "--home", home, "--port", str(each.port))
-            ids.append(stack.enter_context(running(*serve, port=each.port)))
+            ids.append(stack.enter_context(_program(*serve, port=each.port)))
         given = ("--partners", str(partners), "--port", str(broker))
-        program = running("passport-broker", "serve", *given, port=broker)
+        program = _program("passport-broker", "serve", *given, port=broker)
         ids.append(stack.enter_context(program))
         yield ids
 
 
 @contextmanager
-def running(*arguments: str, port: int, passphrase: str = _PASSPHRASE) -> Iterator[int]:
-    """Run ``abtc-issuer`` with these arguments until left, once it answers at a port.
-
-    Yields the number of its process.
-    """
-    secret = {"ABTC_KEY_PASSPHRASE": passphrase}
+def _program(*arguments: str, port: int) -> Iterator[int]:
+    secret = {"ABTC_KEY_PASSPHRASE": _PASSPHRASE}
     process = subprocess.Popen(  # noqa: S603  # this program itself
         [sys.executable, "-m", "issuer", *arguments],
         env={**os.environ, **secret},
