@@ -37,6 +37,7 @@ from verifier import BasisAnswer, RegisterCredentials, RegisterError
 from verifier.carriers import read_cusres
 
 PREFIX = "/services/v1"
+LONG = timedelta(seconds=30)
 WITHDRAWN = Preclearance.WITHDRAWN
 KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -291,14 +292,14 @@ def test_an_economy_asks_another_about_its_own_cards(counter: Counter) -> None:
     with counter.serving() as url:
         lines = Lines()
         for _ in range(2):
-            found = lines.ask(desk, "SGP", url, [question, stranger], here)
+            found = lines.ask(desk, "SGP", url, [question, stranger], here, within=LONG)
             assert [each and each.answer for each in found] == [
                 BasisAnswer.GIVES, BasisAnswer.DOES_NOT_GIVE,
             ]  # fmt: skip
         ((key, (token, until)),) = lines._tokens.items()
         lines._tokens[key] = f"{token}x", until
         # As after a restart that forgot it: a new one is fetched, within the same time.
-        assert lines.ask(desk, "SGP", url, [question], here)
+        assert lines.ask(desk, "SGP", url, [question], here, within=LONG)
         ((counter.token, _),) = lines._tokens.values()
         # Nobody asks on: not who is asked for another economy's carriers.
         asked_on = counter.open("POST", "", json=counter.question(everybody=True))
@@ -335,7 +336,7 @@ def test_n5_an_answer_about_one_passenger_is_none_about_another(
     here = scene.basis(economy="NZL")
     with counter.serving() as url:
         honest = Lines()
-        assert honest.ask(desk, "SGP", url, [question], here)
+        assert honest.ask(desk, "SGP", url, [question], here, within=LONG)
         ((counter.token, _),) = honest._tokens.values()
     rows = counter.open(
         "POST", "/bulk", content_type="application/x-ndjson",
@@ -362,7 +363,7 @@ def test_n5_an_answer_about_one_passenger_is_none_about_another(
     try:
         url = f"http://127.0.0.1:{server.server_port}"
         asked = [question, stranger, question]
-        found = Lines().ask(desk, "SGP", url, asked, here)
+        found = Lines().ask(desk, "SGP", url, asked, here, within=LONG)
     finally:
         server.shutdown()
         server.server_close()
