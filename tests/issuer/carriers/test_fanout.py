@@ -177,8 +177,8 @@ def test_one_that_is_down_leaves_only_its_own_without_an_answer(
             likely=lambda each: [each[:3]],
             reachable=EVERYBODY,
             places=places,
-            first=timedelta(milliseconds=200),
-            rest=timedelta(milliseconds=200),
+            first=timedelta(milliseconds=800),
+            rest=timedelta(milliseconds=800),
         )
     finally:
         never.set()
