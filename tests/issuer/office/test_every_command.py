@@ -816,6 +816,16 @@ def passports(shell: Shell) -> None:
     assert shell.asks(kor, "passport count")["by_state"]["valid"] == 1
     asked = {"country": "KOR", "number": "M10000001"}
     assert shell.asks(kor, "passport check", **asked)["status"] == "VALID"
+    rows = json.dumps([asked])
+    (told,) = shell.asks(kor, "passport check-list", passports=rows)["answers"]
+    assert told["status"] == "VALID"
+    listed = shell.file("asked.csv", "country,number\nKOR,M10000001\nKOR,M7\nSGP,X1\n")
+    out = listed.with_name("answered.csv")
+    told = shell.do("passport check-file", listed, reason="a flight", out=out)
+    assert told["answers"] == {"VALID": 1, "NOT_RECOGNISED": 1, "NO_ANSWER": 1}
+    first, second, *_ = out.read_text("utf-8-sig").splitlines()
+    assert first.startswith('"line","country","number","status"')
+    assert second.startswith('"2","KOR","M10000001","VALID","KOR"')
     shell.asks(kor, "passport set", number="M10000001", state="stolen")
     assert shell.asks(kor, "passport check", **asked)["status"] == "STOLEN"
     own, theirs = shell.asks(kor, "passport hits")["hits"]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -13,8 +14,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 import verifier
 from issuer.errors import Conflict, Invalid
-from issuer.passport_register.gateway import MAX_ASK, PER_DEVICE, Gateway
-from issuer.passport_register.service import ABOUT_QUESTION, padded
+from issuer.passport_register.gateway import MAX_ASK, Gateway
+from issuer.passport_register.service import ABOUT_QUESTION, padded_question
 from issuer.services.identity import ServiceIdentity
 from issuer.services.trust import trust_of
 from issuer.web import Settings, create_app
@@ -31,7 +32,13 @@ from tests.issuer.passports.scene import (
     with_settings,
 )
 from tests.simulator import NOW
-from verifier import Collector, DeviceKey, PassportAsker, PassportStatus
+from verifier import (
+    Collector,
+    DeviceKey,
+    PassportAsker,
+    PassportQuestion,
+    PassportStatus,
+)
 
 pytestmark = pytest.mark.enable_socket
 SECRET = bytes(range(32))
@@ -70,19 +77,24 @@ class Lane:
         return found.status
 
     def body(self, **changed: Any) -> dict[str, Any]:
+        return self.body_about(WHOLE) | changed
+
+    def body_about(self, *passports: PassportQuestion) -> dict[str, Any]:
         """What the device sends, as it would send it."""
         sent: list[bytes] = []
 
         class Poster:
-            def post(self, body: bytes, *, seconds: float) -> tuple[int, bytes]:
+            def post(
+                self, body: bytes, *, seconds: float, most: int
+            ) -> tuple[int, bytes]:
                 sent.append(body)
                 return 500, b""
 
         asker = self.asker("http://127.0.0.1:9")
         asker._poster = Poster()  # type: ignore[assignment]
-        asker.ask(WHOLE, trust=self.trust, now=NOW)
+        asker.ask_all(passports, trust=self.trust, now=NOW)
         body: dict[str, Any] = json.loads(sent[0])
-        return body | changed
+        return body
 
 
 @pytest.fixture
@@ -148,12 +160,14 @@ def test_silence_is_no_answer(lane: Lane) -> None:
         ({"nonce": "B" * 22}, "device.unknown"),
         ({"economy": "NZL"}, "device.unknown"),
         ({"device": 99}, "device.unknown"),
-        ({"passport": {"country": "SGP", "number": "E1"}}, "device.unknown"),
+        ({"passports": [{"country": "SGP", "number": "E1"}]}, "device.unknown"),
         ({"format": "other"}, None),
         ({"nonce": "short"}, None),
         ({"device": True}, None),
         ({"at": "now"}, None),
-        ({"passport": {"country": "SGP"}}, None),
+        ({"passports": [{"country": "SGP"}]}, None),
+        ({"passports": []}, None),
+        ({"passports": [WHOLE.members()] * 501}, None),
         ({"more": 1}, None),
     ],
 )
@@ -170,7 +184,8 @@ def test_n16_a_question_counts_once_and_for_minutes(lane: Lane) -> None:
     gateway, body = Gateway(lane.office), lane.body()
     with pytest.raises(Conflict, match="clock"):
         gateway.answer("JPN", body, now=NOW + timedelta(minutes=6))
-    assert gateway.answer("JPN", body, now=NOW)["answer"]
+    (exchange,) = gateway.answer("JPN", body, now=NOW)["exchanges"]
+    assert exchange["answer"]
     with pytest.raises(Conflict, match="repeated"):
         gateway.answer("JPN", body, now=NOW)
     with pytest.raises(Conflict, match="unknown"):
@@ -178,12 +193,16 @@ def test_n16_a_question_counts_once_and_for_minutes(lane: Lane) -> None:
 
 
 def test_a_device_asks_as_often_as_travellers_come(lane: Lane) -> None:
-    """And no faster: it is no way to try numbers."""
+    """And no faster: passports count, however few messages they come in."""
+    with_settings(lane.office, passport_checks={"per_device": 3})
     gateway = Gateway(lane.office)
-    for _ in range(PER_DEVICE):
-        assert gateway._pace.allows(str(lane.device), PER_DEVICE, now=NOW)
+    many = [WHOLE, *(replace(WHOLE, number=f"E{number}") for number in range(3))]
     with pytest.raises(Conflict, match="too_many"):
-        gateway.answer("JPN", lane.body(), now=NOW)
+        gateway.answer("JPN", lane.body_about(*many), now=NOW)
+    assert gateway.answer("JPN", lane.body_about(*many[:2]), now=NOW)
+    with pytest.raises(Conflict, match="too_many"):
+        gateway.answer("JPN", lane.body_about(*many[:2]), now=NOW)
+    assert gateway.answer("JPN", lane.body(), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +213,7 @@ def test_a_device_asks_as_often_as_travellers_come(lane: Lane) -> None:
         ("SGP/passport-checks", b'{"question": 7}', 400),
         ("SGP/passport-checks", b'{"question": "x.y"}', 400),
         ("NZL/passport-checks", b'{"question": "x.y"}', 404),
-        ("SGP/passport-checks", b"x" * 40_000, 413),
+        ("SGP/passport-checks", b"x" * 120_000, 413),
         ("JPN/passport-asks", b"{}", 400),
         ("JPN/passport-asks", b"x" * (MAX_ASK + 1), 413),
     ],
@@ -224,10 +243,10 @@ def sealed_question(lane: Lane) -> str:
     text = ServiceIdentity.of(lane.office, "JPN", NOW).sign(
         verifier.PassportMessage.QUESTION,
         keys.issuer_url,
-        verifier.passport_question_claims(WHOLE),
+        verifier.passport_question_claims([WHOLE]),
         NOW,
     )
-    return keys.seal(padded(text), about=ABOUT_QUESTION)
+    return keys.seal(padded_question(text, 1), about=ABOUT_QUESTION)
 
 
 def test_the_short_way_is_the_same_as_the_long_one(lane: Lane) -> None:
