@@ -358,13 +358,12 @@ class TrustStore:
 
     def _generations(self) -> list[tuple[int, Path]]:
         try:
-            names = os.listdir(self._folder)  # asked for each card and message
+            folders = list(self._folder.iterdir())
         except OSError as error:
             raise StoreError(f"{self._folder} cannot be read") from error
-        found = (_GENERATION.fullmatch(name) for name in names)
+        named = [(_GENERATION.fullmatch(folder.name), folder) for folder in folders]
         return sorted(
-            ((int(match[1]), self._folder / match[0]) for match in found if match),
-            reverse=True,
+            ((int(match[1]), folder) for match, folder in named if match), reverse=True
         )
 
     def _forget_all_but_two(self, newest: int) -> None:
