@@ -35,6 +35,7 @@ from tests.simulator import NOW
 from verifier import (
     Collector,
     DeviceKey,
+    NoAnswer,
     PassportAsker,
     PassportQuestion,
     PassportStatus,
@@ -152,6 +153,59 @@ def test_silence_is_no_answer(lane: Lane) -> None:
     assert lane.status("http://127.0.0.1:9") is PassportStatus.NO_ANSWER
     with pytest.raises(verifier.ScanLogError):
         lane.asker("http://abtc.example")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (429, b"{}", NoAnswer.SILENCE),
+        (200, b"<html>", NoAnswer.SILENCE),
+        (200, b"[]", NoAnswer.SILENCE),
+        (200, b"{}", NoAnswer.NOT_JOINED),
+        (200, b'{"exchanges": {"0": 1}}', NoAnswer.NOT_JOINED),
+        (200, b'{"exchanges": [7, {}, {"question": 7}]}', NoAnswer.NOT_JOINED),
+        (200, b'{"exchanges": [{"question": "x"}]}', NoAnswer.NOT_JOINED),
+    ],
+)
+def test_n14_what_a_back_office_makes_up_is_no_answer(
+    lane: Lane, status: int, body: bytes, why: NoAnswer
+) -> None:
+    """To each passport that was asked about, in any shape."""
+
+    class Poster:
+        def post(self, body_sent: bytes, **_: Any) -> tuple[int, bytes]:
+            return status, body
+
+    asker = lane.asker("http://127.0.0.1:9")
+    asker._poster = Poster()  # type: ignore[assignment]
+    asked = [WHOLE, WHOLE, replace(WHOLE, number="E2")]
+    found = asker.ask_all(asked, trust=lane.trust, now=NOW)
+    assert [each.no_answer for each in found] == [why] * 3
+    for count in (0, 501):
+        with pytest.raises(ValueError, match="500"):
+            asker.ask_all([WHOLE] * count, trust=lane.trust, now=NOW)
+
+
+def test_a_desk_asks_about_many_at_once(lane: Lane, url: str) -> None:
+    """Of several owners, each once, and gets the answers in its own order."""
+    with_settings(lane.office, passports=settings(SGP={}, NZL={}))
+    register(lane.back_office, "NZL", "LA123456", state="lost")
+    asked = [
+        WHOLE,
+        PassportQuestion(country="NZL", number="LA123456"),
+        PassportQuestion(country="DEU", number="C01X00T47"),
+        replace(WHOLE, number="E7654321K"),
+        WHOLE,
+    ]
+    found = lane.asker(url).ask_all(asked, trust=lane.trust, now=NOW)
+    assert [each.status for each in found] == [
+        PassportStatus.VALID, PassportStatus.LOST, PassportStatus.NO_ANSWER,
+        PassportStatus.NOT_RECOGNISED, PassportStatus.VALID,
+    ]  # fmt: skip
+    assert len(hits(lane.office.store)) == 2
+    flight = [replace(WHOLE, number=f"E{each:021}") for each in range(500)]
+    told = lane.asker(url).ask_all(flight, trust=lane.trust, now=NOW)
+    assert {each.status for each in told} == {PassportStatus.NOT_RECOGNISED}
 
 
 @pytest.mark.parametrize(
