@@ -388,7 +388,7 @@ def read_relayed_passport_answers(
 
     Returns:
         As many answers as ``asked``, in its order; NO_ANSWER for whatever is not about
-        it, now, and for a passport that is in two questions: two owners cannot have
+        it, now, and for a passport that is asked about twice: two owners cannot have
         issued it.
 
     Raises:
@@ -397,7 +397,7 @@ def read_relayed_passport_answers(
     Not checked: which economy ought to be asked about such a passport; it is the one
     that signed the answer, and that the question was for.
     """
-    found: dict[PassportQuestion, PassportAnswer] = {}
+    ours, found = set(asked), dict[PassportQuestion, PassportAnswer]()
     named: Counter[PassportQuestion] = Counter()
     for question, answer in exchanges:
         try:
@@ -406,7 +406,7 @@ def read_relayed_passport_answers(
             )
         except ValueError:
             continue
-        if not set(passports) <= set(asked):
+        if not ours.issuperset(passports):
             continue
         answers = read_passport_answer(
             answer,
@@ -418,7 +418,7 @@ def read_relayed_passport_answers(
             now=now,
         )
         found.update(zip(passports, answers, strict=True))
-        named.update(set(passports))
+        named.update(passports)
     unasked = no_passport_answer(NoAnswer.NOT_JOINED, owner="")
     other = no_passport_answer(NoAnswer.OTHER_QUESTION, owner="")
     return tuple(

@@ -235,6 +235,9 @@ def test_n14_a_passport_that_two_owners_answer_for_is_not_answered(
     for exchanges in ((stolen, valid), (valid, stolen)):
         (found,) = scene.read_all(*exchanges)
         assert found.no_answer is NoAnswer.OTHER_QUESTION
+    twice = scene.question(asked=[QUESTION, QUESTION])
+    (found,) = scene.read_all((twice, scene.answer(twice, answers=["LOST", "VALID"])))
+    assert found.status is PassportStatus.NO_ANSWER
 
 
 def test_a_question_is_about_some_passports_and_no_more_than_a_flight() -> None:
