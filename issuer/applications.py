@@ -9,6 +9,7 @@ from pydantic import Base64Bytes, ConfigDict, Field
 from sqlalchemy import (
     ColumnElement,
     Select,
+    exists,
     or_,
     select,
     true,
@@ -32,6 +33,7 @@ from issuer.numbers import draw_application_number
 from issuer.office import Desk
 from issuer.on_file import OnFile
 from issuer.operations import Answer, Request, once, operation
+from issuer.phone_waits import is_fetched_online
 from issuer.preclearances import PENDING, Limit, lapse_all, refuse_if, send
 from issuer.profile import card_expiry
 from issuer.scheme import Scheme
@@ -928,6 +930,8 @@ def approve(desk: Desk, given: One) -> Moved:
         card.first_issued_on = desk.now.date()
         _move_card(session, desk, card, "activate")
         _tell(session, desk, row, "application_approved")
+        if is_fetched_online(session, desk) and is_followed(session, row):
+            _tell(session, desk, row, "card_for_phone")
 
     return _on_one(desk, given, work)
 
@@ -943,6 +947,12 @@ def _tell(session: Session, desk: Desk, row: Application, kind: str) -> None:
         desk.now,
         once_key=f"{kind}:{row.id}",
     )
+
+
+def is_followed(session: Session, row: Application) -> bool:
+    """Tell whether somebody finds an application on the pages for applicants."""
+    handed_in = exists().where(OnlineApplication.application_id == row.id)
+    return bool(session.scalar(select(handed_in)))
 
 
 def reference_of(session: Session, row: Application) -> str:

@@ -143,7 +143,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "plastic:handed_over": _STATES | {"credential"},
         "plastic:spoiled": _STATES | {"credential"},
         # Holders' phones.
-        "offer:made": _tag("card", "at_counter", "by_phone"),
+        "offer:made": _tag("card", "at_counter", "by_phone", "online"),
         "offer:cancelled": _tag("card"),
         "offer:redeemed": _tag("card", "phone"),
         "offer:dead": _tag("card"),

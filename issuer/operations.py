@@ -57,6 +57,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.passport_register.hits",
     "issuer.passport_register.register",
     "issuer.own_account",
+    "issuer.phone_waits",
     "issuer.portal.handing_in",
     "issuer.portal.opening",
     "issuer.portal.payments",

@@ -430,6 +430,7 @@ def applications(shell: Shell) -> None:
     shell.asks("ann-kor", "application withdraw", application=third)
     shell.asks("ann-kor", "queue counts")
     shell.asks("ann-kor", "queue passports-short")
+    shell.asks("ann-kor", "queue phones")
     assert shell.asks_in_vain("ann-kor", "application show", application=999) == (
         "record.unknown"
     )

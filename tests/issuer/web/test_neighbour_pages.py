@@ -167,7 +167,7 @@ def test_a_chip_that_was_read_stands_on_the_case(small: Front) -> None:
 
     browser = enter(small, Role.VETTING)
     browser.get(f"/applications/{case.application}")
-    assert "Chip of the passport" not in browser.page
+    assert "Not proved" not in browser.page
     small.back.store.write(add, now=NOW)
     browser.get(f"/applications/{case.application}")
     assert "Not proved" in browser.page
