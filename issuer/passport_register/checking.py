@@ -50,6 +50,17 @@ class PassportChecked(Answer):
     """Why there is none; silence speaks neither for nor against the passport."""
 
 
+def _cannot_ask(desk: Desk, error: Exception) -> Conflict:
+    """Say it plainly; what to do about it is told to who can do it."""
+    detail = (
+        "this office cannot ask other economies about passports at the moment, so"
+        " nobody was asked: check the passport by hand, and tell an administrator"
+    )
+    if Role.ADMIN in desk.actor.roles:
+        detail = f"nobody was asked: {error}"
+    return Conflict("passports.cannot_ask", detail)
+
+
 @operation(
     "passport.check",
     "Ask the economy that issued a passport whether it is still good.",
@@ -76,7 +87,7 @@ def check(desk: Desk, given: CheckPassport) -> PassportChecked:
             .found
         )
     except (KeyFileError, NoTrust, ServiceKeyMissing) as error:
-        raise Conflict("passports.cannot_ask", str(error)) from error
+        raise _cannot_ask(desk, error) from error
     desk.write(
         lambda session: desk.log(
             session,
