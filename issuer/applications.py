@@ -696,7 +696,7 @@ def add_document(desk: Desk, given: AddDocument) -> DocumentAdded:
             and who adds one is not who decides.
         NotFound: There is no such application here.
     """
-    upload = _upload(given)
+    upload = read_upload(given.kind, given.name, given.content)
 
     def work(session: Session) -> DocumentAdded:
         row = desk.find(session, Application, given.application)
@@ -770,11 +770,16 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 }
 
 
-def _upload(given: AddDocument) -> Upload:
+def read_upload(kind: DocumentKind, name: str, content: bytes) -> Upload:
+    """Read a file by what it is; nothing of it is kept yet.
+
+    Raises:
+        Invalid: ``content``: as for `add_document`.
+    """
     try:
-        if given.kind == DocumentKind.PORTRAIT:
-            return read_portrait(given.content, filename=given.name).upload
-        return read_document(given.content, filename=given.name)
+        if kind == DocumentKind.PORTRAIT:
+            return read_portrait(content, filename=name).upload
+        return read_document(content, filename=name)
     except IntakeError as error:
         raise Invalid(
             ("content", each.code, f"{each.message} {each.fix}")
