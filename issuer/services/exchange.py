@@ -53,6 +53,7 @@ from issuer.receiving import (
     Received,
     Told,
     ToldCredential,
+    ToldPassport,
     receive,
     receive_each,
     take_over,
@@ -348,6 +349,12 @@ class TellCard(Request):
     credentials: tuple[ToldCredential, ...] = Field(
         (), max_length=64, description="Its credentials, as they are now."
     )
+    passport: ToldPassport | None = Field(
+        None, description="Its passport, where that is another one now."
+    )
+    reminded_at: datetime | None = Field(
+        None, description="When an answer that is still open was asked for again."
+    )
 
 
 class CardHeard(Answer):
@@ -382,6 +389,8 @@ def tell_card(desk: Desk, caller: Caller, reference: str, given: TellCard) -> Ca
             event=given.event,
             expires_at=given.expires_at,
             credentials=given.credentials,
+            passport=given.passport,
+            reminded_at=given.reminded_at,
         )
         heard = take_over(session, desk, told)
         if known is None:
@@ -444,6 +453,8 @@ def withdraw(desk: Desk, caller: Caller, given: Withdrawn) -> WithdrawnRows:
                 event="cancel",
                 expires_at=None,
                 credentials=(),
+                passport=None,
+                reminded_at=None,
             )
             take_over(session, desk, told)
         except NotFound:

@@ -161,6 +161,37 @@ def test_a_new_passport_is_a_new_question(asker: Asker) -> None:
     assert asker.problems() == ["answer.ended"]
 
 
+def test_a_reminder_is_told_while_the_question_is_open(asker: Asker) -> None:
+    asker.open()
+    case = asker.asked()
+    lane = asker.flow.lane(case, asker.destination).id
+    asker.flow.now += timedelta(days=40)
+    asker.flow.do("preclearance.remind", preclearance=lane)
+    reference = asker.question(case).reference
+    later = asker.flow.now
+    assert asker.send(later) == [
+        {"reference": reference, "reminded_at": later.isoformat()}
+    ]
+    assert asker.send(later) == []
+    asker.flow.now += timedelta(days=40)
+    asker.flow.do("preclearance.remind", preclearance=lane)
+    asker.answers("approve", reference, seq=2)
+    assert asker.send(asker.flow.now) == [], "it has answered meanwhile"
+
+
+def test_a_passport_that_keeps_its_clearance_is_told(asker: Asker) -> None:
+    asker.flow.configure("SGP", "on_passport_change = [{ value = 'keep', %s }]")
+    asker.open()
+    case = asker.asked()
+    reference = asker.question(case).reference
+    asker.answers("approve", reference, seq=2)
+    relink(asker, int(case.card or 0))
+    [told] = asker.send()
+    assert (told["reference"], told["passport"]["number"]) == (reference, "N7654321")
+    assert asker.state(case) == "approved"
+    assert asker.send() == []
+
+
 def test_the_indexes_of_credentials_are_told(asker: Asker) -> None:
     asker.open()
     case = asker.asked()
