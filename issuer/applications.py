@@ -48,6 +48,7 @@ from issuer.store import (
     Credential,
     Document,
     DocumentKind,
+    FollowLetter,
     OnlineApplication,
     Passport,
     PassportLink,
@@ -957,7 +958,10 @@ def _tell(session: Session, desk: Desk, row: Application, kind: str) -> None:
 def is_followed(session: Session, row: Application) -> bool:
     """Tell whether somebody finds an application on the pages for applicants."""
     handed_in = exists().where(OnlineApplication.application_id == row.id)
-    return bool(session.scalar(select(handed_in)))
+    joined = exists().where(
+        FollowLetter.application_id == row.id, FollowLetter.applicant_id.is_not(None)
+    )
+    return bool(session.scalar(select(or_(handed_in, joined))))
 
 
 def reference_of(session: Session, row: Application) -> str:

@@ -59,6 +59,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.own_account",
     "issuer.phone_waits",
     "issuer.portal.handing_in",
+    "issuer.portal.letters",
     "issuer.portal.opening",
     "issuer.portal.payments",
     "issuer.preclearances",

@@ -22,14 +22,14 @@ from issuer.offers import (
     link_of,
     lost_mark,
     new_digits,
-    new_lost_code,
+    new_letters,
     one_time_mark,
     wallet_link_of,
 )
 from issuer.office import Desk
 from issuer.phone_waits import is_fetched_online, waiting
 from issuer.portal.post import QueueMail
-from issuer.portal.tracking import card_of
+from issuer.portal.tracking import card_of, has_handed_in
 from issuer.store import Applicant, Card, Offer, Person
 
 OFFERS_A_DAY: Final = 6
@@ -49,14 +49,17 @@ class OwnOffer:
     ends_at: datetime
 
 
-def may_fetch(session: Session, desk: Desk, card: Card) -> bool:
+def may_fetch(session: Session, desk: Desk, card: Card, applicant: int) -> bool:
     """Tell whether a holder may put a card on a phone themselves.
 
     That is where the economy has it so (``[portal] phones``), the card is approved and
     in use, and no phone has ever had it: a second phone is for an officer, or for the
-    first one.
+    first one.  Who follows it by a letter needs an address on file: an officer who
+    makes a letter for themselves shall not have the card.
     """
     if not is_fetched_online(session, desk):
+        return False
+    if _address(session, card, applicant) is None:
         return False
     return session.scalar(waiting(desk.economy).where(Card.id == card.id)) is not None
 
@@ -77,11 +80,11 @@ def offer_own(desk: Desk, *, applicant: int, card: int, queue: QueueMail) -> Own
             passport's chip read first.  And as for `issuer.offers.add_offer`.
     """
     key = key_of(desk)
-    codes, digits, lost = Codes.new(key), new_digits(), new_lost_code()
+    codes, digits, lost = Codes.new(key), new_digits(), new_letters()
 
     def work(session: Session) -> OwnOffer:
         row = card_of(session, desk.economy, applicant, card)
-        if not may_fetch(session, desk, row):
+        if not may_fetch(session, desk, row, applicant):
             raise Conflict("phone.not_here", "this card is not fetched online")
         check_chip_at_counter(session, desk, row)
         _check_pace(session, row, desk.now)
@@ -112,9 +115,11 @@ def offer_own(desk: Desk, *, applicant: int, card: int, queue: QueueMail) -> Own
     return desk.write(work)
 
 
-def _address(session: Session, card: Card, applicant: int) -> str:
+def _address(session: Session, card: Card, applicant: int) -> str | None:
     on_file = session.get_one(Person, card.person_id).email
-    return on_file or session.get_one(Applicant, applicant).email
+    if on_file is not None or not has_handed_in(session, card, applicant):
+        return on_file
+    return session.get_one(Applicant, applicant).email
 
 
 def _check_pace(session: Session, card: Card, now: datetime) -> None:

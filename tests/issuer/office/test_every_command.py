@@ -330,6 +330,9 @@ def accounts(shell: Shell) -> None:
     shell.asks("ann-kor", "economy list")
     shell.asks("ann-kor", "economy show", code="AUS")
     shell.asks("ann-kor", "portal open")
+    assert shell.asks_in_vain(
+        "ann-kor", "application follow-letter", application=999
+    ) == "record.unknown"  # fmt: skip
     shell.asks("ann-kor", "portal show")
     shell.asks("ann-kor", "portal close")
 

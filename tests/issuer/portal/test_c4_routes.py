@@ -17,6 +17,7 @@ CLOSED = {
     )),
     *(f"apply_track.{each}" for each in (
         "index", "show", "passport", "lost", "phone", "renewal", "take_request_back",
+        "join_paper",
     )),
 }  # fmt: skip
 

@@ -356,7 +356,11 @@ def test_every_page_fits_a_small_phone_and_everybody(
 ) -> None:
     place, case = phone_place
     rests = ("", "/passport", "/lost", "/phone", "/renewal")
-    for path in ("/apply/AUS/track", *(place_of(case, rest) for rest in rests)):
+    for path in (
+        "/apply/AUS/track",
+        "/apply/AUS/track/join",
+        *(place_of(case, rest) for rest in rests),
+    ):
         place.go(path)
         assert place.accessibility() == [], path
         assert is_within(place), path

@@ -110,6 +110,7 @@ MATRIX: Final = {
     ("applications.remind", "POST"): Row(VETTING_AND_ISSUING, of_economy=True),
     ("applications.ask_again", "POST"): Row(VETTING_AND_ISSUING, of_economy=True),
     ("applications.add_document", "POST"): Row(INTAKE_AND_VETTING, of_economy=True),
+    ("applications.letter", "POST"): Row(CASES, of_economy=True),
     ("chips.index", "GET"): Row(CASES, of_economy=True),
     ("chips.check", "POST"): Row(CASES, of_economy=True),
     ("applications.document", "GET"): Row(HOME, of_economy=True),

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from issuer.card_passports import NewPassport, PassportPreview, preview_passport
 from issuer.dated import in_force
-from issuer.errors import Conflict, Invalid
+from issuer.errors import Conflict, Invalid, NotProven
 from issuer.holder_requests import make_request, take_back
 from issuer.offers import LIFE
 from issuer.office import Desk
+from issuer.portal.letters import join
 from issuer.portal.phones import OwnOffer, may_fetch, offer_own
 from issuer.portal.tracking import (
     TrackedCard,
@@ -21,13 +22,14 @@ from issuer.portal.tracking import (
     cards_of,
     effects_for_holder,
     in_review,
+    on_paper,
     request_of,
     timeline,
     track,
 )
 from issuer.preclearances import Effect, Shown
 from issuer.profile import last_day
-from issuer.store import Card, OnlineApplication, Person, RequestKind
+from issuer.store import Application, Card, OnlineApplication, Person, RequestKind
 from issuer.web.forms import Form
 from issuer.web.here import go_to, now, site
 from issuer.web.pictures import qr_code
@@ -53,15 +55,36 @@ def index() -> Response:
 
     def work(
         session: Session,
-    ) -> tuple[list[TrackedCard], Sequence[OnlineApplication]]:
+    ) -> tuple[list[TrackedCard], Sequence[OnlineApplication], Sequence[Application]]:
         cards = cards_of(session, economy(), applicant())
         tracked = [_tracked(session, card) for card in cards]
-        return tracked, in_review(session, economy(), applicant())
+        waiting = in_review(session, economy(), applicant())
+        return tracked, waiting, on_paper(session, economy(), applicant())
 
-    cards, waiting = read(work)
+    cards, waiting, paper = read(work)
     return render(
-        "apply/track.html", cards=cards, waiting=waiting, Shown=Shown, last_day=last_day
+        "apply/track.html",
+        cards=cards,
+        waiting=waiting,
+        paper=paper,
+        Shown=Shown,
+        last_day=last_day,
     )
+
+
+@pages.at("/track/join", SIGNED_IN, methods=("GET", "POST"))
+def join_paper() -> Response:
+    """Follow what was applied for on paper, by the code of a letter."""
+    form = Form.read()
+    if form.values:
+        try:
+            join(_desk(), applicant=applicant(), code=form.get("code")[:_MOST])
+        except NotProven:
+            form.refuse("code", w("track.join.wrong"))
+        else:
+            flash(w("track.join.done"))
+            return go_to("apply_track.index")
+    return render("apply/track_join.html", status=form.status, form=form)
 
 
 @pages.at("/track/<int:card>", SIGNED_IN)
@@ -204,7 +227,7 @@ def take_request_back(request: int) -> Response:
 def _page(card: int) -> Response:
     def work(session: Session) -> tuple[TrackedCard, bool]:
         row = card_of(session, economy(), applicant(), card)
-        return _tracked(session, row), may_fetch(session, _desk(), row)
+        return _tracked(session, row), may_fetch(session, _desk(), row, applicant())
 
     tracked, is_fetched_here = read(work)
     return render(
