@@ -16,10 +16,12 @@ from issuer.link.outgoing import (
     take_questions,
 )
 from issuer.link.protocol import RowResult
+from issuer.link.worker import Worker
 from issuer.preclearances import send
 from issuer.store import (
     Card,
     Credential,
+    LinkPartner,
     LinkQuestion,
     Passport,
     PassportLink,
@@ -296,3 +298,26 @@ def test_a_link_is_opened_once_and_to_somebody_elsewhere(asker: Asker) -> None:
         asker.open()
     with refused("link.hosted_here"):
         asker.flow.do("link.open", destination="JPN")
+
+
+def test_the_worker_is_woken_by_what_there_is_to_tell(asker: Asker) -> None:
+    """And not by what waits for a destination that was not reached, or has refused."""
+    worker = Worker(office=asker.office.office, clock=lambda: asker.flow.now)
+    asker.open()
+    asker.send()
+    assert not worker.has_news()
+    case = asker.flow.circulated()
+    assert worker.has_news()
+    assert worker.has_news(("AUS",))
+    assert not worker.has_news(("JPN",))
+    asker.send()
+    assert not worker.has_news()
+    lane = asker.flow.lane(case, asker.destination).id
+    asker.flow.do("preclearance.remind", preclearance=lane)
+    assert worker.has_news()
+
+    def lose(session: Session) -> None:
+        session.get_one(LinkPartner, ("AUS", asker.destination)).problem = "link.down"
+
+    asker.office.store.write(lose, now=NOW)
+    assert not worker.has_news()
