@@ -330,9 +330,6 @@ def accounts(shell: Shell) -> None:
     shell.asks("ann-kor", "economy list")
     shell.asks("ann-kor", "economy show", code="AUS")
     shell.asks("ann-kor", "portal open")
-    assert shell.asks_in_vain(
-        "ann-kor", "application follow-letter", application=999
-    ) == "record.unknown"  # fmt: skip
     shell.asks("ann-kor", "portal show")
     shell.asks("ann-kor", "portal close")
 
@@ -452,6 +449,9 @@ def online(shell: Shell) -> None:
     shell.asks("ann-kor", "portal dismiss", online=second)
     found = shell.asks("ann-kor", "portal of", application=taken["application"])
     assert found["online"]["contact"] == {"phone": "1"}
+    paper = {"application": taken["application"]}
+    letter = shell.asks("ann-kor", "application follow-letter", **paper)
+    assert len(letter["code"]) == len("7K2M-X9PD-4TQW")
     assert len(shell.asks("ann-kor", "portal payments")["payments"]) == 2
     paid = {"payment": payments[0]}
     shell.asks("ann-kor", "payment confirm", receipt="statement 7", **paid)
