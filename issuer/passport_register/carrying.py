@@ -83,7 +83,7 @@ class Carrier:
 
     def get(self, url: str, *, until: Deadline) -> Brought:
         """Fetch; raises as `post`."""
-        return self._bring("GET", url, None, until, {})
+        return self._bring("GET", url, None, until=until)
 
     def post(
         self,
@@ -92,6 +92,7 @@ class Carrier:
         *,
         until: Deadline,
         headers: Mapping[str, str] = MappingProxyType({}),
+        most: int = MAX_BODY,
     ) -> Brought:
         """Bring JSON to an address, and what is answered back.
 
@@ -101,27 +102,35 @@ class Carrier:
                 sent once more.
             until: When all of it has to be done.
             headers: Further ones; a content type among them counts.
+            most: Bytes that the answer may have.
 
         Raises:
-            UnreachableError: No answer came whole, within 64 KiB and in time.
+            UnreachableError: No answer came whole, within ``most`` and in time.
         """
-        return self._bring("POST", url, body, until, headers)
+        return self._bring("POST", url, body, until=until, headers=headers, most=most)
 
     def _bring(
         self,
         method: str,
         url: str,
         body: bytes | None,
+        *,
         until: Deadline,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] = MappingProxyType({}),
+        most: int = MAX_BODY,
     ) -> Brought:
         from urllib3.exceptions import HTTPError, ProtocolError  # noqa: PLC0415
 
+        def once() -> Brought:
+            return self._once(
+                method, url, body, until=until, headers=headers, most=most
+            )
+
         try:
             try:
-                return self._once(method, url, body, until, headers)
+                return once()
             except ProtocolError:  # kept open, and closed by the other side meanwhile
-                return self._once(method, url, body, until, headers)
+                return once()
         except (HTTPError, OSError) as error:
             raise UnreachableError(type(error).__name__) from error
 
@@ -130,8 +139,10 @@ class Carrier:
         method: str,
         url: str,
         body: bytes | None,
+        *,
         until: Deadline,
         headers: Mapping[str, str],
+        most: int,
     ) -> Brought:
         from urllib3 import Timeout  # noqa: PLC0415
 
@@ -147,7 +158,7 @@ class Carrier:
             retries=False,
         )
         try:
-            data = _read(answer, until)
+            data = _read(answer, until, most)
         except BaseException:
             answer.close()
             raise
@@ -165,12 +176,12 @@ class Carrier:
             return self._pool
 
 
-def _read(answer: Any, until: Deadline) -> bytes:
+def _read(answer: Any, until: Deadline, most: int) -> bytes:
     """Read a body; each piece may take as long as a socket waits, all of them not."""
-    data = b""
+    data = bytearray()
     while piece := answer.read1(_CHUNK):
         data += piece
-        if len(data) > MAX_BODY:
-            raise UnreachableError("longer than 64 KiB")
+        if len(data) > most:
+            raise UnreachableError(f"longer than {most:,} bytes")
         until.left()
-    return data
+    return bytes(data)

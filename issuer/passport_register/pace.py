@@ -17,15 +17,18 @@ class Pace:
     _seen: dict[str, int] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def allows(self, name: str, most: int, *, now: datetime) -> bool:
-        """Count one, and tell whether it is within what may be in a minute."""
+    def allows(self, name: str, most: int, *, count: int = 1, now: datetime) -> bool:
+        """Count some if they are within what may be in a minute; tell whether they are.
+
+        What is refused does not count: who asked for too many may ask for fewer.
+        """
         minute = int(now.timestamp() // 60)
         with self._lock:
             if minute != self._minute:
                 self._minute = minute
                 self._seen.clear()
-            count = self._seen.get(name, 0) + 1
-            if count == 1 and len(self._seen) >= _MOST:
+            before = self._seen.get(name, 0)
+            if before + count > most or (not before and len(self._seen) >= _MOST):
                 return False
-            self._seen[name] = count
-            return count <= most
+            self._seen[name] = before + count
+            return True
