@@ -36,7 +36,7 @@ def open_portal() -> Response:
     """Let people apply online."""
     form = Form.read()
     if submit("portal.open", form) is None:
-        return _page(form)
+        return _page(form, tried="portal")
     flash("People can apply online from now on.")
     return go_to("online.settings")
 
@@ -46,7 +46,7 @@ def close_portal() -> Response:
     """Let nobody apply online."""
     form = Form.read()
     if submit("portal.close", form) is None:
-        return _page(form)
+        return _page(form, tried="portal")
     flash("Nobody can apply online any more.")
     return go_to("online.settings")
 
@@ -54,7 +54,7 @@ def close_portal() -> Response:
 @pages.at("/online/settings", Needs("portal.open"))
 def settings() -> Response:
     """Show whether people may apply online, and change that."""
-    return _page(Form(), is_settings=True)
+    return _page(Form(), tried="portal")
 
 
 @pages.at("/online/payments/<int:payment>/confirm", Needs("payment.confirm"),
@@ -125,17 +125,23 @@ def dismiss(online: int) -> Response:
 def _settle(payment: int, action: str) -> Response:
     form = Form.read()
     if submit(f"payment.{action}", form, {"payment": payment}) is None:
-        return _page(form)
+        row = "p" if action == "confirm" else "q"
+        return _page(form, tried=f"{row}{payment}")
     flash(_DONE[action])
     return go_to("online.index")
 
 
-def _page(form: Form, *, is_settings: bool = False) -> Response:
+def _page(form: Form, *, tried: str = "") -> Response:
+    """Show one of both pages; ``tried`` is the form that was sent, or is asked for."""
+    is_settings = tried == "portal"
     reads = may_do("portal.payments") and not is_settings
     return render(
         "online/index.html",
         status=form.status,
         form=form,
+        blank=Form(),
+        tried=tried,
+        is_settings=is_settings,
         portal=perform("portal.show", {}),
         held=perform("portal.held", {}) if reads and may_do("portal.held") else None,
         payments=perform("portal.payments", {}) if reads else None,

@@ -430,6 +430,7 @@ def applications(shell: Shell) -> None:
     shell.asks("ann-kor", "application withdraw", application=third)
     shell.asks("ann-kor", "queue counts")
     shell.asks("ann-kor", "queue passports-short")
+    shell.asks("ann-kor", "queue phones")
     assert shell.asks_in_vain("ann-kor", "application show", application=999) == (
         "record.unknown"
     )
@@ -448,6 +449,9 @@ def online(shell: Shell) -> None:
     shell.asks("ann-kor", "portal dismiss", online=second)
     found = shell.asks("ann-kor", "portal of", application=taken["application"])
     assert found["online"]["contact"] == {"phone": "1"}
+    paper = {"application": taken["application"]}
+    letter = shell.asks("ann-kor", "application follow-letter", **paper)
+    assert len(letter["code"]) == len("7K2M-X9PD-4TQW")
     assert len(shell.asks("ann-kor", "portal payments")["payments"]) == 2
     paid = {"payment": payments[0]}
     shell.asks("ann-kor", "payment confirm", receipt="statement 7", **paid)

@@ -1,15 +1,19 @@
 """Who asks: assertions of economies and of clients, certificates, scopes, limits."""
 
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from issuer.errors import Conflict, Forbidden, Invalid
 from issuer.services.clients import Scope
 from issuer.services.routes import ROUTES
+from issuer.store import Application, Document
 from tests.databases import Prepared
 from tests.issuer.office.flow import perform
+from tests.issuer.portal import faces
 from tests.issuer.services.town import KIND, System, Town, code_of, url_of
 from tests.simulator import NOW, fixed_key, jwk, jws, seconds
 
@@ -409,6 +413,62 @@ def test_a_partner_hands_in_and_follows_its_own_alone(town: Town) -> None:
     assert code_of(client.ask("GET", "/applications/nothing")) == (
         404, "record.unknown",
     )  # fmt: skip
+
+
+def document(kind: str, content: bytes) -> dict[str, str]:
+    return {"kind": kind, "name": f"{kind}.jpg", "content": b64encode(content).decode()}
+
+
+def test_a_partner_brings_documents_and_what_is_whole_is_submitted(
+    town: Town,
+) -> None:
+    face = faces.jpeg(faces.face())
+    client = Client.added(town, Scope.SUBMIT).enter()
+    given = {"person": PERSON, "passport": PASSPORT}
+    taken = client.ask(
+        "POST", "/applications",
+        given | {"documents": [document("portrait", face), document("other", face)]},
+    ).get_json()  # fmt: skip
+    assert (taken["state"], taken["missing"]) == ("submitted", [])
+    query = select(Document.kind).order_by(Document.id)
+    kinds = town.flow.read(lambda session: session.scalars(query).all())
+    assert kinds == ["portrait", "other"]
+
+
+def test_a_partner_is_told_what_is_missing(small: Town) -> None:
+    fact = '{ kind = "police_certificate", text = "A.", required = true, %s }'
+    small.flow.configure("NZL", f"asked_documents = [{fact}]")
+    client = Client.added(small, Scope.SUBMIT).enter()
+    given = {"person": PERSON, "passport": PASSPORT,
+             "documents": [document("portrait", faces.jpeg(faces.face()))]}  # fmt: skip
+    taken = client.ask("POST", "/applications", given).get_json()
+    assert (taken["state"], taken["missing"]) == ("draft", ["police_certificate"])
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html><script>", b"%PDF-1.4 but no more", b"\x89PNG\r\n\x1a\n" * 9]
+)
+def test_r4_a_partners_hostile_file_is_refused_and_nothing_is_kept(
+    small: Town, content: bytes
+) -> None:
+    client = Client.added(small, Scope.SUBMIT).enter()
+    face = document("portrait", faces.jpeg(faces.face()))
+    given = {"person": PERSON, "passport": PASSPORT,
+             "documents": [face, document("other", content)]}  # fmt: skip
+    answer = client.ask("POST", "/applications", given)
+    problem = answer.get_json()["problems"][0]
+    assert (answer.status_code, problem["field"]) == (400, "documents.1.content")
+    query = select(Application)
+    assert small.flow.read(lambda session: session.scalars(query).all()) == []
+
+
+def test_r4_what_a_partner_sends_is_bounded(small: Town) -> None:
+    client = Client.added(small, Scope.SUBMIT).enter()
+    given: dict[str, Any] = {"person": PERSON, "passport": PASSPORT}
+    many = given | {"documents": [document("other", b"x")] * 9}
+    assert client.ask("POST", "/applications", many).status_code == 400
+    large = given | {"documents": [document("other", b"x" * (9 * 2**20 + 2**19))]}
+    assert client.ask("POST", "/applications", large).status_code == 413
 
 
 def test_i6_a_partner_does_not_learn_who_is_on_file(small: Town) -> None:

@@ -23,7 +23,8 @@ from tests.simulator import NOW
 pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
 PAGES = ("/online", "/online/settings", "/mails", "/mails?state=sent", "/requests",
          "/requests?state=declined", "/requests/1", "/statistics", "/links",
-         "/links/JPN", "/passport-hits", "/passport-hits?closed=1")  # fmt: skip
+         "/links/JPN", "/passport-hits", "/passport-hits?closed=1", "/phones-waiting",
+         "/applications/1/chip")  # fmt: skip
 EMPTY = ("/online", "/mails", "/requests", "/statistics", "/links", "/passport-hits")
 
 
