@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from issuer.applications import UNDECIDED
 from issuer.chip_readings import check_chip_at_counter
 from issuer.errors import Conflict
 from issuer.offers import (
@@ -30,7 +31,7 @@ from issuer.office import Desk
 from issuer.phone_waits import is_fetched_online, waiting
 from issuer.portal.post import QueueMail
 from issuer.portal.tracking import card_of, has_handed_in
-from issuer.store import Applicant, Card, Offer, Person
+from issuer.store import Applicant, Application, Card, Offer, Person
 
 OFFERS_A_DAY: Final = 6
 """For one card; each sends a mail."""
@@ -54,8 +55,9 @@ def may_fetch(session: Session, desk: Desk, card: Card, applicant: int) -> bool:
 
     That is where the economy has it so (``[portal] phones``), the card is approved and
     in use, and no phone has ever had it: a second phone is for an officer, or for the
-    first one.  Who follows it by a letter needs an address on file: an officer who
-    makes a letter for themselves shall not have the card.
+    first one.  Who follows it by a letter needs an address on file, and one that was
+    there when the card was approved: an officer who makes a letter for themselves, and
+    types an address of their own, shall not have the card.
     """
     if not is_fetched_online(session, desk):
         return False
@@ -117,9 +119,28 @@ def offer_own(desk: Desk, *, applicant: int, card: int, queue: QueueMail) -> Own
 
 def _address(session: Session, card: Card, applicant: int) -> str | None:
     on_file = session.get_one(Person, card.person_id).email
-    if on_file is not None or not has_handed_in(session, card, applicant):
-        return on_file
-    return session.get_one(Applicant, applicant).email
+    if has_handed_in(session, card, applicant):
+        return on_file or session.get_one(Applicant, applicant).email
+    return None if _may_be_typed_since(session, card) else on_file
+
+
+def _may_be_typed_since(session: Session, card: Card) -> bool:
+    """Tell whether an address may have come to the file after the card's approval.
+
+    Another application of the person brings one as it is typed, before anybody has
+    decided about it.
+    """
+    since = card.created_at
+    if card.application_id is not None:
+        decided_at = session.get_one(Application, card.application_id).decided_at
+        since = decided_at or since
+    other = select(Application.id).where(
+        Application.person_id == card.person_id,
+        Application.id != (card.application_id or 0),
+        or_(Application.decided_at.is_(None), Application.decided_at > since),
+        or_(Application.state.in_(UNDECIDED), Application.changed_at > since),
+    )
+    return session.scalars(other.limit(1)).first() is not None
 
 
 def _check_pace(session: Session, card: Card, now: datetime) -> None:

@@ -85,6 +85,26 @@ def test_c4_a_letter_alone_brings_no_card(small: Portal) -> None:
     assert set(emails) == {None, "on.file@example.com"}, "the file stays as it is"
 
 
+def test_c4_an_address_typed_after_the_approval_brings_no_code(small: Portal) -> None:
+    """Else one officer has a card that others approved: a renewal brings an address."""
+    flow = Flow(small.let_phones_in().back)
+    fields = flow.fields(email="on.file@example.com")
+    entered = flow.do("application.enter", who="ann", **fields)
+    for name in ("submit", "open", "pass_stage"):
+        flow.step(name, entered.application)
+    case = flow.step("approve", entered.application)
+    code = letter(flow, case.application).code
+    ann = small.browser().sign_in(ANN)
+    assert ann.post(JOIN, {"code": code}, page=JOIN).status_code == 303
+    fields["person"]["email"] = ANN
+    flow.now += timedelta(minutes=1)
+    draft = flow.do("application.enter", **fields, person_id=entered.person).application
+    assert ask(ann, case) == 409
+    flow.step("withdraw", draft)
+    assert ask(ann, case) == 409
+    assert not [each for each in small.letters.sent if each["kind"] == "phone_code"]
+
+
 def test_only_a_mark_of_the_code_is_kept(small: Portal) -> None:
     flow = Flow(small.back)
     code = letter(flow, flow.active().application).code
