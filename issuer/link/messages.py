@@ -156,33 +156,31 @@ def news(
         for each in credentials
         if known.credentials.get(_place(each)) != each.state
     ][:MOST_CREDENTIALS]
-    more = {} if has_ended else _more(known, passport, reminded_at)
-    if event is None and expires_at is None and not told and not more:
-        return None
-    return {
+    is_open = reminded_at is not None and not has_ended
+    has_reminder = is_open and reminded_at != known.reminded_at
+    found = {
         **({"event": event} if event else {}),
         **({"expires_at": _moment(expires_at)} if expires_at else {}),
         **({"credentials": told} if told else {}),
-        **more,
+        **({"reminded_at": _moment(reminded_at)} if has_reminder else {}),
     }
+    if has_ended:
+        return found or None
+    # Last and alone: a destination may refuse a passport, and what stops a card does
+    # not wait for that.
+    return found or _passport_news(known, passport)
 
 
-def _more(
-    known: Known, passport: Passport | None, reminded_at: datetime | None
-) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if passport is not None and passport.issued_on is not None:
-        fields = {
-            "country": passport.issuer,
-            "number": passport.number,
-            "issued_on": passport.issued_on.isoformat(),
-            "expires_on": passport.expires_on.isoformat(),
-        }
-        if _digest(fields) != known.passport:
-            found["passport"] = fields
-    if reminded_at is not None and reminded_at != known.reminded_at:
-        found["reminded_at"] = _moment(reminded_at)
-    return found
+def _passport_news(known: Known, passport: Passport | None) -> dict[str, Any] | None:
+    if passport is None or passport.issued_on is None:
+        return None
+    fields = {
+        "country": passport.issuer,
+        "number": passport.number,
+        "issued_on": passport.issued_on.isoformat(),
+        "expires_on": passport.expires_on.isoformat(),
+    }
+    return None if _digest(fields) == known.passport else {"passport": fields}
 
 
 def _digest(passport: Mapping[str, str]) -> str:

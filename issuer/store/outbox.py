@@ -156,13 +156,17 @@ def _note_cards(connection: Connection, cards: Mapping[int, datetime]) -> None:
 
 
 def _noted(moments: Mapping[int, datetime]) -> Update:
-    """Count up; what had nothing to tell waits from now on."""
+    """Count up; what had nothing to tell waits from now on.
+
+    What is new is told at once: it may be taken where something before it was refused.
+    """
+    latest = max(moments.values())
     waits_from = case(
-        (LinkQuestion.told == LinkQuestion.changed, max(moments.values())),
+        (LinkQuestion.told == LinkQuestion.changed, latest),
         else_=LinkQuestion.changed_at,
     )
     return update(LinkQuestion).values(
-        changed=LinkQuestion.changed + 1, changed_at=waits_from
+        changed=LinkQuestion.changed + 1, changed_at=waits_from, next_at=latest
     )
 
 

@@ -194,24 +194,47 @@ def test_a_passport_that_keeps_its_clearance_is_told(asker: Asker) -> None:
     assert asker.send() == []
 
 
-def test_the_indexes_of_credentials_are_told(asker: Asker) -> None:
-    asker.open()
-    case = asker.asked()
+def sign(asker: Asker, card: int | None) -> None:
+    """Let a card be on plastic."""
 
-    def sign(session: Session) -> None:
-        link = rows(session, PassportLink, card_id=case.card)[0]
+    def work(session: Session) -> None:
+        link = rows(session, PassportLink, card_id=card)[0]
         passport = session.get_one(Passport, link.passport_id)
         session.add(StatusList(economy="AUS", number=1, capacity=64, opened_at=NOW))
         session.flush()
         session.add(
             Credential(
-                economy="AUS", card_id=case.card, form="physical",
+                economy="AUS", card_id=card, form="physical",
                 document_number="D123", list_number=1, list_index=9, state="valid",
                 passport_id=passport.id, created_at=NOW, changed_at=NOW,
             )
         )  # fmt: skip
 
-    asker.flow.write(sign)
+    asker.flow.write(work)
+
+
+def test_r5_what_stops_a_card_never_waits_for_a_passport_that_is_refused(
+    asker: Asker,
+) -> None:
+    """A destination that has met the passport with somebody else refuses it always."""
+    asker.flow.configure("SGP", "on_passport_change = [{ value = 'keep', %s }]")
+    asker.open()
+    case = asker.asked()
+    asker.answers("approve", asker.question(case).reference, seq=2)
+    relink(asker, int(case.card or 0))
+    _, (sent,) = take_news(asker.desk(), "SGP", limit=10)
+    why = ServiceRefused(409, "incoming.passport_reused", "it is another person's")
+    note_told(asker.desk(), sent, why)
+    assert asker.send() == []
+    sign(asker, case.card)
+    parts = [["reference", "credentials"], ["reference", "passport"]]
+    assert [list(each) for each in asker.send()] == parts
+
+
+def test_the_indexes_of_credentials_are_told(asker: Asker) -> None:
+    asker.open()
+    case = asker.asked()
+    sign(asker, case.card)
     (told,) = asker.send()
     assert told["credentials"] == [
         {"form": "physical", "document_number": "D123", "list_number": 1,
