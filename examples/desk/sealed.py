@@ -64,10 +64,11 @@ def opened(text: str, find: Callable[[str], AnswerKey | None]) -> dict[str, obje
         return key.secret
 
     allowed = [_ALGORITHM, *_ENCRYPTIONS]  # and so nothing that was compressed
+    # The library takes the header's members to be of the right types.
     try:
         answer = jwe.decrypt_compact(text, key_of, algorithms=allowed)
         found = json.loads(answer.plaintext or b"")
-    except (JoseError, ValueError, RecursionError) as error:
+    except (JoseError, TypeError, ValueError, RecursionError) as error:
         raise MalformedError("the answer cannot be opened") from error
     if not isinstance(found, dict):
         raise MalformedError("the answer is no object")

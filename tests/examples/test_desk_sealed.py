@@ -1,6 +1,7 @@
 """A desk that takes encrypted answers alone: real requests, real cards, real HTTP."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -137,6 +138,17 @@ def test_w12_what_is_malformed_inside_is_refused(
 @pytest.mark.parametrize("text", ["", "a", "....", "a.b.c.d.e", "W10....", "é...."])
 def test_w12_what_is_no_jwe_is_refused(scene: DeskScene, text: str) -> None:
     assert scene.send(urlencode({"response": text}).encode()).status == 400
+
+
+@pytest.mark.parametrize("odd", [{"enc": []}, {"crit": 1}])
+def test_w12_a_header_with_members_of_other_types_is_refused(
+    scene: DeskScene, odd: dict[str, Any]
+) -> None:
+    (key,) = claims_of(scene, scene.ask())["client_metadata"]["jwks"]["keys"]
+    known = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": key["kid"], "epk": key}
+    header = urlsafe_b64encode(json.dumps(known | odd).encode()).decode().rstrip("=")
+    text = f"{header}..{'A' * 16}.AA.{'A' * 22}"
+    assert scene.send({"response": text}).status == 400
 
 
 def test_a_desk_that_asks_in_clear_has_no_key(scene: DeskScene) -> None:
