@@ -48,7 +48,8 @@ def run(
 
     Ends when interrupted, after the message that is on its way.  Whatever it is stopped
     at, the next run goes on there.  With --once the exit status is 1 where a
-    destination could not be asked; without it, --json prints an object for each round.
+    destination could not be asked; without it, --json prints an object for each round,
+    and one that could not be asked is left alone for 1 to 30 minutes, longer each time.
     """
     office = open_office(folder)
     progress = Progress("messages")
@@ -64,7 +65,7 @@ def run(
                 _print_all(rounds, as_json=as_json)
                 return _FAILED if any(each.problem for each in rounds) else None
             while not stop.is_set():
-                for done in worker.run(economies):
+                for done in worker.run(economies, only_due=True):
                     progress.end()
                     _print(done, as_json=as_json)
                 stop.wait(every)
