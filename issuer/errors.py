@@ -220,15 +220,23 @@ class MailError(IssuerError):
             ``smtp.broken`` or ``folder.unwritable``.
         is_final: The same mail would be refused again.
         ends_run: It is about the server, not this mail: others would fare no better.
+        has_hung_up: The server went away over this mail; others may fare better.
     """
 
     def __init__(
-        self, code: str, detail: str, *, is_final: bool = False, ends_run: bool = False
+        self,
+        code: str,
+        detail: str,
+        *,
+        is_final: bool = False,
+        ends_run: bool = False,
+        has_hung_up: bool = False,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.is_final = is_final
         self.ends_run = ends_run
+        self.has_hung_up = has_hung_up
 
 
 class ProfileError(IssuerError):
