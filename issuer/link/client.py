@@ -63,6 +63,8 @@ ATTEMPTS: Final = 4
 _PAUSE: Final = 0.25
 """Seconds before the second attempt; doubled, and varied, for each further one."""
 _LONGEST_PAUSE: Final = 20.0
+_LONGEST_TOLD: Final = 90.0
+"""Seconds that are waited for who says how long; their limits are for a minute."""
 _LONGEST: Final = 60.0
 """Seconds for one attempt, from looking the name up to the last byte."""
 _LEFT: Final = timedelta(seconds=30)
@@ -275,9 +277,11 @@ class Client:
 
 
 def _pause(attempt: int, asked: float | None) -> float:
-    shortest = asked if asked is not None else _PAUSE * 2 ** (attempt - 1)
-    varied = shortest * (1 + secrets.randbelow(500) / 1000)
-    return min(varied, _LONGEST_PAUSE)
+    """Wait as told, and never less; else longer each time, and never the same."""
+    vary = 1 + secrets.randbelow(500) / 1000
+    if asked is not None:
+        return min(asked * vary, _LONGEST_TOLD)
+    return min(_PAUSE * (1 << (attempt - 1)) * vary, _LONGEST_PAUSE)
 
 
 def _seconds(text: str | None) -> float | None:

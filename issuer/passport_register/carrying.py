@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from issuer.outbound import MOST as MAX_BODY
 from issuer.outbound import Deadline, Outbound, UnreachableError
 
-__all__ = ["JSON", "Brought", "Carrier", "Deadline", "UnreachableError"]
+__all__ = ["JSON", "MAX_BODY", "Brought", "Carrier", "Deadline", "UnreachableError"]
 
 _CONNECT: Final = 1.0
 """Seconds until a system has taken a connection."""
@@ -50,7 +51,7 @@ class Carrier:
 
     def get(self, url: str, *, until: Deadline) -> Brought:
         """Fetch; raises as `post`."""
-        return self._bring("GET", url, None, until, {})
+        return self._bring("GET", url, None, until=until)
 
     def post(
         self,
@@ -59,6 +60,7 @@ class Carrier:
         *,
         until: Deadline,
         headers: Mapping[str, str] = MappingProxyType({}),
+        most: int = MAX_BODY,
     ) -> Brought:
         """Bring JSON to an address, and what is answered back.
 
@@ -68,22 +70,25 @@ class Carrier:
                 sent once more.
             until: When all of it has to be done.
             headers: Further ones; a content type among them counts.
+            most: Bytes that the answer may have.
 
         Raises:
-            UnreachableError: No answer came whole, within 64 KiB and in time.
+            UnreachableError: No answer came whole, within ``most`` and in time.
         """
-        return self._bring("POST", url, body, until, headers)
+        return self._bring("POST", url, body, until=until, headers=headers, most=most)
 
     def _bring(
         self,
         method: str,
         url: str,
         body: bytes | None,
+        *,
         until: Deadline,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] = MappingProxyType({}),
+        most: int = MAX_BODY,
     ) -> Brought:
         said = {"Content-Type": JSON, **headers}
         heard = self._outbound.ask(
-            method, url, until=until, body=body, headers=said, again=True
+            method, url, until=until, body=body, headers=said, most=most, again=True
         )
         return Brought(heard.status, heard.body)

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Final
 
 import verifier
-from issuer.errors import Conflict, Invalid, NotFound
+from issuer.errors import Conflict, Invalid, NotFound, TooMany
 from issuer.installation import PassportRegister
 from issuer.office import Office
+from issuer.pace import NO_WAIT, Pace
 from issuer.passport_register.hits import keep_hit
-from issuer.passport_register.pace import Pace
 from issuer.passport_register.register import Standing, own_codes, standing
 from issuer.services.identity import ServiceIdentity
 from issuer.services.trust import trust_of
@@ -125,8 +125,9 @@ class PassportService:
     def _check_rate(
         self, economy: str, asker: str, settings: PassportRegister, now: datetime
     ) -> None:
-        if not self._pace.allows(f"{economy}/{asker}", settings.per_asker, now=now):
-            raise Conflict("passports.too_many", "more questions than in a minute")
+        wait = self._pace.wait(f"{economy}/{asker}", settings.per_asker, now=now)
+        if wait > NO_WAIT:
+            raise TooMany("passports.too_many", wait)
 
     def _note(
         self, economy: str, asker: str, text: str, found: Standing, now: datetime

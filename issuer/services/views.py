@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from issuer.api.problems import MEDIA_TYPE, Problem, problem_of
 from issuer.api.strict_json import read_object
-from issuer.errors import Invalid, IssuerError, NotAllowed, NotFound
+from issuer.errors import Invalid, IssuerError, NotAllowed, NotFound, TooMany
 from issuer.office import Desk, Office
 from issuer.operations import Answer, problems_of
 from issuer.services.every_route import EVERY_ROUTE
@@ -203,10 +203,9 @@ class _Server:
         return caller
 
     def _count(self, limit: Limit, key: str, now: datetime) -> None:
-        if not (limit.allows(key, now=now) and self.overall.allows("", now=now)):
-            raise _Stop(
-                HTTPStatus.TOO_MANY_REQUESTS, "request.too_many", "try again later"
-            )
+        wait = limit.wait(key, now=now) or self.overall.wait("", now=now)
+        if wait:
+            raise TooMany("request.too_many", wait)
 
     def _check_hosted(self, economy: str) -> None:
         found = self.office.store.read(
@@ -384,6 +383,7 @@ def _unauthorized() -> _Stop:
 
 def _refusal(problem: Problem) -> Response:
     response = _response(problem.status, json.dumps(problem.body()), MEDIA_TYPE)
+    response.headers.update(problem.headers())
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="abtc services"'
     return response

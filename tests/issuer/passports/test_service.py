@@ -14,6 +14,7 @@ from issuer.errors import Conflict, Invalid, NotFound, ServiceKeyMissing
 from issuer.office import Office
 from issuer.passport_register.asking import Asker
 from issuer.passport_register.carrying import (
+    MAX_BODY,
     Brought,
     Carrier,
     Deadline,
@@ -71,6 +72,7 @@ class Post(Carrier):
         *,
         until: Deadline,
         headers: Mapping[str, str] = MappingProxyType({}),
+        most: int = MAX_BODY,
     ) -> Brought:
         owner, question = url.split("/")[-2], json.loads(body)["question"]
         self.carried.append((owner, question))
