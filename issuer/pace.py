@@ -7,6 +7,7 @@ many fit nowhere around it.
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from threading import Lock
 from typing import Final
 
@@ -15,6 +16,20 @@ _NAMES: Final = 10_000
 _PARTS: Final = 600
 """What comes within such a part of the stretch is remembered as one."""
 NO_WAIT: Final = timedelta(0)
+
+
+def source_of(address: str) -> str:
+    """Return who is behind an address; what is none is returned as it is.
+
+    Of IPv6 it is the network of 64 bits: whoever has one has all addresses in it.
+    """
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return str(ip_network((found, 64), strict=False))
+    return str(found)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -90,15 +89,3 @@ class Askers:
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         return read
-
-
-def source_of(address: str) -> str:
-    """Return who is behind an address: of IPv6 the network of 64 bits, which is one
-    subscriber's."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return str(ip_network((found, 64), strict=False))
-    return str(found)

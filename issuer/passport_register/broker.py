@@ -30,8 +30,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 import verifier
 from issuer.errors import SettingsError
-from issuer.pace import NO_WAIT, Pace
-from issuer.passport_register.askers import Askers, source_of
+from issuer.pace import NO_WAIT, Pace, source_of
+from issuer.passport_register.askers import Askers
 from issuer.passport_register.carrying import (
     JSON,
     Brought,

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from issuer.pace import NO_WAIT, Pace
+from issuer.pace import NO_WAIT, Pace, source_of
 
 
 @dataclass(slots=True, kw_only=True)
 class Limit:
-    """Counts tries by address, in this process."""
+    """Counts tries by address, in this process; a network of IPv6 counts as one."""
 
     NAME: ClassVar = "abtc-limit"
     tries: int
@@ -25,4 +25,4 @@ class Limit:
 
     def wait(self, address: str, *, now: datetime) -> timedelta:
         """Count a try; return how long to wait where it may not be made, or 0."""
-        return self._pace.wait(address, self.tries, now=now)
+        return self._pace.wait(source_of(address), self.tries, now=now)
