@@ -20,7 +20,9 @@ from issuer.applications import (
     PassportFields,
     PersonFields,
     enter_all,
+    on_file,
     read_typed,
+    refusal,
 )
 from issuer.errors import (
     Conflict,
@@ -30,7 +32,7 @@ from issuer.errors import (
     NotAllowed,
     NotFound,
 )
-from issuer.lifecycle import CARD
+from issuer.lifecycle import APPLICATION, CARD
 from issuer.link.incoming import take_pushed
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once
@@ -58,14 +60,17 @@ from issuer.services.statements import (
     TakenStatement,
     take_statement,
 )
+from issuer.services.submissions import held_of, hold, note
 from issuer.services.tokens import Caller
 from issuer.services.trust import trust_of
 from issuer.store import (
     Application,
     Card,
     Credential,
+    HeldSubmission,
     Preclearance,
     Statement,
+    SubmissionState,
     SubmittedApplication,
     ToldRevision,
 )
@@ -79,16 +84,6 @@ _PAGE_BYTES: Final = 2 * 2**20
 _AGAIN: Final = timedelta(minutes=5)
 """What has changed so recently is told again: another process may have been slower."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_OFFICE_ONLY: Final = frozenset(
-    {
-        "application.duplicate",
-        "application.open",
-        "application.person_differs",
-        "application.renewal",
-        "passport.other_person",
-    }
-)
-"""What would tell a partner who else is on file."""
 _WINDOW: Final = timedelta(days=90)
 
 
@@ -621,45 +616,39 @@ class ApplicationTaken(Answer):
 
 
 def submit(desk: Desk, caller: Caller, given: SubmitApplication) -> ApplicationTaken:
-    """Enter an application; who decides about it is a person at the office.
+    """Take an application; who decides about it is a person at the office.
+
+    Whether somebody is on file makes no difference to the answer, nor to what `track`
+    tells: what cannot be entered for it is held, as `issuer.services.submissions` says.
 
     Raises:
         Invalid: Fields are wrong; each is named.
-        Conflict: ``application.confirm_names``: send the passport's lines too;
-            ``application.at_the_office``: an officer has to enter it.
+        Conflict: ``application.confirm_names``: send the passport's lines too.
     """
 
     def work(session: Session) -> ApplicationTaken:
         entry = Entry(typed=read_typed(desk, session, given.person, given.passport))
-        try:
+        refused = refusal(entry, on_file(session, desk.economy, [entry]))
+        if refused is None:
             (entered,) = enter_all(session, desk, [entry])
-        except Conflict as error:
-            if error.code in _OFFICE_ONLY:
-                raise _at_the_office() from error
-            raise
-        session.add(
-            SubmittedApplication(
-                application_id=entered.application, client=caller.client
-            )
-        )
-        desk.log(
-            session,
-            "application:came_in",
-            f"application:{entered.application}",
-            client=caller.client,
-        )
+            note(session, desk, caller.client, entered)
+            number = entered.number
+        else:
+            number = hold(
+                session,
+                desk,
+                caller.client,
+                given.person,
+                given.passport,
+                held_for=refused.code,
+            ).number
         return ApplicationTaken(
-            number=entered.number, state=entered.state, notices=entered.notices
+            number=number,
+            state=APPLICATION.start,
+            notices=tuple(each.message for each in entry.typed.notices),
         )
 
     return once(desk, given, ApplicationTaken, work)
-
-
-def _at_the_office() -> Conflict:
-    return Conflict(
-        "application.at_the_office",
-        "this application has to be entered at the office: ask the applicant to go",
-    )
 
 
 class ShownAnswer(Answer):
@@ -699,17 +688,34 @@ def track(desk: Desk, caller: Caller, number: str) -> ApplicationState:
                 SubmittedApplication.client == caller.client,
             )
         ).one_or_none()
+        held = held_of(session, desk, caller.client, number)
         if row is None:
-            raise NotFound("there is no such application")
+            return _state_of_held(held)
         return ApplicationState(
             number=row.number,
             state=row.state,
-            entered_at=row.entered_at,
+            entered_at=row.entered_at if held is None else held.came_at,
             changed_at=row.changed_at,
             answers=tuple(_shown(session, desk, row)),
         )
 
     return desk.read(work)
+
+
+def _state_of_held(held: HeldSubmission | None) -> ApplicationState:
+    """Tell of what waits as of a draft, and of what was put away as of one that was."""
+    if held is None:
+        raise NotFound("there is no such application")
+    is_open = held.state == SubmissionState.WAITING
+    return ApplicationState(
+        number=held.number,
+        state=APPLICATION.start
+        if is_open
+        else lifecycle.Application.APPLICANT_WITHDRAWN,
+        entered_at=held.came_at,
+        changed_at=held.changed_at,
+        answers=(),
+    )
 
 
 def _shown(session: Session, desk: Desk, row: Application) -> list[ShownAnswer]:

@@ -32,6 +32,7 @@ from issuer.services.tokens import Caller
 from issuer.store import (
     Application,
     CarrierChange,
+    HeldSubmission,
     Role,
     ServiceClient,
     Statement,
@@ -427,7 +428,13 @@ def _newest(session: Session, hook: Webhook) -> int:
             SubmittedApplication.client == hook.client,
         )
     )
-    return 0 if changed is None else int(changed.timestamp() * 1_000_000)
+    held = session.scalar(
+        select(func.max(HeldSubmission.changed_at)).where(
+            HeldSubmission.economy == hook.economy, HeldSubmission.client == hook.client
+        )
+    )
+    newest = max((each for each in (changed, held) if each is not None), default=None)
+    return 0 if newest is None else int(newest.timestamp() * 1_000_000)
 
 
 def _audience(session: Session, office: Office, client: str) -> str:
