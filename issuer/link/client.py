@@ -64,7 +64,8 @@ _PAUSE: Final = 0.25
 """Seconds before the second attempt; doubled, and varied, for each further one."""
 _LONGEST_PAUSE: Final = 20.0
 _LONGEST_TOLD: Final = 90.0
-"""Seconds that are waited for who says how long; their limits are for a minute."""
+"""Seconds that are waited for who says how long, whose limits are for a minute; and in
+all between the attempts of one request, since other destinations wait for this one."""
 _LONGEST: Final = 60.0
 """Seconds for one attempt, from looking the name up to the last byte."""
 _LEFT: Final = timedelta(seconds=30)
@@ -243,15 +244,21 @@ class Client:
         body: Callable[[], bytes | None],
     ) -> HttpAnswer:
         """Send it until somebody answers; the pause grows, and is never the same."""
+        left = _LONGEST_TOLD
         for attempt in range(1, self.attempts):
+            answer, told = None, None
             try:
                 answer = self._send(request, headers(), body())
+                told = answer.retry_after
             except ServiceUnreachable:
-                self.sleep(_pause(attempt, None))
-                continue
-            if not is_passing(answer.status):
+                pass
+            if answer is not None and not is_passing(answer.status):
                 return answer
-            self.sleep(_pause(attempt, answer.retry_after))
+            pause = _pause(attempt, told)
+            if pause > left and answer is not None:
+                return answer
+            left -= pause
+            self.sleep(pause)
         return self._send(request, headers(), body())
 
     def _send(
