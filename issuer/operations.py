@@ -273,13 +273,19 @@ def operation(
 def all_operations() -> Mapping[str, Operation]:
     """Return every operation by name, sorted."""
     _load()
-    return MappingProxyType(dict(sorted(_known.items())))
+    return _sorted(len(_known))
 
 
 @cache
 def _load() -> None:
     for module in _MODULES:
         import_module(module)
+
+
+@cache
+def _sorted(_: int) -> Mapping[str, Operation]:
+    # A page asks some dozen times what its visitor may do, and none is ever taken away.
+    return MappingProxyType(dict(sorted(_known.items())))
 
 
 def once(

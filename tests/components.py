@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -35,12 +36,12 @@ class Component:
 
 def program(name: str) -> Callable[[], str | None]:
     """Look for a program in the path, and where services lie."""
-    return lambda: shutil.which(name) or shutil.which(name, path=_SYSTEM)
+    return cache(lambda: shutil.which(name) or shutil.which(name, path=_SYSTEM))
 
 
 def newest(pattern: str) -> Callable[[], str | None]:
     """Look for files by a pattern below the root; of several, the last by name."""
-    return lambda: max(map(str, Path("/").glob(pattern)), default=None)
+    return cache(lambda: max(map(str, Path("/").glob(pattern)), default=None))
 
 
 COMPONENTS: Final = {

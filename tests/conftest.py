@@ -1,5 +1,6 @@
 """Components that a machine may lack (see `components`), and databases for tests."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from issuer.store import Store
+from tests.compiled import remember_compiled
 from tests.components import MISSING, check, needs
 from tests.databases import (
     TEMPLATE,
@@ -93,6 +95,7 @@ def is_good(folder: Path) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     use_memory()
+    remember_compiled()
     config.addinivalue_line("markers", "needs(component): see tests/components.py")
 
 
@@ -165,6 +168,13 @@ def empty(request: pytest.FixtureRequest) -> str | None:
         return None
     server: PostgreSQL = request.getfixturevalue("postgresql_server")
     return server.empty()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often, and not among all the tests there are."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,10 +5,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from issuer import passwords
 from tests.databases import Prepared
 from tests.issuer.back_office import BackOffice, office_at
 from tests.issuer.web.chromium import launched
-from tests.issuer.web.front import Front
+from tests.issuer.web.front import LIGHT, Front
+
+
+@pytest.fixture(autouse=True)
+def light_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with less work; hundreds of them are tried."""
+    monkeypatch.setattr(passwords, "_HASHER", LIGHT)
 
 
 @pytest.fixture

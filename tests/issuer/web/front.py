@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 import pyotp
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, select
@@ -23,15 +24,15 @@ from werkzeug.test import TestResponse
 from issuer import sessions
 from issuer.installation import Web
 from issuer.installation_key import InstallationKey
-from issuer.passwords import hash_password
 from issuer.store import Account, AccountKind, AccountRole, Role
 from issuer.web import Settings, create_app
 from tests.issuer.back_office import BackOffice
 from tests.simulator import NOW
 
 PASSWORD = "seven grey herons wade"  # noqa: S105  # of nobody real
-_HASH = hash_password(PASSWORD)
-"""One for all: hashing is slow on purpose."""
+LIGHT = PasswordHasher(time_cost=2, memory_cost=2048, parallelism=1)
+"""The real one is slow on purpose; `tests.issuer.test_passwords` is about that."""
+_HASH = LIGHT.hash(PASSWORD)
 _TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 _NUMBERS = count(1)
 

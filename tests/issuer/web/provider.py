@@ -19,12 +19,16 @@ CLIENT = "abtc"
 SECRET = "only the two of us know"  # noqa: S105  # of nobody real
 
 
+_KEY = RSAKey.generate_key(2048, {"kid": "1"})
+"""One for all: it takes long to make."""
+
+
 @dataclass(slots=True)
 class Provider:
     """What it does wrong is set from outside."""
 
     now: Callable[[], int]
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1"}))
+    key: RSAKey = field(default_factory=lambda: _KEY)
     subject: str = "person-1"
     issuer: str = ""
     claims: dict[str, Any] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.components import needs, path_of
 from tests.docs import build_guide
-from tests.issuer.web.chromium import AXE, launched
+from tests.issuer.web.chromium import launched, violations
 
 pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
 PHONE = {"width": 390, "height": 844}
@@ -32,9 +32,7 @@ def test_axe_finds_nothing(browser: Browser, page: str, scheme: str) -> None:
     """Contrast, headings, tables and languages, also on a narrow screen."""
     tab = browser.new_page(viewport=PHONE, color_scheme=scheme)  # type: ignore[arg-type]
     tab.goto((build_guide.PAGES / "ja" / page).as_uri())
-    tab.evaluate(AXE.read_text("utf-8"))
-    found = tab.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+    assert violations(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.close()
 

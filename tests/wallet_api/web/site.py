@@ -15,7 +15,7 @@ from playwright.sync_api import (
     expect,
 )
 
-from tests.issuer.web.chromium import AXE
+from tests.issuer.web.chromium import violations
 from wallet_api.pages import DEVICES, POLICY, WebWallet, load
 
 
@@ -85,15 +85,7 @@ class Site:
         self.page.evaluate("navigator.serviceWorker.ready.then(() => null)")
 
     def accessibility(self) -> list[str]:
-        session = self.context.new_cdp_session(self.page)
-        session.send("Page.setBypassCSP", {"enabled": True})
-        self.page.evaluate(AXE.read_text("utf-8"))
-        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
-        session.send("Page.setBypassCSP", {"enabled": False})
-        return [
-            f"{each['id']}: {[node['html'][:90] for node in each['nodes']]}"
-            for each in found["violations"]
-        ]
+        return violations(self.page)
 
     def give_card(self, made: Any, **changes: object) -> None:
         """Put a card into the browser's store, as activation would have done.

@@ -22,7 +22,7 @@ from tests.components import needs
 from tests.databases import Prepared
 from tests.examples.desk_scene import SINGAPORE, DeskScene, serving_desk
 from tests.issuer.back_office import office_at
-from tests.issuer.web.chromium import AXE, launched
+from tests.issuer.web.chromium import launched, violations
 from tests.simulator import NOW, PUBLISHED, World
 from tests.wallet_api.scene import Scene, serving
 from tests.wallet_api.test_entry_basis import DAY, Known, proves, trust_of
@@ -75,12 +75,7 @@ class Traveller:
 
     def accessible(self) -> None:
         """No violation, nothing too small, nothing wider than the screen."""
-        session = self.page.context.new_cdp_session(self.page)
-        session.send("Page.setBypassCSP", {"enabled": True})
-        self.page.evaluate(AXE.read_text("utf-8"))
-        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
-        session.send("Page.setBypassCSP", {"enabled": False})
-        assert [each["id"] for each in found["violations"]] == []
+        assert violations(self.page) == []
         wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0
         assert self.page.evaluate(SMALL) == []

@@ -413,10 +413,11 @@ def move(story: Story, old: Phone) -> None:
     expect(number).to_be_visible()
     picture = Image.open(BytesIO(old.page.locator(".paper").screenshot()))
     (link,) = (each.text for each in zxingcpp.read_barcodes(picture))
-    new = story.phone()
-    new.take(link, (number.text_content() or "").replace(" ", ""))
-    # Nobody has told the old phone yet, nor the devices.
+    one_time_code = (number.text_content() or "").replace(" ", "")
     old.context.set_offline(offline=True)
+    new = story.phone()
+    new.take(link, one_time_code)
+    # Nobody has told the old phone yet, nor the devices.
     old.open()
     before = old.shown()
     assert story.at_the_border(before) == "entry.cleared"

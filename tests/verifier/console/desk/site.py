@@ -12,7 +12,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 import verifier
-from tests.issuer.web.chromium import AXE
+from tests.issuer.web.chromium import violations
 from tests.simulator import NOW
 from verifier import places
 from verifier.console.desk.counter import Counter
@@ -69,15 +69,7 @@ class Site:
         return row.first.locator("dd").inner_text()
 
     def accessibility(self) -> list[str]:
-        session = self.context.new_cdp_session(self.page)
-        session.send("Page.setBypassCSP", {"enabled": True})
-        self.page.evaluate(AXE.read_text("utf-8"))
-        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
-        session.send("Page.setBypassCSP", {"enabled": False})
-        return [
-            f"{each['id']}: {[node['html'][:90] for node in each['nodes']]}"
-            for each in found["violations"]
-        ]
+        return violations(self.page)
 
 
 @contextmanager

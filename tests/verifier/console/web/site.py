@@ -23,7 +23,7 @@ from playwright.sync_api import (
 )
 
 from tests.components import path_of
-from tests.issuer.web.chromium import AXE, FLAGS
+from tests.issuer.web.chromium import FLAGS, violations
 from tests.verifier.console.conftest import Desk
 from verifier.console.serving import listen, make_server
 
@@ -165,15 +165,7 @@ class Site:
             "Promise.all(document.getAnimations().map((each) => each.finished))"
             ".then(() => null)"
         )
-        session = self.context.new_cdp_session(self.page)
-        session.send("Page.setBypassCSP", {"enabled": True})
-        self.page.evaluate(AXE.read_text("utf-8"))
-        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
-        session.send("Page.setBypassCSP", {"enabled": False})
-        return [
-            f"{each['id']}: {[node['html'][:90] for node in each['nodes']]}"
-            for each in found["violations"]
-        ]
+        return violations(self.page)
 
 
 @contextmanager
