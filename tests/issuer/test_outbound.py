@@ -66,24 +66,53 @@ def test_n13_a_handshake_and_a_reader_that_never_come_to_an_end() -> None:
     with mute as port, pytest.raises(UnreachableError):
         ask(port, scheme="https")
 
-    def slow(connection: socket) -> None:
-        for _ in range(60):
-            connection.recv(4096)
-            threading.Event().wait(0.03)
-        while b"end" not in connection.recv(2**20):
-            pass
-        connection.sendall(GOOD)
+    gone, has_all = threading.Event(), threading.Event()
 
-    with hostile(slow, reads=False) as port, pytest.raises(UnreachableError):
-        ask(port, body=b" " * 16 * 2**20 + b"end")
+    def slow(connection: socket) -> None:
+        for _ in range(30):
+            connection.recv(2**18)
+            threading.Event().wait(0.05)
+        last = b""
+        while piece := connection.recv(2**20):
+            last = piece
+            if last.endswith(b"end"):
+                has_all.set()
+                break
+        gone.set()
+
+    with hostile(slow, reads=False) as port:
+        with pytest.raises(UnreachableError):
+            ask(port, body=b" " * 32 * 2**20 + b"end")
+        assert gone.wait(10)
+    assert not has_all.is_set()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        servers.saying(b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000 + GOOD),
+        servers.saying(
+            OK
+            + b"Transfer-Encoding: chunked\r\n\r\n"
+            + (b"1;x=" + b"y" * 50_000 + b"\r\n \r\n") * 20
+            + b"0\r\n\r\n"
+        ),
+    ],
+    ids=["continues", "chunk-extensions"],
+)
+def test_n13_what_surrounds_an_answer_has_an_end_too(script: Script) -> None:
+    """Also where there is time for all of it: 1 MB around two bytes."""
+    with hostile(script) as port, pytest.raises(UnreachableError, match="without end"):
+        Outbound().ask("GET", f"http://127.0.0.1:{port}/", until=Deadline.after(20))
 
 
 def test_n13_a_name_that_is_looked_up_for_ever() -> None:
     """The machine's own resolver cannot be hurried; nobody waits for it."""
-    never = threading.Event()
+    never, has_ended = threading.Event(), threading.Event()
 
     def lookup(_: str, __: int) -> Sequence[str]:
-        never.wait(3)
+        never.wait(5)
+        has_ended.set()
         return ["127.0.0.1"]
 
     with hostile(servers.saying(GOOD)) as port:
@@ -91,6 +120,7 @@ def test_n13_a_name_that_is_looked_up_for_ever() -> None:
         url = f"http://slow.example:{port}/"
         with pytest.raises(UnreachableError):
             outbound.ask("GET", url, until=Deadline.after(0.2))
+        assert not has_ended.is_set()
         never.set()
         assert outbound.ask("GET", url, until=Deadline.after(5)).body == b"{}"
         outbound.close()
@@ -106,26 +136,41 @@ def test_a_redirect_is_an_answer_like_others() -> None:
     assert heard.status == 302
 
 
-def test_a_connection_is_used_again_and_not_what_nobody_asked_for() -> None:
-    """An answer that was sent ahead belongs to no question."""
+def test_a_connection_is_used_again() -> None:
     seen: list[int] = []
 
     def script(connection: socket) -> None:
         seen.append(1)
         connection.sendall(GOOD)
         while b"\r\n\r\n" in connection.recv(65536):
-            forged = GOOD.replace(b"{}", b"[]") if len(seen) == 2 else b""
-            connection.sendall(GOOD + forged)
+            connection.sendall(GOOD)
 
     outbound = Outbound()
     with hostile(script) as port:
         url = f"http://127.0.0.1:{port}/"
         for _ in range(3):
             assert outbound.ask("GET", url, until=Deadline.after(5)).body == b"{}"
-        assert len(seen) == 1
-        seen.append(1)
-        for _ in range(3):
-            assert outbound.ask("GET", url, until=Deadline.after(5)).body == b"{}"
+    outbound.close()
+    assert len(seen) == 1
+
+
+def test_n13_an_answer_that_was_sent_ahead_belongs_to_no_question() -> None:
+    has_sent, first = threading.Event(), threading.Event()
+
+    def script(connection: socket) -> None:
+        connection.sendall(GOOD)
+        if not has_sent.is_set() and first.wait(5):  # when it was read
+            connection.sendall(GOOD.replace(b"{}", b"[]"))
+            has_sent.set()
+        connection.recv(65536)
+
+    outbound = Outbound()
+    with hostile(script) as port:
+        url = f"http://127.0.0.1:{port}/"
+        assert outbound.ask("GET", url, until=Deadline.after(5)).body == b"{}"
+        first.set()
+        assert has_sent.wait(5)
+        assert outbound.ask("GET", url, until=Deadline.after(5)).body == b"{}"
     outbound.close()
 
 

@@ -17,6 +17,15 @@ def test_n13_the_edge_of_a_minute_lets_no_more_through() -> None:
     assert pace.wait("AUS", 3, now=at) == timedelta(seconds=51)
     assert pace.allows("NZL", 3, now=at)
     assert pace.wait("AUS", 1, now=at) == timedelta(seconds=53)
+    uneven = Pace()
+    for second in (0, 1, 50):
+        assert uneven.allows("AUS", 3, now=NOW + timedelta(seconds=second))
+    later = [
+        second
+        for second in range(60, 125)
+        if uneven.allows("AUS", 3, now=NOW + timedelta(seconds=second))
+    ]
+    assert later == [60, 61, 110, 120, 121]
 
 
 def test_n13_a_flood_within_a_pace_takes_little_memory() -> None:
