@@ -210,8 +210,11 @@ class _Request:
 
 def _has_said_something(connection: HTTPConnection) -> bool:
     """Tell whether a connection that waits is closed, or brings what nobody asked."""
+    waiting = connection.sock
+    if isinstance(waiting, ssl.SSLSocket) and waiting.pending():
+        return True
     with selectors.DefaultSelector() as selector:
-        selector.register(connection.sock, selectors.EVENT_READ)
+        selector.register(waiting, selectors.EVENT_READ)
         return bool(selector.select(timeout=0))
 
 

@@ -49,7 +49,7 @@ def run(
     Ends when interrupted, after the message that is on its way.  Whatever it is stopped
     at, the next run goes on there.  With --once the exit status is 1 where a
     destination could not be asked; without it, --json prints an object for each round,
-    and one that could not be asked is left alone for 1 to 30 minutes, longer each time.
+    and one that could not be asked is left alone, longer each time, up to half an hour.
     """
     office = open_office(folder)
     progress = Progress("messages")

@@ -45,7 +45,7 @@ _BATCH: Final = MAX_BULK // 2
 _NEWS: Final = 100
 _MOST_PAGES: Final = 10_000
 """Of a feed in one round; one that never ends must not keep others waiting."""
-_FIRST_PAUSE: Final = timedelta(minutes=1)
+_FIRST_PAUSE: Final = timedelta(seconds=2)
 _LONGEST_PAUSE: Final = timedelta(minutes=30)
 REASON: Final = "web services between economies"
 
