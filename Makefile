@@ -61,7 +61,7 @@ soak: $(READY)
 	  tests/verifier/test_fuzz.py tests/verifier/test_store_faults.py tests/issuer/test_publish_readers.py \
 	  tests/issuer/office/test_issuing_faults.py tests/issuer/link/test_killed.py tests/issuer/test_load.py tests/wallet_api/test_load.py \
 	  tests/wallet_api/test_threats.py tests/issuer/web/test_browser.py tests/wallet_api/web/test_wallet_browser.py \
-	  tests/verifier/console/web/test_languages.py tests/test_openapi_properties.py
+	  tests/verifier/console/web/test_languages.py tests/test_openapi_properties.py tests/examples/test_two_economies.py
 
 # A demonstration on this machine: invented travellers of all economies, cards that only a console for training takes,
 # and no passwords. What it keeps is below build/office; remove that to begin anew.

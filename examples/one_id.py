@@ -73,6 +73,8 @@ def play(economy: Economy) -> None:
         wanted = journey(request.query)
         if wanted is None:
             raise AssertionError("the desk asks about a journey")
+        if request.recipient is None:
+            raise AssertionError("the desk wants the answer encrypted")
         say("Phone", f"{request.who} asks: {wanted.destination} on {wanted.arrival}?")
         say("Phone", f"It would get the answer, with {' and '.join(wanted.wanted)}.")
         proof = holder.prove(wanted.destination, wanted.arrival, network())
@@ -122,6 +124,7 @@ def _airline(
         identity=identity,
         url=f"http://{_HOST}:{listening.getsockname()[1]}",
         trust=lambda: store.load().for_training(),
+        is_sealed=True,
     )
     server = make_server(
         _HOST, 0, phones_app(desk, now), threaded=True, request_handler=Quiet,

@@ -9,6 +9,7 @@ not answer this morning.  An officer of New Zealand asks about passports of all 
 import sys
 import tempfile
 from base64 import b64encode
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,7 @@ def main() -> int:
         up = [economies["SGP"], economies["NZL"]]
         with serving(up, folder, broker=broker, known=[*economies.values()]):
             _ask(economies["NZL"])
+            _ask_all(economies["NZL"])
             _follow_up(economies["SGP"], economies["NZL"])
         for each in economies.values():
             each.office.store.close()
@@ -66,6 +68,19 @@ def _ask(officer: Economy) -> None:
         more = f", call {told.contact}" if told.contact else ""
         why = f" ({told.no_answer})" if told.no_answer else ""
         print(f"{words:>34} | {told.status}{why}{more}")
+
+
+def _ask_all(officer: Economy) -> None:
+    """A whole flight: each owner gets one question about all of its passports."""
+    flight = [
+        {"country": country, "number": number, "birthdate": birthdate}
+        for words, country, number, birthdate in _QUESTIONS
+        if "stolen" not in words
+    ]
+    told = officer.does("passport.check_list", passports=flight * 60).answers
+    counted = Counter(each.status for each in told)
+    words = ", ".join(f"{count} {status}" for status, count in counted.most_common())
+    print(f"{f'{len(told)} passports at once':>34} | {words}")
 
 
 def _follow_up(owner: Economy, asker: Economy) -> None:

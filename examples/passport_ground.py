@@ -84,18 +84,21 @@ def free_port() -> int:
         return port
 
 
-def found(folder: Path, codes: Sequence[str], *, broker: int) -> list[Economy]:
+def found(
+    folder: Path, codes: Sequence[str], *, broker: int, per_asker: int = 60_000
+) -> list[Economy]:
     """Make an installation for each economy, which know each other.
 
     Args:
         folder: Empty.
         codes: Economies of the scheme.
         broker: Port where a broker will be.
+        per_asker: Questions a minute that each answers to one other.
     """
     ports = [free_port() for _ in codes]
     with owner_only():
         economies = [
-            _install(folder / code, code, port, broker)
+            _install(folder / code, code, port, broker, per_asker)
             for code, port in zip(codes, ports, strict=True)
         ]
     _publish(folder / "public", folder / "publisher", economies)
@@ -108,11 +111,12 @@ def found(folder: Path, codes: Sequence[str], *, broker: int) -> list[Economy]:
     return economies
 
 
-def _install(home: Path, code: str, port: int, broker: int) -> Economy:
+def _install(home: Path, code: str, port: int, broker: int, per_asker: int) -> Economy:
     make_installation(home, economies=[code])
     settings = (
         f'\n[services]\ntrust = "trust"\n[passports.{code}]\ncomplete = true\n'
         f'contact = "{code} passport office, day and night"\n'
+        f"per_asker = {per_asker}\n"
         f'[passport_checks]\nbroker = "http://{HOST}:{broker}"\n'
     )
     with (home / FILE).open("a") as file:

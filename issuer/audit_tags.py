@@ -176,6 +176,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         # This economy's register of its passports, and asking others about theirs.
         "passport:set": _STATES,
         "passport:asked": _tag("owner", "status"),
+        "passport:list_asked": _tag("owner", "count", "hits"),
         "passport:hits_read": _tag("count"),
         "passport:hit_closed": _tag(),
         # Applicants online; subjects are ``portal:<n>`` and ``online:<n>``.

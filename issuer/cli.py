@@ -29,6 +29,7 @@ from issuer.commands import (
     mailing,
     offering,
     passport_broker,
+    passports,
     services,
     statistics,
 )
@@ -149,6 +150,7 @@ for _each in (
     linking.group,
     offering.group,
     passport_broker.group,
+    passports.group,
     services.group,
     carriers.group,
     mailing.group,

@@ -76,6 +76,7 @@
     [passport_checks]                       # where officers here have passports checked
     broker = "https://broker.example"       # absent: services.partners are asked
     seconds = 2.0                           # and how long an answer may take
+    per_device = 600                        # questions a minute of an officer's device
     [passport_checks.owners]                # who is asked about passports of a code,
     XYZ = "AUS"                             # where it is not the economy of that code
 
@@ -357,6 +358,9 @@ class PassportChecks(_Table):
     """Of all questions.  None: each owner is asked itself, at ``services.partners``."""
     seconds: Annotated[float, Field(gt=0, le=10)] = 2.0
     """After so long there is no answer."""
+    per_device: Annotated[int, Field(ge=1)] = 600
+    """Questions a minute of one officer's device; for each process.  A lane has some;
+    a desk asks about a flight at once, which is 500 at most."""
     owners: Mapping[_Code, _Code] = Field(default_factory=dict)
     """By code in passports: who is asked, where it is not the economy of that code."""
 

@@ -36,7 +36,7 @@ def source_of(address: str) -> str:
 class _Part:
     begun: datetime
     last: datetime
-    count: int = 1
+    count: int
 
 
 @dataclass(slots=True)
@@ -48,17 +48,17 @@ class _Seen:
         while self.parts and self.parts[0].last <= before:
             self.count -= self.parts.popleft().count
 
-    def add(self, now: datetime, part: timedelta) -> None:
-        self.count += 1
+    def add(self, count: int, now: datetime, part: timedelta) -> None:
+        self.count += count
         if self.parts and now - self.parts[-1].begun < part:
-            self.parts[-1].count += 1
+            self.parts[-1].count += count
             self.parts[-1].last = max(now, self.parts[-1].last)
         else:
-            self.parts.append(_Part(now, now))
+            self.parts.append(_Part(now, now, count))
 
     def full_until(self, most: int) -> datetime | None:
-        """Return what has to be forgotten before one more fits; None: it fits now."""
-        over, last = self.count + 1 - most, None
+        """Return when the last of those came that are above ``most``, if any are."""
+        over, last = self.count - most, None
         for each in self.parts:
             if over <= 0:
                 break
@@ -74,21 +74,22 @@ class Pace:
     _seen: OrderedDict[str, _Seen] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def allows(self, name: str, most: int, *, now: datetime) -> bool:
-        """Count one, and tell whether it is within what may be."""
-        return self.wait(name, most, now=now) == NO_WAIT
+    def allows(self, name: str, most: int, *, count: int = 1, now: datetime) -> bool:
+        """Count some, and tell whether they are within what may be."""
+        return self.wait(name, most, count=count, now=now) == NO_WAIT
 
-    def wait(self, name: str, most: int, *, now: datetime) -> timedelta:
-        """Count one; return how long to wait where it is one too many.
+    def wait(self, name: str, most: int, *, count: int = 1, now: datetime) -> timedelta:
+        """Count some; return how long to wait where they are too many.
 
         Args:
             name: Whose.
             most: In any stretch that is as long as ``within``; at least 1.
+            count: How many; more than ``most`` may never be.
             now: The moment.
 
         Returns:
-            0 if it was counted and may be done; else until when it will not be, and
-            nothing is counted.
+            0 if they were counted and may be done; else how long they will not be, and
+            nothing is counted: who asked for too many may ask for fewer.
         """
         with self._lock:
             seen = self._seen.setdefault(name, _Seen())
@@ -96,8 +97,10 @@ class Pace:
             if len(self._seen) > _NAMES:
                 self._seen.popitem(last=False)
             seen.forget(now - self.within)
-            full_until = seen.full_until(most)
+            if count > most:
+                return self.within
+            full_until = seen.full_until(most - count)
             if full_until is not None:
                 return self.within - (now - full_until)
-            seen.add(now, self.within / _PARTS)
+            seen.add(count, now, self.within / _PARTS)
             return NO_WAIT

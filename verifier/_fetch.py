@@ -262,12 +262,15 @@ class Poster:
         self._scheme, self._place = parts.scheme, parts.netloc
         self._path = parts.path or "/"
 
-    def post(self, body: bytes, *, seconds: float | None = None) -> tuple[int, bytes]:
-        """Send JSON; return status and body of the answer, 64 KiB of it at most.
+    def post(
+        self, body: bytes, *, seconds: float | None = None, most: int = _CHUNK
+    ) -> tuple[int, bytes]:
+        """Send JSON; return status and body of the answer.
 
         Args:
             body: The JSON.
             seconds: How long it may take; None stands for a minute.
+            most: Bytes of the answer, at most; the rest is left.
 
         Raises:
             ScanLogError: The collector was not reached, or took too long.
@@ -278,7 +281,7 @@ class Poster:
         try:
             connection.request("POST", self._path, body=body, headers=headers)
             answer = connection.getresponse()
-            return answer.status, answer.read(_CHUNK)
+            return answer.status, answer.read(most)
         except (OSError, HTTPException) as error:
             raise ScanLogError(_one_line(error, "collector")) from error
         except DownloadError as error:

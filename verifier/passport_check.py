@@ -1,8 +1,9 @@
 """Is a passport still good?  Only the economy that issued it knows; here it is asked.
 
-A question is a message that the asking economy has signed, about one passport.  The
-answer is a message that the owner has signed, about exactly that question.  Whoever
-carries them in between can lose them, and nothing else.
+A question is a message that the asking economy has signed, about one passport or up to
+500.  The answer is a message that the owner has signed, about exactly that question:
+one word for each passport, in the same order.  Whoever carries them in between can lose
+them, and nothing else.
 
 Silence is not VALID: whatever is missing, late, of somebody else or not signed as it
 has to be is NO_ANSWER.
@@ -11,12 +12,13 @@ Source: docs/passport-check.md.
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum, unique
 from hashlib import sha256
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from . import _b64, _json
 from ._mrz import is_possible_birthdate
@@ -84,6 +86,9 @@ class PassportQuestion:
         ValueError: A field has another form.
     """
 
+    MOST: ClassVar[int] = 500
+    """Passports in one message: a whole flight."""
+
     country: str
     """Code of who issued it, as in the passport: three letters."""
     number: str
@@ -131,7 +136,7 @@ class PassportQuestion:
 
     @classmethod
     def parse(cls, members: object) -> Self:
-        """Read the member ``passport`` of a question.
+        """Read one of the member ``passports`` of a question.
 
         Raises:
             ValueError: It is none.
@@ -153,7 +158,7 @@ class PassportQuestion:
         )
 
     def members(self) -> dict[str, str]:
-        """Return it as the member ``passport`` of a question."""
+        """Return it as one of the member ``passports`` of a question."""
         found = {"country": self.country, "number": self.number}
         if self.birthdate is not None:
             found["birthdate"] = self.birthdate
@@ -179,6 +184,8 @@ class NoAnswer(StrEnum):
     """What came is not signed as it has to be: perhaps whoever carried it lies."""
     OTHER_QUESTION = "other_question"
     """It is an answer to another question, or by another economy than was asked."""
+    INCOMPLETE = "incomplete"
+    """It does not have one word for each passport: nobody can tell whose is whose."""
     UNKNOWN_WORD = "unknown_word"
     """It is none of the answers that this software knows."""
 
@@ -201,22 +208,38 @@ class PassportAnswer:
 
 
 def passport_question_claims(
-    question: PassportQuestion, *, nonce: str | None = None
+    questions: Sequence[PassportQuestion], *, nonce: str | None = None
 ) -> dict[str, object]:
     """Return what a question says, beside what every message does.
 
     Args:
-        question: About which passport.
+        questions: About which passports; 1 to 500, all for one owner.
         nonce: Chosen by the device that asks its own economy to ask, so that it knows
             the question as its own; it is the message's ``jti``.
+
+    Raises:
+        ValueError: There are none, or too many.
     """
-    claims: dict[str, object] = {"passport": question.members()}
+    if not 1 <= len(questions) <= PassportQuestion.MOST:
+        raise ValueError(f"not about 1 to {PassportQuestion.MOST} passports")
+    claims: dict[str, object] = {"passports": [each.members() for each in questions]}
     return claims if nonce is None else {"jti": nonce, **claims}
+
+
+def parse_passport_questions(members: object) -> tuple[PassportQuestion, ...]:
+    """Read the member ``passports`` of a question, or of what a device asks.
+
+    Raises:
+        ValueError: It is no list of 1 to 500 passports.
+    """
+    if not isinstance(members, list) or not 1 <= len(members) <= PassportQuestion.MOST:
+        raise ValueError(f"not a list of 1 to {PassportQuestion.MOST} passports")
+    return tuple(PassportQuestion.parse(each) for each in members)
 
 
 def read_passport_question(
     text: str, *, audience: str, trust: Trust, now: datetime
-) -> tuple[ServiceMessage, PassportQuestion]:
+) -> tuple[ServiceMessage, tuple[PassportQuestion, ...]]:
     """Read a question that another economy has signed.
 
     Args:
@@ -226,18 +249,18 @@ def read_passport_question(
         now: The moment; timezone-aware.
 
     Returns:
-        The message, and what is asked.
+        The message, and about which passports it is; 1 to 500, in its order.
 
     Raises:
         ServiceMessageError: Another economy has not signed this, for us, just now.
         ValueError: It has, and it is no question.
 
-    Not checked: that the passport is of whom it asks.
+    Not checked: that the passports are of whom it asks.
     """
     message = read_service_message(
         text, typ=PassportMessage.QUESTION, audience=audience, trust=trust, now=now
     )
-    return message, PassportQuestion.parse(message.claims.get("passport"))
+    return message, parse_passport_questions(message.claims.get("passports"))
 
 
 def passport_question_digest(question: str) -> str:
@@ -245,13 +268,18 @@ def passport_question_digest(question: str) -> str:
     return _b64.encode(sha256(question.encode()).digest())
 
 
-def passport_reference(question: str) -> str:
-    """Return under which reference both ends keep a hit."""
-    return sha256(question.encode()).hexdigest()[:_REFERENCE]
+def passport_reference(question: str, place: int = 0) -> str:
+    """Return under which reference both ends keep a hit.
+
+    Args:
+        question: Text of the question.
+        place: Of the passport in it, from 0.
+    """
+    return sha256(f"{question}.{place}".encode()).hexdigest()[:_REFERENCE]
 
 
 def no_passport_answer(
-    why: NoAnswer, *, owner: str, question: str = ""
+    why: NoAnswer, *, owner: str, question: str = "", place: int = 0
 ) -> PassportAnswer:
     """Say that there is no answer.
 
@@ -259,11 +287,12 @@ def no_passport_answer(
         why: For logs.
         owner: Who was, or would have been, asked.
         question: Text of the question; empty if there was none.
+        place: Of the passport in it, from 0.
     """
     return PassportAnswer(
         status=PassportStatus.NO_ANSWER,
         owner=owner,
-        reference=passport_reference(question) if question else "",
+        reference=passport_reference(question, place) if question else "",
         no_answer=why,
     )
 
@@ -272,81 +301,85 @@ def read_passport_answer(
     text: str | None,
     *,
     question: str,
+    count: int,
     owner: str,
     asker_url: str,
     trust: Trust,
     now: datetime,
-) -> PassportAnswer:
+) -> tuple[PassportAnswer, ...]:
     """Read what came back, for exactly this question.
 
     Args:
         text: Compact JWS of the owner; None if nothing came.
         question: Text of the question as it was signed.
+        count: How many passports it is about.
         owner: The economy that was asked; alpha-3.
         asker_url: Issuer URL of the economy that asked.
         trust: What this side believes.
         now: The moment; timezone-aware.
 
     Returns:
-        The answer; NO_ANSWER where ``text`` is anything but the owner's own, signed for
-        this asker, about this question, within five minutes; and where one of both is
-        marked for tests and the other is not.  Nothing is raised for what others send.
+        As many answers as passports, in the question's order.  All are NO_ANSWER where
+        ``text`` is anything but the owner's own, signed for this asker, about this
+        question, within five minutes, with one word for each passport; and where one of
+        both is marked for tests and the other is not.  One is NO_ANSWER where its word
+        is none of the seven.  Nothing is raised for what others send.
 
     Raises:
         ValueError: ``now`` is naive.
 
     Source: docs/passport-check.md.
     """
-    if text is None:
-        return no_passport_answer(NoAnswer.SILENCE, owner=owner, question=question)
     try:
-        message = read_service_message(
-            text, typ=PassportMessage.ANSWER, audience=asker_url, trust=trust, now=now
+        message, words = _read_words(
+            text,
+            about=passport_question_digest(question),
+            count=count,
+            owner=owner,
+            asker_url=asker_url,
+            trust=trust,
+            now=now,
         )
-    except ServiceMessageError:
-        return no_passport_answer(NoAnswer.UNVERIFIABLE, owner=owner, question=question)
-    claims, own = message.claims, trust.issuer_at(asker_url)
-    if own is None or own.is_test != message.keys.is_test:
-        return no_passport_answer(NoAnswer.UNVERIFIABLE, owner=owner, question=question)
-    if message.economy != owner or claims.get("question") != passport_question_digest(
-        question
-    ):
-        return no_passport_answer(
-            NoAnswer.OTHER_QUESTION, owner=owner, question=question
+    except _NothingError as nothing:
+        return tuple(
+            no_passport_answer(nothing.why, owner=owner, question=question, place=each)
+            for each in range(count)
         )
-    status = _status(claims.get("status"))
-    if status is None:
-        return no_passport_answer(NoAnswer.UNKNOWN_WORD, owner=owner, question=question)
-    if status is PassportStatus.NO_ANSWER:
-        return no_passport_answer(NoAnswer.SAID, owner=owner, question=question)
-    return PassportAnswer(
-        status=status,
-        owner=owner,
-        reference=passport_reference(question),
-        answered_at=message.issued_at,
-        contact=_contact(claims) if status.is_hit else None,
-    )
+    contact = _contact(message.claims)
+
+    def answer(place: int, word: object) -> PassportAnswer:
+        status = _status(word)
+        if status is None or status is PassportStatus.NO_ANSWER:
+            why = NoAnswer.UNKNOWN_WORD if status is None else NoAnswer.SAID
+            return no_passport_answer(why, owner=owner, question=question, place=place)
+        return PassportAnswer(
+            status=status,
+            owner=owner,
+            reference=passport_reference(question, place),
+            answered_at=message.issued_at,
+            contact=contact if status.is_hit else None,
+        )
+
+    return tuple(answer(*each) for each in enumerate(words))
 
 
-def read_relayed_passport_answer(
-    question: str | None,
-    answer: str | None,
+def read_relayed_passport_answers(
+    exchanges: Sequence[tuple[str, str | None]],
     *,
-    asked: PassportQuestion,
+    asked: Sequence[PassportQuestion],
     nonce: str,
     asker: str,
     trust: Trust,
     now: datetime,
-) -> PassportAnswer:
+) -> tuple[PassportAnswer, ...]:
     """Read what one's own economy has asked and been answered, on a device.
 
-    The device trusts its back office no further than anybody: it looks at the question
-    that was signed, and at the answer to that very text.
+    The device trusts its back office no further than anybody: it looks at the questions
+    that were signed, and at the answers to those very texts.
 
     Args:
-        question: The signed question, as the back office says to have sent it; None if
-            it asked nobody.
-        answer: What came back; None if nothing did.
+        exchanges: Each signed question, as the back office says to have sent it, and
+            what came back; None if nothing did.
         asked: What this device wanted to know.
         nonce: What it chose.
         asker: Its economy; alpha-3.
@@ -354,7 +387,9 @@ def read_relayed_passport_answer(
         now: The moment; timezone-aware.
 
     Returns:
-        The answer; NO_ANSWER for whatever is not about ``asked``, now.
+        As many answers as ``asked``, in its order; NO_ANSWER for whatever is not about
+        it, now, and for a passport that is asked about twice: two owners cannot have
+        issued it.
 
     Raises:
         ValueError: ``now`` is naive.
@@ -362,35 +397,93 @@ def read_relayed_passport_answer(
     Not checked: which economy ought to be asked about such a passport; it is the one
     that signed the answer, and that the question was for.
     """
-    if question is None or answer is None:
-        return no_passport_answer(NoAnswer.SILENCE, owner="")
+    ours, found = set(asked), dict[PassportQuestion, PassportAnswer]()
+    named: Counter[PassportQuestion] = Counter()
+    for question, answer in exchanges:
+        try:
+            message, owner, passports = _asked_for_us(
+                question, asker=asker, nonce=nonce, trust=trust, now=now
+            )
+        except ValueError:
+            continue
+        if not ours.issuperset(passports):
+            continue
+        answers = read_passport_answer(
+            answer,
+            question=question,
+            count=len(passports),
+            owner=owner,
+            asker_url=message.keys.issuer_url,
+            trust=trust,
+            now=now,
+        )
+        found.update(zip(passports, answers, strict=True))
+        named.update(passports)
+    unasked = no_passport_answer(NoAnswer.NOT_JOINED, owner="")
+    other = no_passport_answer(NoAnswer.OTHER_QUESTION, owner="")
+    return tuple(
+        found.get(each, unasked) if named[each] <= 1 else other for each in asked
+    )
+
+
+def _asked_for_us(
+    text: str, *, asker: str, nonce: str, trust: Trust, now: datetime
+) -> tuple[ServiceMessage, str, tuple[PassportQuestion, ...]]:
+    """Return a question that one's own economy has signed, whom it is for, and about
+    which passports; raise ValueError if it is another."""
     owners = {each.url: each.economy for each in trust.issuers}
     try:
         message = read_service_message(
-            question,
+            text,
             typ=PassportMessage.QUESTION,
             audience=owners.keys(),
             trust=trust,
             now=now,
         )
-    except ServiceMessageError:
-        return no_passport_answer(NoAnswer.UNVERIFIABLE, owner="")
-    owner = owners[message.audience]
-    is_ours = (
-        message.economy == asker
-        and message.message_id == nonce
-        and message.claims.get("passport") == asked.members()
-    )
-    if not is_ours:
-        return no_passport_answer(NoAnswer.OTHER_QUESTION, owner=owner)
-    return read_passport_answer(
-        answer,
-        question=question,
-        owner=owner,
-        asker_url=message.keys.issuer_url,
-        trust=trust,
-        now=now,
-    )
+    except ServiceMessageError as error:
+        raise ValueError("no question of an economy") from error
+    if message.economy != asker or message.message_id != nonce:
+        raise ValueError("asked by another, or for another")
+    passports = parse_passport_questions(message.claims.get("passports"))
+    return message, owners[message.audience], passports
+
+
+class _NothingError(Exception):
+    """What came is no answer to any of the passports."""
+
+    def __init__(self, why: NoAnswer) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def _read_words(
+    text: str | None,
+    *,
+    about: str,
+    count: int,
+    owner: str,
+    asker_url: str,
+    trust: Trust,
+    now: datetime,
+) -> tuple[ServiceMessage, list[object]]:
+    """Return the answer's words, as many as passports were asked about."""
+    if text is None:
+        raise _NothingError(NoAnswer.SILENCE)
+    try:
+        message = read_service_message(
+            text, typ=PassportMessage.ANSWER, audience=asker_url, trust=trust, now=now
+        )
+    except ServiceMessageError as error:
+        raise _NothingError(NoAnswer.UNVERIFIABLE) from error
+    own = trust.issuer_at(asker_url)
+    if own is None or own.is_test != message.keys.is_test:
+        raise _NothingError(NoAnswer.UNVERIFIABLE)
+    if message.economy != owner or message.claims.get("question") != about:
+        raise _NothingError(NoAnswer.OTHER_QUESTION)
+    words = message.claims.get("answers")
+    if not isinstance(words, list) or len(words) != count:
+        raise _NothingError(NoAnswer.INCOMPLETE)
+    return message, words
 
 
 def _status(word: object) -> PassportStatus | None:

@@ -29,7 +29,7 @@ MAX_MESSAGE: Final = 2**20
 """Characters of a message, with its delegation."""
 MAX_DELEGATION: Final = 16 * 2**10
 """Characters."""
-MAX_SEALED: Final = 2**16
+MAX_SEALED: Final = 2**17
 """Bytes of what is sealed for an economy."""
 LONGEST_DELEGATION: Final = timedelta(days=8)
 LONGEST_MESSAGE: Final = timedelta(minutes=5)
@@ -88,7 +88,7 @@ class ServiceKeys:
         """Encrypt something that only this economy's system can read.
 
         Args:
-            content: At most 64 KiB.
+            content: At most 128 KiB.
             about: What it is for; whoever opens it has to expect the same.
 
         Returns:

@@ -33,6 +33,7 @@ from wallet_api.certificates import UNREADABLE
 from wallet_api.dcql import is_query
 from wallet_api.holder_net import FORM, Network
 from wallet_api.proof import BadProof, read_parts
+from wallet_api.sealed import MODE, Recipient, SealingError, recipient_in, seal
 
 REQUEST_TYPE: Final = "oauth-authz-req+jwt"
 _STATIC_AUDIENCE: Final = "https://self-issued.me/v2"
@@ -58,6 +59,8 @@ class Request:
     nonce: str
     state: str | None
     query: Mapping[str, Any]
+    recipient: Recipient | None = None
+    """For whom the answer is encrypted; None if https is all that protects it."""
 
 
 def read_roots(path: Path) -> list[x509.Certificate]:
@@ -147,8 +150,10 @@ def _check_signed(
         raise RequestError(f"the request {error}") from error
     if header.keys() - {"kid"} != {"alg", "typ", "x5c"}:
         raise RequestError("the request's header has other members than it must")
-    if header["typ"] != REQUEST_TYPE or header["alg"] != "ES256":
-        raise RequestError("the request is of another type or algorithm")
+    if header["typ"] != REQUEST_TYPE:
+        raise RequestError("the request is of another type")
+    if header["alg"] != "ES256":
+        raise RequestError("the request is not signed with ES256: nothing else counts")
     chain = _chain(header["x5c"])
     if claims.get("client_id") != _PREFIX + _fingerprint(chain[0]):
         raise RequestError("who asks is not whose certificate it is")
@@ -220,8 +225,6 @@ def _request(claims: Mapping[str, Any], who: str) -> Request:
         raise RequestError("the request is for another wallet")
     if claims.get("response_type") != "vp_token" or "redirect_uri" in claims:
         raise RequestError("it wants an answer of another kind")
-    if claims.get("response_mode") != "direct_post":
-        raise RequestError("it wants the answer in another way")
     if "transaction_data" in claims:
         raise RequestError("it wants more than a card: a signature")
     address, nonce = claims.get("response_uri"), claims.get("nonce")
@@ -237,7 +240,20 @@ def _request(claims: Mapping[str, Any], who: str) -> Request:
         nonce=nonce,
         state=state,
         query=query,
+        recipient=_recipient(claims),
     )
+
+
+def _recipient(claims: Mapping[str, Any]) -> Recipient | None:
+    mode = claims.get("response_mode")
+    if mode == "direct_post":
+        return None
+    if mode != MODE:
+        raise RequestError("it wants the answer in another way")
+    try:
+        return recipient_in(claims.get("client_metadata"))
+    except SealingError as error:
+        raise RequestError(str(error)) from error
 
 
 # The answer
@@ -247,6 +263,8 @@ def answer(
     request: Request, ids: Sequence[str], shown: str, network: Network
 ) -> str | None:
     """Post the card; return where the holder is to go on, if anywhere.
+
+    It is encrypted where the request wants that, and then never sent in clear.
 
     Args:
         request: That is answered.
@@ -258,10 +276,9 @@ def answer(
         Refused, Unreachable: The desk says no, or does not answer.
         ValueError: It wants the answer at an address that may not be asked.
 
-    Source: OpenID4VP 1.0, sections 8.1 and 8.2.
+    Source: OpenID4VP 1.0, sections 8.1, 8.2 and 8.3.
     """
-    token = json.dumps({each: [shown] for each in ids}, separators=(",", ":"))
-    return _post(request, {"vp_token": token}, network)
+    return _post(request, {"vp_token": {each: [shown] for each in ids}}, network)
 
 
 def decline(request: Request, network: Network) -> str | None:
@@ -272,13 +289,26 @@ def decline(request: Request, network: Network) -> str | None:
     return _post(request, {"error": "access_denied"}, network)
 
 
-def _post(request: Request, fields: Mapping[str, str], network: Network) -> str | None:
+def _post(
+    request: Request, members: Mapping[str, object], network: Network
+) -> str | None:
     state = {} if request.state is None else {"state": request.state}
     body = network.ask(
         request.response_uri,
         method="POST",
-        body=urlencode({**fields, **state}).encode(),
+        body=urlencode(_form({**members, **state}, request.recipient)).encode(),
         headers={"Content-Type": FORM},
     ).body
     further = body.get("redirect_uri")
     return further if isinstance(further, str) and further.isprintable() else None
+
+
+def _form(
+    members: Mapping[str, object], recipient: Recipient | None
+) -> Mapping[str, str]:
+    if recipient is not None:
+        return {"response": seal(members, recipient)}
+    return {
+        name: each if isinstance(each, str) else json.dumps(each, separators=(",", ":"))
+        for name, each in members.items()
+    }

@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
                        metavar="JPN=Asia/Tokyo")  # fmt: skip
     serve.add_argument("--purpose", type=Purpose, default=Purpose.AIRLINE,
                        choices=list(Purpose))  # fmt: skip
+    serve.add_argument("--encrypted", action="store_true",
+                       help="take encrypted answers alone")  # fmt: skip
     serve.add_argument("--port", type=int, default=8340, help="for phones")
     serve.add_argument("--counter-port", type=int, default=8341)
     serve.add_argument("--counter-host", action="append", default=[],
@@ -82,7 +84,12 @@ def _trial(given: argparse.Namespace) -> None:
 def _serve(given: argparse.Namespace) -> None:
     store = verifier.TrustStore(given.store)
     store.load()  # say now rather than to a traveller that there is nothing
-    desk = Desk(identity=Identity.load(given.identity), url=given.url, trust=store.load)
+    desk = Desk(
+        identity=Identity.load(given.identity),
+        url=given.url,
+        trust=store.load,
+        is_sealed=given.encrypted,
+    )
     places = {each.code: each for each in given.to}
     phones = phones_app(desk, _now)
     counter = counter_app(desk, places, given.purpose, _now, hosts=given.counter_host)

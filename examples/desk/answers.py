@@ -43,18 +43,35 @@ def read_answer(fields: Mapping[str, Sequence[str]]) -> Shown | Declined:
     Raises:
         MalformedError: It is no answer to a question of this desk.
     """
-    state = _one(fields, "state")
+    state = the_one(fields, "state")
     if "error" in fields:
         if "vp_token" in fields:
             raise MalformedError("it is an answer and an error")
-        error = _one(fields, "error")
+        error = the_one(fields, "error")
         if not _ERROR.fullmatch(error):
             raise MalformedError("error is no code")
         return Declined(state=state, error=error)
-    return Shown(state=state, presentation=_presentation(_one(fields, "vp_token")))
+    return Shown(state=state, presentation=_presentation(the_one(fields, "vp_token")))
 
 
-def _one(fields: Mapping[str, Sequence[str]], name: str) -> str:
+def read_members(members: Mapping[str, object]) -> Shown | Declined:
+    """Read the members of an answer that was opened; raises as `read_answer`."""
+    match members:
+        case {"state": str(state), "error": str(error)} if "vp_token" not in members:
+            return read_answer({"state": [state], "error": [error]})
+        case {"state": str(state), "vp_token": token} if "error" not in members:
+            return Shown(state=state, presentation=_shown(token))
+        case _:
+            pass
+    raise MalformedError("it is no answer")
+
+
+def the_one(fields: Mapping[str, Sequence[str]], name: str) -> str:
+    """Return a field that is there exactly once.
+
+    Raises:
+        MalformedError: It is not.
+    """
     values = fields.get(name, ())
     if len(values) != 1:
         raise MalformedError(f"{name} is not there exactly once")
@@ -66,6 +83,10 @@ def _presentation(text: str) -> str:
         token = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MalformedError("vp_token is no JSON") from error
+    return _shown(token)
+
+
+def _shown(token: object) -> str:
     if not isinstance(token, dict) or token.keys() != {QUERY_ID}:
         raise MalformedError("vp_token does not answer exactly what was asked")
     match token[QUERY_ID]:

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Final
 
 from examples.desk.questions import Question
+from examples.desk.sealed import AnswerKey
 from examples.desk.words import Outcome
 
 LIFE: Final = timedelta(minutes=5)
@@ -41,6 +42,8 @@ class Asked:
     """That the desk's own screen looks by."""
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     """That the phone's proof must be made for."""
+    key: AnswerKey = field(default_factory=AnswerKey)
+    """That the answer is encrypted for, where the desk wants that."""
     reference: str = field(default_factory=lambda: secrets.token_hex(4))
     """That staff and a log may name; it opens nothing."""
     is_taken: bool = False
@@ -57,6 +60,7 @@ class Book:
         self._by_request: dict[str, Asked] = {}
         self._by_state: dict[str, Asked] = {}
         self._by_ticket: dict[str, Asked] = {}
+        self._by_key: dict[str, Asked] = {}
 
     def open(self, question: Question, now: datetime) -> Asked:
         """Write a question down.
@@ -73,12 +77,18 @@ class Book:
             self._by_request[asked.request_id] = asked
             self._by_state[asked.state] = asked
             self._by_ticket[asked.ticket] = asked
+            self._by_key[asked.key.key_id] = asked
         return asked
 
     def waiting(self, request_id: str, now: datetime) -> Asked | None:
         """Return the question of a request that may still be answered."""
         with self._lock:
             return _open_at(self._by_request.get(request_id), now)
+
+    def encrypted_for(self, key_id: str, now: datetime) -> Asked | None:
+        """Return the question whose answer a key opens, if it may still be answered."""
+        with self._lock:
+            return _open_at(self._by_key.get(key_id), now)
 
     def take(self, state: str, now: datetime) -> Asked | None:
         """Return the question that an answer is for; each only once, ever."""
@@ -100,6 +110,7 @@ class Book:
             del self._by_request[gone.request_id]
             del self._by_state[gone.state]
             del self._by_ticket[gone.ticket]
+            del self._by_key[gone.key.key_id]
 
 
 def _open_at(asked: Asked | None, now: datetime) -> Asked | None:

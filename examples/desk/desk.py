@@ -5,17 +5,26 @@ Every moment is an argument, and so is what is believed of cards: `verifier` dec
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
 import verifier
-from examples.desk.answers import QUERY_ID, Declined, Shown
+from examples.desk.answers import (
+    QUERY_ID,
+    Declined,
+    MalformedError,
+    Shown,
+    read_answer,
+    read_members,
+    the_one,
+)
 from examples.desk.book import LIFE, Asked, Book
 from examples.desk.identity import Identity
 from examples.desk.questions import Purpose, Question
+from examples.desk.sealed import MODE, AnswerKey, opened
 from examples.desk.words import (
     Outcome,
     declined,
@@ -63,6 +72,8 @@ class Desk:
     trust: Callable[[], verifier.Trust]
     """Usually `verifier.TrustStore.load`: microseconds, unless something is new."""
     book: Book = field(default_factory=Book)
+    is_sealed: bool = False
+    """Answers have to be encrypted for the desk, and not by https alone."""
 
     def __post_init__(self) -> None:
         is_here = self.url.startswith(("http://127.0.0.1:", "http://localhost:"))
@@ -102,12 +113,14 @@ class Desk:
         claims = {
             "aud": STATIC_AUDIENCE,
             "client_id": self.identity.client_id,
-            "client_metadata": _FORMATS,
+            "client_metadata": {**_FORMATS, **asked.key.metadata()}
+            if self.is_sealed
+            else _FORMATS,
             "dcql_query": _query(asked.question),
             "exp": moment_on_wire(asked.expires_at),
             "iat": moment_on_wire(now),
             "nonce": asked.nonce,
-            "response_mode": "direct_post",
+            "response_mode": MODE if self.is_sealed else "direct_post",
             "response_type": "vp_token",
             "response_uri": f"{self.url}/response",
             "state": asked.state,
@@ -116,8 +129,40 @@ class Desk:
             claims["wallet_nonce"] = wallet_nonce
         return self.identity.sign(claims)
 
+    def read(
+        self, fields: Mapping[str, Sequence[str]], now: datetime
+    ) -> Shown | Declined:
+        """Read the form that a phone has posted, and open it where it is encrypted.
+
+        Raises:
+            MalformedError: It is no answer to a question of this desk that waits; or
+                came in clear, and had to be encrypted.
+
+        Source: OpenID4VP 1.0, sections 8.2 and 8.3.
+        """
+        if "response" in fields:
+            return self._opened(the_one(fields, "response"), now)
+        answer = read_answer(fields)
+        # A phone that cannot encrypt may still say that it shows nothing.
+        if self.is_sealed and isinstance(answer, Shown):
+            raise MalformedError("it is not encrypted")
+        return answer
+
+    def _opened(self, text: str, now: datetime) -> Shown | Declined:
+        waiting: list[Asked] = []
+
+        def find(key_id: str) -> AnswerKey | None:
+            asked = self.book.encrypted_for(key_id, now)
+            waiting.extend([asked] if asked else [])
+            return asked.key if asked else None
+
+        answer = read_members(opened(text, find))
+        if answer.state != waiting[0].state:
+            raise MalformedError("it is for another question than its key")
+        return answer
+
     def receive(self, answer: Shown | Declined, now: datetime) -> bool:
-        """Take an answer; False where nothing waits for it.
+        """Take an answer that was read; False where nothing waits for it.
 
         Whatever a phone has shown, its question is used up: there is no second try.
         """

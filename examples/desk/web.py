@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 import verifier
-from examples.desk.answers import MalformedError, read_answer
+from examples.desk.answers import MalformedError
 from examples.desk.book import Asked, TooManyError
 from examples.desk.desk import Desk
 from examples.desk.identity import REQUEST_TYPE
@@ -65,7 +65,7 @@ def phones_app(desk: Desk, clock: Clock) -> Flask:
         if request.mimetype != _FORM:
             abort(400)
         try:
-            answer = read_answer(request.form.to_dict(flat=False))
+            answer = desk.read(request.form.to_dict(flat=False), clock())
         except MalformedError:
             abort(400)
         if not desk.receive(answer, clock()):

@@ -15,11 +15,11 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from issuer.carriers.register import answers
-from issuer.carriers.service import basis_of, forget, question_of
+from issuer.carriers.everybody import decide
+from issuer.carriers.service import Found, forget, question_of
 from issuer.office import Desk
 from issuer.store import BasisState, CarrierChange, CarrierQuestion
-from verifier import EntryBasis
+from verifier import BasisAnswer
 
 _AT_ONCE: Final = 500
 _ONE_DAY: Final = timedelta(days=1)
@@ -71,7 +71,7 @@ def _open(desk: Desk, behind: int, session: Session) -> Sequence[CarrierQuestion
 
 def _look(desk: Desk, rows: Sequence[CarrierQuestion]) -> int:
     questions = [question_of(desk.office, each) for each in rows]
-    found = answers(desk.office, questions, basis_of(desk))
+    found = decide(desk, questions)
     pairs = [
         (row, now) for row, now in zip(rows, found, strict=True) if _differs(row, now)
     ]
@@ -86,11 +86,12 @@ def _look(desk: Desk, rows: Sequence[CarrierQuestion]) -> int:
     return desk.write(work)
 
 
-def _queue(session: Session, desk: Desk, number: int, found: EntryBasis) -> bool:
+def _queue(session: Session, desk: Desk, number: int, decided: Found) -> bool:
     row = session.get(CarrierQuestion, number)
     # Another round may have been quicker, or the client has ended it.
-    if row is None or not row.is_watched or not _differs(row, found):
+    if row is None or not row.is_watched or not _differs(row, decided):
         return False
+    found, row.given_by = decided.basis, decided.given_by
     row.answer, row.stay_until = BasisState(found.answer.value), found.stay_until
     row.answered_at = desk.now
     session.add(
@@ -106,5 +107,10 @@ def _queue(session: Session, desk: Desk, number: int, found: EntryBasis) -> bool
     return True
 
 
-def _differs(row: CarrierQuestion, found: EntryBasis) -> bool:
+def _differs(row: CarrierQuestion, decided: Found) -> bool:
+    found = decided.basis
+    if row.is_everybody and found.answer is BasisAnswer.NO_ANSWER:
+        # A partner that is away for a moment has changed nothing; one that gave, and
+        # now does not, has, also where others are away.
+        return row.given_by is not None and row.given_by not in decided.silent
     return (row.answer.value, row.stay_until) != (found.answer.value, found.stay_until)

@@ -6,23 +6,29 @@ signed counts. What it is asked is about its own cards alone: nobody asks on.
 
 import json
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from sqlalchemy import select
 
 import verifier
-from issuer.carriers.fanout import REST, ask_together, new_pool
+from issuer.carriers.fanout import (
+    FIRST,
+    FOR_EACH,
+    REST,
+    Places,
+    Together,
+    ask_together,
+)
 from issuer.carriers.register import Basis, Question, answers
-from issuer.carriers.service import Ask, Asker, Told, basis_of, tell
+from issuer.carriers.service import Found, basis_of, decide_here
 from issuer.errors import NotFound
 from issuer.office import Desk, Office
-from issuer.passport_register.carrying import Carrier, Deadline
+from issuer.passport_register.carrying import MAX_BODY, Brought, Carrier, Deadline
 from issuer.services.identity import ServiceIdentity
 from issuer.services.tokens import ASSERTION, ASSERTION_KIND
 from issuer.store import HostedEconomy
@@ -30,58 +36,81 @@ from verifier import EntryBasis
 
 _TOKEN_KEPT: Final = timedelta(minutes=4)
 _FULL: Final = "full"
+_LINES: Final = {"Content-Type": "application/x-ndjson"}
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_ROW: Final = 8 * 2**10
+"""Bytes that the answer to one question may have."""
 
 
-def ask_everybody(desk: Desk, asker: Asker, given: Ask) -> Told:
-    """Answer one question with what all registers say that can be asked.
+def decide(desk: Desk, questions: Sequence[Question]) -> Sequence[Found]:
+    """Decide each question from this economy's cards, or from everybody's.
 
-    Economies whose cards give an entry basis nowhere, the transitional ones, are left
-    out. One that gives no answer in time makes it ``no_answer``, unless another gives.
+    Those about everybody's cards go together: each register gets them as one list, or
+    as two, first about its own nationals. Economies whose cards give an entry basis
+    nowhere, the transitional ones, are left out. One that gives no answer in time makes
+    it ``no_answer`` for those that nobody gives, and for nobody else.
+
+    Args:
+        desk: Of the economy that was asked.
+        questions: Any number.
 
     Raises:
         NoTrust: There is nothing to decide from.
-        ServiceKeyMissing: Nothing can be signed.
     """
+    wide = iter(_by_everybody(desk, [each for each in questions if each.everybody]))
+    own = iter(decide_here(desk, [each for each in questions if not each.everybody]))
+    return [next(wide if each.everybody else own) for each in questions]
+
+
+def _by_everybody(desk: Desk, questions: Sequence[Question]) -> list[Found]:
+    if not questions:
+        return []
     here = basis_of(desk)
-    question = Question(
-        country=given.passport.country,
-        number=given.passport.number,
-        destination=given.destination,
-        arrival=given.arrival,
-    )
     hosted = _hosted(desk.office)
     partners = desk.office.installation.services.partners
+    longer = (len(questions) - 1) * FOR_EACH
+    rest = REST + longer
 
-    def ask(economy: str) -> EntryBasis:
+    def ask(economy: str, some: Sequence[Question]) -> Sequence[EntryBasis | None]:
         if economy in hosted:
-            (found,) = answers(desk.office, [question], replace(here, economy=economy))
-            return found
-        return lines().ask(desk, economy, partners[economy], question, here)
+            return answers(desk.office, some, replace(here, economy=economy))
+        return lines().ask(desk, economy, partners[economy], some, here, within=rest)
 
     together = ask_together(
         ask,
+        questions,
         answer_of=lambda each: each.answer,
         everybody=[
             each
             for each in here.trust.economies
             if here.trust.membership_of(each, desk.now) == _FULL
         ],
-        likely=(given.passport.country, desk.economy),
+        likely=lambda each: (each.country, desk.economy),
         reachable=hosted | partners.keys(),
-        pool=_pool(),
+        places=_places(),
+        first=FIRST + longer,
+        rest=rest,
     )
-    if together.given_by is not None:
-        found = together.said[together.given_by]
-    else:
-        zone = verifier.zone_of(given.destination, here.zones)
-        found = EntryBasis(
-            answer=together.answer,
-            destination=given.destination,
-            arrival=given.arrival,
-            answered_at=desk.now.astimezone(zone),
-            data_as_of=here.trust.issued_at,
+    return [
+        _found(question, each, here)
+        for question, each in zip(questions, together, strict=True)
+    ]
+
+
+def _found(question: Question, said: Together[EntryBasis], here: Basis) -> Found:
+    if said.given_by is not None:
+        return Found(
+            basis=said.said[said.given_by], given_by=said.given_by, silent=said.silent
         )
-    return tell(desk, asker, given, found, together.given_by)
+    zone = verifier.zone_of(question.destination, here.zones)
+    basis = EntryBasis(
+        answer=said.answer,
+        destination=question.destination,
+        arrival=question.arrival,
+        answered_at=here.now.astimezone(zone),
+        data_as_of=here.trust.issued_at,
+    )
+    return Found(basis=basis, silent=said.silent)
 
 
 @dataclass(slots=True)
@@ -93,46 +122,65 @@ class Lines:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(
-        self, desk: Desk, economy: str, base: str, question: Question, here: Basis
-    ) -> EntryBasis:
+        self,
+        desk: Desk,
+        economy: str,
+        base: str,
+        questions: Sequence[Question],
+        here: Basis,
+        *,
+        within: timedelta = REST,
+    ) -> list[EntryBasis | None]:
         """Ask one partner about its own cards.
 
+        Args:
+            desk: Of the economy that asks.
+            economy: The partner's code.
+            base: Its address.
+            questions: At most as many as a list may have.
+            here: What this side believes.
+            within: How long it may take, and be read.
+
+        Returns:
+            What it has signed about each question, in order; None where it has not.
+
         Raises:
-            RegisterError: What it answers is not signed by it, about this question.
             UnreachableError: It cannot be reached, or does not answer in time.
             NotFound: It gives no token, or no answer.
         """
         urls = here.trust.economies
-        passport = {"country": question.country, "number": question.number}
-        said = self._post(
-            f"{base}/services/v1/{economy}/entry-basis",
-            json.dumps(
-                {
-                    "passport": passport,
-                    "destination": question.destination,
-                    "arrival": question.arrival.isoformat(),
-                }
-            ).encode(),
-            {
-                "Content-Type": "application/json",
-                "Authorization": f"Bearer {self._token(desk, economy, base, urls)}",
-            },
-        )
-        return verifier.read_register_answer(
-            str(said.get("statement")),
-            economy=economy,
-            audience=urls[desk.economy],
-            passport=verifier.Passport(
-                country=question.country, number=question.number
-            ),
-            destination=question.destination,
-            arrival=question.arrival,
-            trust=here.trust,
-            now=desk.now,
-        ).basis
+        # All of it in time: one that drips its answer would keep a thread for ever.
+        until = Deadline.after(within.total_seconds())
+        body = "\n".join(map(_line, range(len(questions)), questions)).encode()
+        most = MAX_BODY + len(questions) * _ROW
+
+        def bring() -> Brought:
+            token = self._token(desk, economy, base, urls, until)
+            return self._carrier.post(
+                f"{base}/services/v1/{economy}/entry-basis/bulk",
+                body,
+                until=until,
+                headers={**_LINES, "Authorization": f"Bearer {token}"},
+                most=most,
+            )
+
+        brought = bring()
+        if brought.status == 401:  # it does not know the token any more
+            self._forget(desk.economy, economy)
+            brought = bring()
+        statements = _statements(_good(brought))
+        return [
+            _believed(statements.get(str(place)), economy, each, here, urls)
+            for place, each in enumerate(questions)
+        ]
 
     def _token(
-        self, desk: Desk, economy: str, base: str, urls: Mapping[str, str]
+        self,
+        desk: Desk,
+        economy: str,
+        base: str,
+        urls: Mapping[str, str],
+        until: Deadline,
     ) -> str:
         key = desk.economy, economy
         with self._lock:
@@ -146,23 +194,82 @@ class Lines:
             "client_assertion": identity.sign(ASSERTION, urls[economy], {}, desk.now),
             "scope": "carriers",
         }
-        said = self._post(
+        brought = self._carrier.post(
             f"{base}/services/v1/token",
             urlencode(form).encode(),
-            {"Content-Type": "application/x-www-form-urlencoded"},
+            until=until,
+            headers=_FORM,
         )
-        token = str(said.get("access_token"))
+        token = str(json.loads(_good(brought)).get("access_token"))
         with self._lock:
             self._tokens[key] = token, desk.now + _TOKEN_KEPT
         return token
 
-    def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Any:
-        # All of it in time: one that drips its answer would keep a thread for ever.
-        until = Deadline.after(REST.total_seconds())
-        brought = self._carrier.post(url, body, until=until, headers=headers)
-        if brought.status != 200:
-            raise NotFound(f"a partner answers {brought.status}")
-        return json.loads(brought.body)
+    def _forget(self, asker: str, economy: str) -> None:
+        with self._lock:
+            self._tokens.pop((asker, economy), None)
+
+
+def _good(brought: Brought) -> bytes:
+    if brought.status != 200:
+        raise NotFound(f"a partner answers {brought.status}")
+    return brought.body
+
+
+def _line(place: int, question: Question) -> str:
+    said = {
+        "passport": {"country": question.country, "number": question.number},
+        "destination": question.destination,
+        "arrival": question.arrival.isoformat(),
+        "row": str(place),
+    }
+    return json.dumps(said)
+
+
+def _statements(body: bytes) -> dict[str, str]:
+    """Return what a partner has signed, by row; lines of another form say nothing."""
+    found: dict[str, str] = {}
+    for line in body.splitlines():
+        match _object(line):
+            case {"row": str(row), "answer": {"statement": str(statement)}}:
+                found.setdefault(row, statement)
+            case _:
+                pass
+    return found
+
+
+def _object(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _believed(
+    statement: str | None,
+    economy: str,
+    question: Question,
+    here: Basis,
+    urls: Mapping[str, str],
+) -> EntryBasis | None:
+    """Return what a partner says, if it has signed it for us about this question."""
+    if statement is None:
+        return None
+    try:
+        return verifier.read_register_answer(
+            statement,
+            economy=economy,
+            audience=urls[here.economy],
+            passport=verifier.Passport(
+                country=question.country, number=question.number
+            ),
+            destination=question.destination,
+            arrival=question.arrival,
+            trust=here.trust,
+            now=here.now,
+        ).basis
+    except verifier.RegisterError:
+        return None
 
 
 @cache
@@ -172,8 +279,8 @@ def lines() -> Lines:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return new_pool()
+def _places() -> Places:
+    return Places()
 
 
 def _hosted(office: Office) -> set[str]:

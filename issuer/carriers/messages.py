@@ -43,7 +43,9 @@ class Asked:
     """One for each traveller, in the order of the lists."""
 
 
-def read_list(data: bytes, destination: str, *, watch: bool) -> Asked:
+def read_list(
+    data: bytes, destination: str, *, watch: bool, everybody: bool = False
+) -> Asked:
     """Read a passenger list as questions about one destination.
 
     The destination is asked for by name: which economy an airport belongs to is the
@@ -53,6 +55,7 @@ def read_list(data: bytes, destination: str, *, watch: bool) -> Asked:
         data: PAXLST; see `verifier.carriers.read_paxlst`.
         destination: Alpha-3.
         watch: Whether to tell of flips.
+        everybody: Whether to ask about the cards of all economies.
 
     Raises:
         Invalid: It is no passenger list; the error names the segment.
@@ -62,7 +65,7 @@ def read_list(data: bytes, destination: str, *, watch: bool) -> Asked:
     except EdifactError as error:
         raise Invalid([("", f"edifact.{error.fault}", str(error))]) from error
     rows = tuple(
-        _question(traveller, _day(each), destination, watch=watch)
+        _question(traveller, _day(each), destination, watch=watch, everybody=everybody)
         for each in lists
         for traveller in each.travellers
     )
@@ -138,7 +141,12 @@ def _day(asked: PassengerList) -> date | None:
 
 
 def _question(
-    traveller: Traveller, arrival: date | None, destination: str, *, watch: bool
+    traveller: Traveller,
+    arrival: date | None,
+    destination: str,
+    *,
+    watch: bool,
+    everybody: bool,
 ) -> Ask | Invalid:
     passport = traveller.passport()
     if passport is None:
@@ -150,6 +158,7 @@ def _question(
         "destination": destination,
         "arrival": arrival,
         "watch": watch,
+        "everybody": everybody,
         "row": traveller.reference[:64],
     }
     try:

@@ -39,6 +39,8 @@ class Question:
     number: str
     destination: str
     arrival: date
+    everybody: bool = False
+    """Whether it is about the cards of all economies, and not of one alone."""
 
     @property
     def passport(self) -> tuple[str, str]:

@@ -8,10 +8,11 @@ from typing import Final
 from pydantic import Field
 
 from issuer.carriers import service
-from issuer.carriers.everybody import ask_everybody
+from issuer.carriers.everybody import decide
 from issuer.carriers.messages import Asked as List
 from issuer.carriers.messages import read_list, write_answers
-from issuer.carriers.service import Asker, AskHere, ChangesWanted, Row, Stopwatch
+from issuer.carriers.service import Ask, Asker, ChangesWanted, Row, Stopwatch
+from issuer.errors import Invalid
 from issuer.operations import Answer, Request
 from issuer.services.clients import Scope
 from issuer.services.routes import Asked, Body, Message, Route
@@ -24,6 +25,9 @@ class ListWanted(Request):
 
     destination: str = Field(pattern=r"^[A-Z]{3}$", description="Economy, alpha-3.")
     watch: bool = Field(False, description="Tell when answers flip.")
+    everybody: bool = Field(
+        False, description="Ask every economy's register, the likely ones first."
+    )
 
 
 def _asker(asked: Asked) -> Asker:
@@ -37,25 +41,45 @@ def _stopwatch() -> Stopwatch:
 
 def _ask(asked: Asked) -> Answer:
     elapsed, given = _stopwatch(), asked.given
-    assert isinstance(given, AskHere)  # noqa: S101  # as the route is declared
-    # An economy that asks for its carriers is told of our own cards: nobody asks on.
-    if given.everybody and asked.caller.asker is None:
-        return ask_everybody(asked.desk, _asker(asked), given)
-    return service.ask(asked.desk, _asker(asked), given, elapsed=elapsed)
+    assert isinstance(given, Ask)  # noqa: S101  # as the route is declared
+    (only,) = _allowed(asked, [given])
+    assert isinstance(only, Ask)  # noqa: S101  # it was one
+    return service.ask(asked.desk, _asker(asked), only, elapsed=elapsed, decide=decide)
+
+
+def _ask_all(asked: Asked, rows: Sequence[Ask | Invalid]) -> list[Row]:
+    return service.ask_all(
+        asked.desk, _asker(asked), _allowed(asked, rows), decide=decide
+    )
+
+
+def _allowed(asked: Asked, rows: Sequence[Ask | Invalid]) -> Sequence[Ask | Invalid]:
+    """Let no economy that asks for its carriers have others asked: nobody asks on."""
+    if asked.caller.asker is None:
+        return rows
+    return [
+        each.model_copy(update={"everybody": False}) if isinstance(each, Ask) else each
+        for each in rows
+    ]
 
 
 def _read(asked: Asked) -> List:
     wanted: ListWanted = asked.given.wanted
-    return read_list(asked.given.content, wanted.destination, watch=wanted.watch)
+    return read_list(
+        asked.given.content,
+        wanted.destination,
+        watch=wanted.watch,
+        everybody=wanted.everybody,
+    )
 
 
 def _list(asked: Asked) -> Sequence[Row]:
-    return service.ask_all(asked.desk, _asker(asked), _read(asked).rows)
+    return _ask_all(asked, _read(asked).rows)
 
 
 def _response(asked: Asked) -> Message:
     read = _read(asked)
-    rows = service.ask_all(asked.desk, _asker(asked), read.rows)
+    rows = _ask_all(asked, read.rows)
     content = write_answers(read, rows, now=asked.desk.now)
     return Message(content=content)
 
@@ -68,7 +92,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         summary="Ask whether a card gives an entry basis for a passport, there, then.",
         scope=Scope.CARRIERS,
         body=Body.JSON,
-        request=AskHere,
+        request=Ask,
         answer=service.Told,
         run=_ask,
     ),
@@ -79,9 +103,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         summary="Ask about up to 5,000 passengers; each row has its own result.",
         scope=Scope.CARRIERS,
         body=Body.LINES,
-        request=service.Ask,
+        request=Ask,
         answer=Row,
-        run=lambda asked: service.ask_all(asked.desk, _asker(asked), asked.given),
+        run=lambda asked: _ask_all(asked, asked.given),
         max_rows=service.MAX_ROWS,
     ),
     Route(
@@ -125,7 +149,11 @@ ROUTES: Final[tuple[Route, ...]] = (
         scope=Scope.CARRIERS,
         answer=service.Told,
         run=lambda asked: service.again(
-            asked.desk, _asker(asked), asked.name, elapsed=_stopwatch()
+            asked.desk,
+            _asker(asked),
+            asked.name,
+            elapsed=_stopwatch(),
+            decide=decide,
         ),
     ),
     Route(

@@ -52,21 +52,26 @@ class PassportAsked(Request):
 
 
 class Ask(Request):
-    """Does a card of this economy give an entry basis for this passport?"""
+    """Does a card give an entry basis for this passport?  Of this economy, or any."""
 
     passport: PassportAsked
     destination: _Code = Field(description="Economy of the destination.")
     arrival: date = Field(description="Day there.")
     watch: bool = Field(False, description="Tell when the answer flips.")
     row: str = Field("", max_length=64, description="What the carrier calls this row.")
-
-
-class AskHere(Ask):
-    """One question, perhaps to more economies than this one."""
-
     everybody: bool = Field(
         False, description="Ask every economy's register, the likely ones first."
     )
+
+    def question(self) -> Question:
+        """Return what is asked, without who wants to know."""
+        return Question(
+            country=self.passport.country,
+            number=self.passport.number,
+            destination=self.destination,
+            arrival=self.arrival,
+            everybody=self.everybody,
+        )
 
 
 class PassportSaid(Answer):
@@ -151,6 +156,21 @@ class WatchEnded(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was decided of one question."""
+
+    basis: EntryBasis
+    given_by: str | None = None
+    """The economy whose card gives, where several were asked."""
+    silent: frozenset[str] = frozenset()
+    """Those that were asked, or would have been, and said nothing."""
+
+
+Decide = Callable[[Desk, Sequence[Question]], Sequence[Found]]
+"""Decides questions, in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
     """Who asks, and whom a signed answer is for."""
 
@@ -158,6 +178,11 @@ class Asker:
     """``client:<id>`` or ``economy:<code>``."""
     audience: str
     """``urn:abtc:client:<id>``, or the issuer URL of an economy."""
+
+    @property
+    def is_economy(self) -> bool:
+        """Whether it is an economy, which asks for its own carriers."""
+        return self.client.startswith("economy:")
 
 
 def asker_of(office: Office, client: str) -> Asker:
@@ -169,34 +194,54 @@ def asker_of(office: Office, client: str) -> Asker:
     return Asker(client=client, audience=scheme.economy(name).issuer_url)
 
 
-def ask(desk: Desk, asker: Asker, given: Ask, *, elapsed: Stopwatch) -> Told:
+def decide_here(desk: Desk, questions: Sequence[Question]) -> Sequence[Found]:
+    """Decide questions from this economy's own cards alone.
+
+    Raises:
+        NoTrust: There is nothing to decide from.
+    """
+    found = answers(desk.office, questions, basis_of(desk))
+    return [Found(basis=each) for each in found]
+
+
+def ask(
+    desk: Desk,
+    asker: Asker,
+    given: Ask,
+    *,
+    elapsed: Stopwatch,
+    decide: Decide = decide_here,
+) -> Told:
     """Answer one question.
+
+    Args:
+        desk: Of the economy that was asked.
+        asker: Who asks.
+        given: What.
+        elapsed: How long it is since the request came.
+        decide: From whose cards.
 
     Raises:
         NoTrust: There is nothing to decide from.
         ServiceKeyMissing: Nothing can be signed.
     """
-    (found,) = _decided(desk, [given])
+    (found,) = decide(desk, [given.question()])
     if elapsed() > LONGEST:
-        found = _no_answer(found)
+        found = Found(basis=_no_answer(found.basis))
     (told,) = _kept(desk, asker, [(given, found)])
     return told
 
 
-def tell(
-    desk: Desk, asker: Asker, given: Ask, found: EntryBasis, given_by: str | None
-) -> Told:
-    """Sign an answer that was put together from several, and remember the question.
-
-    Raises:
-        ServiceKeyMissing: Nothing can be signed.
-    """
-    (told,) = _kept(desk, asker, [(given, found)])
-    return told.model_copy(update={"given_by": given_by})
-
-
-def ask_all(desk: Desk, asker: Asker, rows: Sequence[Ask | Invalid]) -> list[Row]:
+def ask_all(
+    desk: Desk,
+    asker: Asker,
+    rows: Sequence[Ask | Invalid],
+    *,
+    decide: Decide = decide_here,
+) -> list[Row]:
     """Answer up to 5,000 questions, as of one moment; a bad row spoils no other.
+
+    Arguments are as for `ask`.
 
     Raises:
         Invalid: There are none, or too many.
@@ -205,7 +250,8 @@ def ask_all(desk: Desk, asker: Asker, rows: Sequence[Ask | Invalid]) -> list[Row
     if not 1 <= len(rows) <= MAX_ROWS:
         raise Invalid([("", "rows", f"has not 1 to {MAX_ROWS:,} rows")])
     good = [each for each in rows if isinstance(each, Ask)]
-    pairs = list(zip(good, _decided(desk, good), strict=True))
+    found = decide(desk, [each.question() for each in good])
+    pairs = list(zip(good, found, strict=True))
     told = iter(_kept(desk, asker, pairs))
     return [
         Row(row=each.row, answer=next(told), error=None)
@@ -215,8 +261,15 @@ def ask_all(desk: Desk, asker: Asker, rows: Sequence[Ask | Invalid]) -> list[Row
     ]
 
 
-def again(desk: Desk, asker: Asker, reference: str, *, elapsed: Stopwatch) -> Told:
-    """Answer a question again, beside what was answered before.
+def again(
+    desk: Desk,
+    asker: Asker,
+    reference: str,
+    *,
+    elapsed: Stopwatch,
+    decide: Decide = decide_here,
+) -> Told:
+    """Answer a question again, beside what was answered before; arguments as for `ask`.
 
     Raises:
         NotFound: The reference is none of this client's, or is forgotten.
@@ -224,11 +277,11 @@ def again(desk: Desk, asker: Asker, reference: str, *, elapsed: Stopwatch) -> To
     """
     before = desk.read(lambda session: _own(session, desk, asker, reference))
     question = question_of(desk.office, before)
-    (found,) = answers(desk.office, [question], basis_of(desk))
+    (found,) = decide(desk, [question])
     if elapsed() > LONGEST:
-        found = _no_answer(found)
+        found = Found(basis=_no_answer(found.basis))
     told = _told(desk, asker, question, found, reference)
-    changed = (found.answer.value, found.stay_until) != (
+    changed = (told.answer.value, told.stay_until) != (
         before.answer.value,
         before.stay_until,
     )
@@ -306,6 +359,7 @@ def question_of(office: Office, row: CarrierQuestion) -> Question:
         number=number,
         destination=row.destination,
         arrival=row.arrival,
+        everybody=row.is_everybody,
     )
 
 
@@ -324,19 +378,6 @@ def forget(session: Session, now: datetime) -> int:
     return len(old)
 
 
-def _decided(desk: Desk, given: Sequence[Ask]) -> list[EntryBasis]:
-    questions = [
-        Question(
-            country=each.passport.country,
-            number=each.passport.number,
-            destination=each.destination,
-            arrival=each.arrival,
-        )
-        for each in given
-    ]
-    return answers(desk.office, questions, basis_of(desk))
-
-
 def _no_answer(found: EntryBasis) -> EntryBasis:
     return EntryBasis(
         answer=BasisAnswer.NO_ANSWER,
@@ -347,22 +388,17 @@ def _no_answer(found: EntryBasis) -> EntryBasis:
     )
 
 
-def _kept(
-    desk: Desk, asker: Asker, pairs: Sequence[tuple[Ask, EntryBasis]]
-) -> list[Told]:
+def _kept(desk: Desk, asker: Asker, pairs: Sequence[tuple[Ask, Found]]) -> list[Told]:
     """Sign answers and remember the questions, in one transaction."""
     key = InstallationKey.load(desk.office.installation.web_key)
     told, rows = [], []
     for given, found in pairs:
         reference = new_reference()
         passport = f"{given.passport.country}:{given.passport.number}"
-        question = Question(
-            country=given.passport.country,
-            number=given.passport.number,
-            destination=given.destination,
-            arrival=given.arrival,
-        )
-        told.append(_told(desk, asker, question, found, reference))
+        told.append(_told(desk, asker, given.question(), found, reference))
+        if asker.is_economy and not given.watch:
+            # It keeps what its carrier asked, and asks anew as often as it looks again.
+            continue
         rows.append(
             {
                 "economy": desk.economy,
@@ -371,10 +407,12 @@ def _kept(
                 "sealed": key.seal(_SEAL, reference, passport),
                 "destination": given.destination,
                 "arrival": given.arrival,
-                "answer": BasisState(found.answer.value),
-                "stay_until": found.stay_until,
+                "answer": BasisState(found.basis.answer.value),
+                "stay_until": found.basis.stay_until,
                 "answered_at": desk.now,
                 "is_watched": given.watch,
+                "is_everybody": given.everybody,
+                "given_by": found.given_by,
                 "forget_at": _forgotten_at(given.arrival, desk.now),
             }
         )
@@ -404,8 +442,9 @@ def _forgotten_at(arrival: date, now: datetime) -> datetime:
 
 
 def _told(
-    desk: Desk, asker: Asker, question: Question, found: EntryBasis, reference: str
+    desk: Desk, asker: Asker, question: Question, decided: Found, reference: str
 ) -> Told:
+    found = decided.basis
     passport = (
         PassportSaid(
             country=found.passport_country, number_end=found.passport_number_end or ""
@@ -437,6 +476,7 @@ def _told(
         must_see=tuple(each.value for each in found.must_see),
         answered_at=answered_at,
         data_as_of=found.data_as_of,
+        given_by=decided.given_by,
         statement=_signed(desk, asker, question, reference, said),
     )
 

@@ -67,7 +67,10 @@ def _run(
         report = importing.check_sheet(desk, kind, file, on_progress=progress)
         progress.end()
         if not importing.may_be_saved(report, confirm_lookalikes=confirm_lookalikes):
-            _refuse(file, report, as_json=as_json)
+            hint = (
+                " --confirm-lookalikes lets it pass." if report.may_be_confirmed else ""
+            )
+            refuse(file, report, f"Nothing is saved.{hint}", as_json=as_json)
             return _FAILED
         number = importing.begin(
             desk, kind, report, confirm_lookalikes=confirm_lookalikes
@@ -97,11 +100,13 @@ def _tell(view: ImportView, *, as_json: bool) -> None:
     click.echo(view.model_dump_json() if as_json else text)
 
 
-def _refuse(file: Path, report: Report, *, as_json: bool) -> None:
+def refuse(file: Path, report: Report, words: str, *, as_json: bool) -> None:
+    """List what is wrong with a sheet, and in the last line what follows from it."""
     found = importing.checked(report)
     if as_json:
         fields: dict[str, Any] = json.loads(found.model_dump_json())
-        told = {"error": "nothing is saved", "code": "import.not_clean"}
+        first, _, _ = words.partition(".")
+        told = {"error": first.lower(), "code": "import.not_clean"}
         click.echo(json.dumps(told | fields))
         return
     for each in found.faults:
@@ -109,8 +114,7 @@ def _refuse(file: Path, report: Report, *, as_json: bool) -> None:
         click.echo(f"{where}: {each.message} {each.fix}", err=True)
     if found.more:
         click.echo(f"and {found.more:,} more", err=True)
-    hint = " --confirm-lookalikes lets it pass." if found.may_be_confirmed else ""
-    click.echo(f"Nothing is saved.{hint}", err=True)
+    click.echo(words, err=True)
 
 
 group = click.Group("import", help="Sheets (CSV) of many records.")

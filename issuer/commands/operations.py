@@ -73,7 +73,6 @@ _GROUPS: Final = {
     "link": "Links to economies whose back office is elsewhere.",
     "mail": "Mails to applicants.",
     "lists": "Status lists and overlays.",
-    "passport": "This economy's register of its passports, and asking others.",
     "operator": "What one person, or one program, has issued.",
     "plastic": "Plastic cards on their way.",
     "payment": "Fees of applicants online.",

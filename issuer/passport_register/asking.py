@@ -1,11 +1,14 @@
-"""Ask the economy that issued a passport, through a broker or itself.
+"""Ask the economies that issued passports, through a broker or themselves.
 
-The question is signed by our economy and sealed for the owner: a broker sees who is
-asked, and neither the passport nor the answer.  It can hold an answer back, and nothing
-else: what it would make up is signed by nobody.
+Each owner gets one question about all of its passports, signed by our economy and
+sealed for the owner: a broker sees who is asked, and neither the passports nor the
+answers.  It can hold an answer back, and nothing else: what it would make up is signed
+by nobody.
 """
 
 import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,31 +17,49 @@ import verifier
 from issuer.errors import Invalid, IssuerError
 from issuer.office import Office
 from issuer.passport_register.carrying import Carrier, Deadline, UnreachableError
-from issuer.passport_register.hits import keep_hit
+from issuer.passport_register.hits import keep_hits
 from issuer.passport_register.service import (
     ABOUT_QUESTION,
     PassportService,
     about_answer,
-    padded,
+    padded_question,
 )
 from issuer.services.identity import ServiceIdentity
 from issuer.services.trust import trust_of
 from issuer.store import PassportHit, PassportSide, RegisterState
-from verifier import NoAnswer, PassportAnswer, PassportQuestion, ServiceKeys
+from verifier import (
+    NoAnswer,
+    PassportAnswer,
+    PassportQuestion,
+    ServiceKeys,
+)
 
 _NOT_FOR_THESE_KEYS: Final = 400
 """What an owner answers that cannot open a question: it has other keys by now."""
+_MOST: Final = PassportQuestion.MOST
+_AT_ONCE: Final = 24
+"""Questions on their way at a time: one for each economy that there is, so that one
+which is silent makes no other late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A question to one owner, and what came back."""
+
+    question: str
+    """As it was signed."""
+    answer: str | None
+    """As its owner signed it; None if nothing came that could be opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A question and what came of it."""
+    """What came of asking."""
 
-    found: PassportAnswer
-    question: str | None = None
-    """As it was signed; None if nobody was asked."""
-    answer: str | None = None
-    """As its owner signed it; None if nothing came that could be opened."""
+    found: tuple[PassportAnswer, ...]
+    """As many as passports, in their order."""
+    exchanges: tuple[Exchange, ...]
+    """One for each owner that was asked, and for each 500 of its passports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +75,25 @@ class Asker:
     def ask(
         self,
         economy: str,
-        question: PassportQuestion,
+        passports: Sequence[PassportQuestion],
         *,
         asked_from: str,
         now: datetime,
         nonce: str | None = None,
     ) -> Asked:
-        """Ask about one passport.
+        """Ask about passports: each owner about its own, and all owners at once.
 
         Args:
             economy: Whose officer asks; hosted here.
-            question: About which passport.
+            passports: Whoever issued them.
             asked_from: Device, client or account, for a hit.
             now: The moment; timezone-aware.
-            nonce: Of a device that wants to know the question as its own.
+            nonce: Of a device that wants to know the questions as its own.
 
         Returns:
-            What came of it, within the seconds of the settings.  Whatever goes wrong
-            on the way, or is not signed as it has to be, is NO_ANSWER.
+            What came of it, within the seconds of the settings for each 500 passports
+            of one owner.  Whatever goes wrong on the way, or is not signed as it has
+            to be, is NO_ANSWER.
 
         Raises:
             ServiceKeyMissing, KeyFileError: We cannot sign a question.
@@ -79,30 +101,75 @@ class Asker:
         """
         identity = ServiceIdentity.of(self.office, economy, now)
         trust = trust_of(self.office.installation)
-        settings = self.office.installation.passport_checks
-        owner = settings.owners.get(question.country, question.country)
-        place = self._place(owner, identity, now)
-        url = {each.economy: each.url for each in trust.issuers}.get(owner)
+
+        def bring(batch: "_Batch") -> "_Told":
+            return self._bring(identity, batch, trust, nonce, now)
+
+        batches = self._batches(passports)
+        told = _together(bring, batches)
+        self._note(economy, [each for each in told if each.exchange], asked_from, now)
+        found = {
+            place: answer
+            for batch, each in zip(batches, told, strict=True)
+            for place, answer in zip(batch.places, each.found, strict=True)
+        }
+        return Asked(
+            found=tuple(found[place] for place in range(len(passports))),
+            exchanges=tuple(each.exchange for each in told if each.exchange),
+        )
+
+    def _batches(self, passports: Sequence[PassportQuestion]) -> "list[_Batch]":
+        owners = self.office.installation.passport_checks.owners
+        by_owner: dict[str, list[int]] = {}
+        for place, each in enumerate(passports):
+            owner = owners.get(each.country, each.country)
+            by_owner.setdefault(owner, []).append(place)
+        batches = []
+        for owner, places in by_owner.items():
+            for start in range(0, len(places), _MOST):
+                some = tuple(places[start : start + _MOST])
+                about = tuple(passports[place] for place in some)
+                batches.append(_Batch(owner=owner, passports=about, places=some))
+        return batches
+
+    def _bring(
+        self,
+        identity: ServiceIdentity,
+        batch: "_Batch",
+        trust: verifier.Trust,
+        nonce: str | None,
+        now: datetime,
+    ) -> "_Told":
+        """Ask one owner, where somebody knows it."""
+        place = self._place(batch.owner, identity, now)
+        url = {each.economy: each.url for each in trust.issuers}.get(batch.owner)
         if place is None or url is None:
-            return _nobody(owner)
+            nobody = verifier.no_passport_answer(NoAnswer.NOT_JOINED, owner=batch.owner)
+            return _Told(found=(nobody,) * len(batch.passports), exchange=None)
         text = identity.sign(
             verifier.PassportMessage.QUESTION,
             url,
-            verifier.passport_question_claims(question, nonce=nonce),
+            verifier.passport_question_claims(batch.passports, nonce=nonce),
             now,
         )
-        line = _Line(owner=owner, place=place, trust=trust, now=now)
+        line = _Line(
+            owner=batch.owner,
+            count=len(batch.passports),
+            place=place,
+            trust=trust,
+            now=now,
+        )
         answer = self._exchange(identity, line, text)
         found = verifier.read_passport_answer(
             answer,
             question=text,
-            owner=owner,
+            count=line.count,
+            owner=line.owner,
             asker_url=identity.issuer_url,
             trust=trust,
             now=now,
         )
-        self._note(economy, found, asked_from, now)
-        return Asked(found=found, question=text, answer=answer)
+        return _Told(found=found, exchange=Exchange(question=text, answer=answer))
 
     def _place(
         self, owner: str, identity: ServiceIdentity, now: datetime
@@ -129,7 +196,8 @@ class Asker:
             keys = known.get(line.owner, line.now) or self._fetch(line)
             if keys is None:
                 return None
-            sealed = keys.seal(padded(text), about=ABOUT_QUESTION)
+            content = padded_question(text, line.count)
+            sealed = keys.seal(content, about=ABOUT_QUESTION)
             answer, is_other_key = line.place.bring(sealed, line.now)
             if answer is not None:
                 return _opened(identity, answer, text)
@@ -154,28 +222,62 @@ class Asker:
         return keys
 
     def _note(
-        self, economy: str, found: PassportAnswer, asked_from: str, now: datetime
+        self, economy: str, told: "Sequence[_Told]", asked_from: str, now: datetime
     ) -> None:
-        self.office.passport_counts.add(
-            self.office.store,
-            economy,
-            PassportSide.ASKER,
-            other=found.owner,
-            status=found.status,
-            now=now,
-        )
-        if found.status.is_hit:
-            hit = PassportHit(
+        """Count what was answered; and keep hits, for people."""
+        for each in told:
+            self.office.passport_counts.add(
+                self.office.store,
+                economy,
+                PassportSide.ASKER,
+                other=each.found[0].owner,
+                statuses=[answer.status for answer in each.found],
+                now=now,
+            )
+        hits = [
+            PassportHit(
                 economy=economy,
                 side=PassportSide.ASKER,
-                other=found.owner,
-                reference=found.reference,
-                state=RegisterState(found.status.lower()),
+                other=answer.owner,
+                reference=answer.reference,
+                state=RegisterState(answer.status.lower()),
                 asked_from=asked_from,
-                contact=found.contact,
+                contact=answer.contact,
                 found_at=now,
             )
-            keep_hit(self.office, hit)
+            for each in told
+            for answer in each.found
+            if answer.status.is_hit
+        ]
+        keep_hits(self.office, hits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What goes to one owner in one question."""
+
+    owner: str
+    passports: tuple[PassportQuestion, ...]
+    places: tuple[int, ...]
+    """Of each among all that are asked about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What came of one batch."""
+
+    found: tuple[PassportAnswer, ...]
+    exchange: Exchange | None
+    """None if nobody was asked."""
+
+
+def _together(
+    bring: Callable[[_Batch], _Told], batches: Sequence[_Batch]
+) -> list[_Told]:
+    if len(batches) <= 1:
+        return [bring(each) for each in batches]
+    with ThreadPoolExecutor(min(len(batches), _AT_ONCE)) as pool:
+        return list(pool.map(bring, batches))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +337,11 @@ class _Line:
     """What belongs to one question: who is asked, where, and by what we know them."""
 
     owner: str
+    count: int
+    """Of passports."""
     place: _Here | _There
     trust: verifier.Trust
     now: datetime
-
-
-def _nobody(owner: str) -> Asked:
-    return Asked(found=verifier.no_passport_answer(NoAnswer.NOT_JOINED, owner=owner))
 
 
 def _opened(identity: ServiceIdentity, sealed: str, question: str) -> str | None:

@@ -43,7 +43,7 @@ from issuer.passport_register.carrying import (
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-MAX_BODY: Final = 18 * 2**10
+MAX_BODY: Final = 114 * 2**10
 """Bytes of a question."""
 _PATH: Final = re.compile(r"/services/v1/([A-Z]{3})/passport-checks")
 _HEALTH: Final = "/health"

@@ -1,9 +1,12 @@
-"""Officers of this economy ask about a passport: at the back office, by a command."""
+"""Officers of this economy ask about passports: at the back office, by a command."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from issuer.errors import (
     Conflict,
@@ -17,7 +20,12 @@ from issuer.operations import Answer, Request, operation
 from issuer.passport_register.asking import Asker
 from issuer.passport_register.hits import FOLLOWERS
 from issuer.store import Role
-from verifier import NoAnswer, PassportQuestion, PassportStatus
+from verifier import (
+    NoAnswer,
+    PassportAnswer,
+    PassportQuestion,
+    PassportStatus,
+)
 
 ASKERS: Final = (*FOLLOWERS, Role.INTAKE)
 
@@ -50,6 +58,23 @@ class PassportChecked(Answer):
     """Why there is none; silence speaks neither for nor against the passport."""
 
 
+class CheckPassports(Request):
+    """Passports of a list, whoever issued them."""
+
+    passports: tuple[CheckPassport, ...] = Field(
+        min_length=1,
+        max_length=PassportQuestion.MOST,
+        description="1 to 500; each owner is asked about its own at once.",
+    )
+
+
+class PassportsChecked(Answer):
+    """What their owners say of them."""
+
+    answers: tuple[PassportChecked, ...]
+    """As many as passports, in their order."""
+
+
 @operation(
     "passport.check",
     "Ask the economy that issued a passport whether it is still good.",
@@ -63,20 +88,7 @@ def check(desk: Desk, given: CheckPassport) -> PassportChecked:
         Conflict: ``passports.cannot_ask``: this economy has no service keys, or no
             trust data to know others by.
     """
-    question = _question(given)
-    try:
-        found = (
-            Asker(desk.office)
-            .ask(
-                desk.economy,
-                question,
-                asked_from=f"account {desk.actor.login}",
-                now=desk.now,
-            )
-            .found
-        )
-    except (KeyFileError, NoTrust, ServiceKeyMissing) as error:
-        raise Conflict("passports.cannot_ask", str(error)) from error
+    (found,) = _ask(desk, [_question(given, "")])
     desk.write(
         lambda session: desk.log(
             session,
@@ -86,6 +98,60 @@ def check(desk: Desk, given: CheckPassport) -> PassportChecked:
             status=found.status,
         )
     )
+    return _told(found)
+
+
+@operation(
+    "passport.check_list",
+    "Ask the economies that issued passports about up to 500 at once.",
+    *ASKERS,
+)
+def check_list(desk: Desk, given: CheckPassports) -> PassportsChecked:
+    """Ask about many passports; how many each owner was asked about is logged.
+
+    Raises:
+        Invalid: A birth date cannot be.
+        Conflict: ``passports.cannot_ask``, as for one.
+    """
+    found = _ask(
+        desk,
+        [
+            _question(each, f"passports.{place}.")
+            for place, each in enumerate(given.passports)
+        ],
+    )
+    owners = Counter(each.owner for each in found)
+    hits = Counter(each.owner for each in found if each.status.is_hit)
+
+    def work(session: Session) -> None:
+        for owner, count in sorted(owners.items()):
+            desk.log(
+                session,
+                "passport:list_asked",
+                f"economy:{desk.economy}",
+                owner=owner,
+                count=count,
+                hits=hits[owner],
+            )
+
+    desk.write(work)
+    return PassportsChecked(answers=tuple(map(_told, found)))
+
+
+def _ask(desk: Desk, questions: Sequence[PassportQuestion]) -> list[PassportAnswer]:
+    try:
+        asked = Asker(desk.office).ask(
+            desk.economy,
+            questions,
+            asked_from=f"account {desk.actor.login}",
+            now=desk.now,
+        )
+    except (KeyFileError, NoTrust, ServiceKeyMissing) as error:
+        raise Conflict("passports.cannot_ask", str(error)) from error
+    return list(asked.found)
+
+
+def _told(found: PassportAnswer) -> PassportChecked:
     return PassportChecked(
         status=found.status,
         owner=found.owner,
@@ -96,7 +162,7 @@ def check(desk: Desk, given: CheckPassport) -> PassportChecked:
     )
 
 
-def _question(given: CheckPassport) -> PassportQuestion:
+def _question(given: CheckPassport, where: str) -> PassportQuestion:
     try:
         return PassportQuestion(
             country=given.country,
@@ -105,4 +171,5 @@ def _question(given: CheckPassport) -> PassportQuestion:
             expires_on=given.expires_on,
         )
     except ValueError as error:
-        raise Invalid([("birthdate", "form", "cannot be in a passport")]) from error
+        problem = (f"{where}birthdate", "form", "cannot be in a passport")
+        raise Invalid([problem]) from error

@@ -6,6 +6,7 @@ are kept in memory for some seconds.  A process that is killed loses those.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from threading import Lock
@@ -45,10 +46,10 @@ class Counts:
         side: PassportSide,
         *,
         other: str,
-        status: str,
+        statuses: Iterable[str],
         now: datetime,
     ) -> None:
-        """Count one, and write what has waited for ten seconds.
+        """Count answers, and write what has waited for ten seconds.
 
         A database that does not take it keeps nobody waiting: the counts stay here.
 
@@ -57,12 +58,13 @@ class Counts:
             economy: Whose count.
             side: At which end it was.
             other: The economy at the other end.
-            status: What was answered.
+            statuses: What was answered.
             now: The moment; timezone-aware.
         """
-        counted = Counted(economy, side, other, now.astimezone(UTC).date(), status)
+        day = now.astimezone(UTC).date()
+        counted = [Counted(economy, side, other, day, each) for each in statuses]
         with self._lock:
-            self._waiting[counted] += 1
+            self._waiting.update(counted)
             if self._since is None:
                 self._since = now
             is_due = now - self._since >= KEPT_IN_MEMORY

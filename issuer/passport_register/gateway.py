@@ -1,8 +1,8 @@
 """Ask for our own devices: an officer's console, an airline's desk that is enrolled.
 
 A device signs what it wants to know with the key that it was enrolled by.  It is given
-the question as we have signed it, and the answer as its owner has: it checks both, and
-need not believe us.
+the questions as we have signed them, one for each owner, and the answers as the owners
+have: it checks all, and need not believe us.
 """
 
 import re
@@ -23,16 +23,14 @@ from issuer.pace import NO_WAIT, Pace
 from issuer.passport_register.asking import Asker
 from issuer.store import Device
 from issuer.used_once import use_once
-from verifier import PassportQuestion
+from verifier import PassportQuestion, parse_passport_questions
 
 FORMAT: Final = "abtc-passport-ask-1"
-MAX_ASK: Final = 4096
+MAX_ASK: Final = 64 * 2**10
 """Bytes of what a device sends."""
-PER_DEVICE: Final = 120
-"""Questions a minute: a lane has a traveller every few seconds."""
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _MEMBERS: Final = frozenset(
-    {"format", "economy", "device", "at", "nonce", "passport", "signature"}
+    {"format", "economy", "device", "at", "nonce", "passports", "signature"}
 )
 _NONCE: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _SIGNATURE: Final = re.compile(r"[A-Za-z0-9_-]{86}")
@@ -47,7 +45,7 @@ class Ask:
     device: int
     at: datetime
     nonce: str
-    question: PassportQuestion
+    questions: tuple[PassportQuestion, ...]
     signature: bytes
     signed: bytes
 
@@ -67,19 +65,26 @@ class Ask:
         if not (_NONCE.fullmatch(nonce) and _SIGNATURE.fullmatch(signature)):
             raise _invalid("has no nonce, or no signature")
         try:
-            question = PassportQuestion.parse(body["passport"])
+            questions = parse_passport_questions(body["passports"])
             moment = moment_from_wire(at)
         except ValueError as error:
-            raise _invalid("names no passport, or no time") from error
+            raise _invalid("names no passports, or no time") from error
         return cls(
             economy=str(body["economy"]),
             device=device,
             at=moment,
             nonce=nonce,
-            question=question,
+            questions=questions,
             signature=urlsafe_b64decode(signature + "=="),
             signed=canonical(
-                [FORMAT, str(body["economy"]), device, at, nonce, question.members()]
+                [
+                    FORMAT,
+                    str(body["economy"]),
+                    device,
+                    at,
+                    nonce,
+                    [each.members() for each in questions],
+                ]
             ),
         )
 
@@ -102,8 +107,8 @@ class Gateway:
 
     def answer(
         self, economy: str, body: Mapping[str, Any], *, now: datetime
-    ) -> dict[str, str | None]:
-        """Ask what a device wants to know.
+    ) -> dict[str, list[dict[str, str | None]]]:
+        """Ask what a device wants to know, each owner about its own passports.
 
         Args:
             economy: Of the device, by the address that it was sent to.
@@ -111,8 +116,8 @@ class Gateway:
             now: The moment; timezone-aware.
 
         Returns:
-            ``question`` as we have signed it and ``answer`` as its owner has; None for
-            what there is not.
+            ``exchanges``, one for each owner: ``question`` as we have signed it and
+            ``answer`` as its owner has; None if there is no answer.
 
         Raises:
             Invalid: It is nothing that a device asks.
@@ -125,18 +130,27 @@ class Gateway:
         device = self._device(economy, ask)
         if abs(now - ask.at) > CLOCKS_DIFFER:
             raise Conflict("device.clock", "clocks differ by more than five minutes")
-        wait = self._pace.wait(str(device.id), PER_DEVICE, now=now)
+        most, count = self._most(), len(ask.questions)
+        wait = self._pace.wait(str(device.id), most, count=count, now=now)
         if wait > NO_WAIT:
             raise TooMany("passports.too_many", wait)
         self._use(ask, now)
         asked = Asker(self.office).ask(
             economy,
-            ask.question,
+            ask.questions,
             asked_from=f"device {device.id}",
             now=now,
             nonce=ask.nonce,
         )
-        return {"question": asked.question, "answer": asked.answer}
+        return {
+            "exchanges": [
+                {"question": each.question, "answer": each.answer}
+                for each in asked.exchanges
+            ]
+        }
+
+    def _most(self) -> int:
+        return self.office.installation.passport_checks.per_device
 
     def _device(self, economy: str, ask: Ask) -> Device:
         device = self.office.store.read(lambda session: session.get(Device, ask.device))

@@ -194,27 +194,35 @@ def figures(desk: Desk, given: FigureFilter) -> Figures:
     return desk.read(work)
 
 
-def keep_hit(office: Office, hit: PassportHit) -> bool:
-    """Put a hit into its economy's queue; the same one again changes nothing.
+def keep_hits(office: Office, hits: Sequence[PassportHit]) -> bool:
+    """Put hits into their economy's queue; the same ones again change nothing.
+
+    Args:
+        office: Whose store.
+        hits: Of one economy and side; perhaps none.
 
     Returns:
-        Whether it is there now.  An answer never waits for it, nor fails with it: the
-        other end has the hit, too.
+        Whether all are there now.  An answer does not fail with it: the other end has
+        the hits, too.
     """
+    if not hits:
+        return True
+    first = hits[0]
 
     def work(session: Session) -> None:
-        known = session.scalars(
-            select(PassportHit.id).where(
-                PassportHit.economy == hit.economy,
-                PassportHit.side == hit.side,
-                PassportHit.reference == hit.reference,
+        known = set(
+            session.scalars(
+                select(PassportHit.reference).where(
+                    PassportHit.economy == first.economy,
+                    PassportHit.side == first.side,
+                    PassportHit.reference.in_({each.reference for each in hits}),
+                )
             )
-        ).first()
-        if known is None:
-            session.add(hit)
+        )
+        session.add_all(each for each in hits if each.reference not in known)
 
     try:
-        office.store.write(work, now=hit.found_at)
+        office.store.write(work, now=first.found_at)
     except StoreError:
         return False
     return True

@@ -104,35 +104,44 @@ def own_codes(economy: str, settings: PassportRegister) -> frozenset[str]:
     return frozenset(settings.countries or (economy,))
 
 
-def standing(
+def standings(
     session: Session,
     economy: str,
-    question: PassportQuestion,
+    questions: Sequence[PassportQuestion],
     *,
     is_complete: bool,
     now: datetime,
-) -> Standing:
-    """Say what the register holds about one passport.
+) -> list[Standing]:
+    """Say what the register holds about passports, each by itself.
 
     Args:
         session: Reading.
         economy: Whose register.
-        question: What is asked.
+        questions: What is asked.
         is_complete: Every passport in force is in the register, by its keeper's word:
             only then is one that is not there NOT_RECOGNISED.
         now: The moment; timezone-aware.
 
     Returns:
-        What is reported comes first, then what differs.  A day's grace is left to a
-        passport that ends, since the day ends elsewhere at another time.
+        In the order of ``questions``.  What is reported comes first, then what differs.
+        A day's grace is left to a passport that ends, since the day ends elsewhere at
+        another time.
     """
     named = {
-        "of": economy, "code": question.country, "number_asked": question.number,
-    }  # fmt: skip
-    row = session.connection().execute(_BY_NUMBER, named).one_or_none()
-    if row is None:
-        return Standing(_unknown(session, economy, question, is_complete))
-    return _said(_Kept(*row), question, now)
+        "of": economy,
+        "codes": list({each.country for each in questions}),
+        "numbers": list({each.number for each in questions}),
+    }
+    rows = session.connection().execute(_BY_NUMBER, named)
+    kept = {(country, number): _Kept(*row) for country, number, *row in rows}
+
+    def said(question: PassportQuestion) -> Standing:
+        row = kept.get((question.country, question.number))
+        if row is None:
+            return Standing(_unknown(session, economy, question, is_complete))
+        return _said(row, question, now)
+
+    return [said(each) for each in questions]
 
 
 class _Kept(NamedTuple):
@@ -145,10 +154,12 @@ class _Kept(NamedTuple):
 
 
 _ENTRY: Final = table_of(RegisteredPassport).c
-_BY_NUMBER: Final = select(*(_ENTRY[name] for name in _Kept._fields)).where(
+_BY_NUMBER: Final = select(
+    _ENTRY.country, _ENTRY.number, *(_ENTRY[name] for name in _Kept._fields)
+).where(
     _ENTRY.economy == bindparam("of"),
-    _ENTRY.country == bindparam("code"),
-    _ENTRY.number == bindparam("number_asked"),
+    _ENTRY.country.in_(bindparam("codes", expanding=True)),
+    _ENTRY.number.in_(bindparam("numbers", expanding=True)),
 )
 """Made once, of columns: every question asks it."""
 
@@ -487,10 +498,10 @@ def sheet_kind(economy: str, scheme: Scheme, at: datetime) -> Kind[Entry]:
 
         entry = Entry(
             country=cells.get("country") or economy,
-            number=cell("number", _number, ""),
+            number=cell("number", read_number, ""),
             state=cell("state", _state, RegisterState.INVALID),
-            birthdate=cell("birthdate", _day("birthdate"), None),
-            expires_on=cell("expires_on", _day("expires_on"), None),
+            birthdate=cell("birthdate", read_day("birthdate"), None),
+            expires_on=cell("expires_on", read_day("expires_on"), None),
         )
         if faults:
             raise IntakeError(tuple(faults))
@@ -517,7 +528,8 @@ def save_rows(session: Session, desk: Desk, rows: Sequence[Entry]) -> None:
     stop_cards(session, desk, rows)
 
 
-def _number(text: str) -> str:
+def read_number(text: str) -> str:
+    """Read the cell of a passport's number; raises `IntakeError`."""
     if not text:
         raise _fault("number", ProblemCode.MISSING, "The field is empty.")
     if not re.fullmatch(_NUMBER, text):
@@ -535,7 +547,9 @@ def _state(text: str) -> RegisterState:
         raise _fault("state", ProblemCode.REGISTER_STATE, message) from error
 
 
-def _day(column: str) -> Callable[[str], date | None]:
+def read_day(column: str) -> Callable[[str], date | None]:
+    """Return what reads a cell of a day, which may be empty; raises `IntakeError`."""
+
     def read(text: str) -> date | None:
         if not text:
             return None

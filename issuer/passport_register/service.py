@@ -2,10 +2,12 @@
 
 What comes in was carried by somebody, perhaps by a broker.  It is opened, has to be
 signed by an economy that the trust data names, for us, within these minutes; and what
-goes back is signed, about that very question, and sealed for whoever asked.  All
-answers are of one length.  Nothing of the question stays but a count, and a hit.
+goes back is signed, about that very question, and sealed for whoever asked: a word for
+each passport, in the question's order.  There are two lengths, for few passports and
+for many.  Nothing of the question stays but counts, and hits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,18 +17,22 @@ from issuer.errors import Conflict, Invalid, NotFound, TooMany
 from issuer.installation import PassportRegister
 from issuer.office import Office
 from issuer.pace import NO_WAIT, Pace
-from issuer.passport_register.hits import keep_hit
-from issuer.passport_register.register import Standing, own_codes, standing
+from issuer.passport_register.hits import keep_hits
+from issuer.passport_register.register import Standing, own_codes, standings
 from issuer.services.identity import ServiceIdentity
 from issuer.services.trust import trust_of
 from issuer.store import PassportHit, PassportSide, RegisterState
 from verifier import PassportQuestion, PassportStatus, ServiceMessage
 
 ABOUT_QUESTION: Final = "abtc passport question 1"
-MAX_QUESTION: Final = 16 * 2**10
+MAX_QUESTION: Final = 112 * 2**10
 """Characters of a sealed question."""
-_LENGTH: Final = 4096
-"""Bytes, and multiples of it: how long an answer is says nothing of it."""
+_FEW: Final = 10
+"""Passports: so many and fewer look like one."""
+_SHORT: Final = 4 * 2**10
+"""Bytes, of a question about few passports, and of its answer."""
+_LONG_QUESTION: Final = 80 * 2**10
+_LONG_ANSWER: Final = 32 * 2**10
 
 
 def about_answer(question: str) -> str:
@@ -34,10 +40,21 @@ def about_answer(question: str) -> str:
     return f"abtc passport answer 1 {verifier.passport_question_digest(question)}"
 
 
-def padded(text: str) -> bytes:
-    """Return a text, with spaces behind it up to a length that says nothing of it."""
+def padded_question(text: str, count: int) -> bytes:
+    """Return a question with spaces behind it: of one length for up to 10 passports,
+    and of another for up to 500."""
+    return _padded(text, _SHORT if count <= _FEW else _LONG_QUESTION)
+
+
+def padded_answer(text: str, count: int) -> bytes:
+    """Return an answer with spaces behind it, up to a length that its question has
+    told already."""
+    return _padded(text, _SHORT if count <= _FEW else _LONG_ANSWER)
+
+
+def _padded(text: str, length: int) -> bytes:
     data = text.encode("ascii")
-    return data.ljust(-(-len(data) // _LENGTH) * _LENGTH)
+    return data.ljust(-(-len(data) // length) * length)
 
 
 @dataclass(slots=True)
@@ -75,30 +92,31 @@ class PassportService:
             NotFound: The economy has not joined, or is not hosted here.
             Invalid: It is not sealed for us, or not a question.
             Conflict: ``passports.not_believed``: no economy has signed it for us, just
-                now; ``passports.too_many``: this economy has asked too often.
+                now; ``passports.too_many``: this economy has asked about too many.
             ServiceKeyMissing, NoTrust, StoreDown: We cannot answer at present.
         """
         settings = self._settings(economy)
         identity = ServiceIdentity.of(self.office, economy, now)
         text = _opened(identity, sealed)
         trust = trust_of(self.office.installation)
-        message, question = _read(text, identity.issuer_url, trust, now)
-        self._check_rate(economy, message.economy, settings, now)
+        message, questions = _read(text, identity.issuer_url, trust, now)
+        self._check_rate(economy, message.economy, len(questions), settings, now)
         if not _may_ask(message, identity, trust):
-            found = Standing(PassportStatus.NO_ANSWER)
+            found = [Standing(PassportStatus.NO_ANSWER)] * len(questions)
         else:
-            found = self._look_up(economy, question, settings, now)
+            found = self._look_up(economy, questions, settings, now)
         self._note(economy, message.economy, text, found, now)
         claims: dict[str, object] = {
             "question": verifier.passport_question_digest(text),
-            "status": found.status,
+            "answers": [each.status for each in found],
         }
-        if found.status.is_hit:
+        if any(each.status.is_hit for each in found):
             claims["contact"] = settings.contact
         signed = identity.sign(
             verifier.PassportMessage.ANSWER, message.keys.issuer_url, claims, now
         )
-        return message.keys.seal(padded(signed), about=about_answer(text))
+        content = padded_answer(signed, len(questions))
+        return message.keys.seal(content, about=about_answer(text))
 
     def _settings(self, economy: str) -> PassportRegister:
         found = self.office.installation.passports.get(economy)
@@ -109,49 +127,69 @@ class PassportService:
     def _look_up(
         self,
         economy: str,
-        question: PassportQuestion,
+        questions: Sequence[PassportQuestion],
         settings: PassportRegister,
         now: datetime,
-    ) -> Standing:
+    ) -> list[Standing]:
         # An economy may only be asked about passports that it issued.
-        if question.country not in own_codes(economy, settings):
-            return Standing(PassportStatus.NO_ANSWER)
-        return self.office.store.read(
-            lambda session: standing(
-                session, economy, question, is_complete=settings.complete, now=now
+        codes = own_codes(economy, settings)
+        own = [each for each in questions if each.country in codes]
+        found = iter(
+            self.office.store.read(
+                lambda session: standings(
+                    session, economy, own, is_complete=settings.complete, now=now
+                )
             )
         )
+        return [
+            next(found) if each.country in codes else Standing(PassportStatus.NO_ANSWER)
+            for each in questions
+        ]
 
     def _check_rate(
-        self, economy: str, asker: str, settings: PassportRegister, now: datetime
+        self,
+        economy: str,
+        asker: str,
+        count: int,
+        settings: PassportRegister,
+        now: datetime,
     ) -> None:
-        wait = self._pace.wait(f"{economy}/{asker}", settings.per_asker, now=now)
+        name, most = f"{economy}/{asker}", settings.per_asker
+        wait = self._pace.wait(name, most, count=count, now=now)
         if wait > NO_WAIT:
             raise TooMany("passports.too_many", wait)
 
     def _note(
-        self, economy: str, asker: str, text: str, found: Standing, now: datetime
+        self,
+        economy: str,
+        asker: str,
+        text: str,
+        found: Sequence[Standing],
+        now: datetime,
     ) -> None:
-        """Count it; and keep a hit, for people."""
+        """Count what is answered; and keep hits, for people."""
         self.office.passport_counts.add(
             self.office.store,
             economy,
             PassportSide.OWNER,
             other=asker,
-            status=found.status,
+            statuses=[each.status for each in found],
             now=now,
         )
-        if found.status.is_hit:
-            hit = PassportHit(
+        hits = [
+            PassportHit(
                 economy=economy,
                 side=PassportSide.OWNER,
                 other=asker,
-                reference=verifier.passport_reference(text),
-                state=RegisterState(found.status.lower()),
-                register_id=found.entry,
+                reference=verifier.passport_reference(text, place),
+                state=RegisterState(each.status.lower()),
+                register_id=each.entry,
                 found_at=now,
             )
-            keep_hit(self.office, hit)
+            for place, each in enumerate(found)
+            if each.status.is_hit
+        ]
+        keep_hits(self.office, hits)
 
 
 def _opened(identity: ServiceIdentity, sealed: str) -> str:
@@ -168,7 +206,7 @@ def _opened(identity: ServiceIdentity, sealed: str) -> str:
 
 def _read(
     text: str, audience: str, trust: verifier.Trust, now: datetime
-) -> tuple[ServiceMessage, PassportQuestion]:
+) -> tuple[ServiceMessage, tuple[PassportQuestion, ...]]:
     try:
         return verifier.read_passport_question(
             text, audience=audience, trust=trust, now=now

@@ -60,7 +60,7 @@ _FORMAT: Final = "abtc-service-1"
 _SEAL: Final = "service-key"
 _SUITE: Final = Suite(KEM.P256, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _OTHER: Final = "it has no service keys"
-_MAX_SEALED: Final = 2**17
+_MAX_SEALED: Final = 2**18
 _MOST_KEPT: Final = 12
 """Earlier keys: one for each day that a delegation lasts, and some more."""
 

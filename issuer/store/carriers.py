@@ -46,6 +46,10 @@ class CarrierQuestion(Base):
     answered_at: Mapped[datetime]
     is_watched: Mapped[bool] = mapped_column(default=False)
     """The client is told when the answer flips."""
+    is_everybody: Mapped[bool] = mapped_column(default=False)
+    """It is about the cards of all economies."""
+    given_by: Mapped[str | None] = mapped_column(String(3))
+    """The economy whose card gives, where all were asked."""
     forget_at: Mapped[datetime]
 
     __table_args__ = (

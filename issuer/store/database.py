@@ -338,8 +338,16 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer says so at once: two that begin as readers and then want to write would
     # block each other, and SQLite would refuse one without waiting.
     writes = connection.get_execution_options().get("abtc_writes", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {0 if writes else 1}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # Reading waits for nobody and cannot fail here, so it goes to the driver itself: a
+    # small question takes no longer to begin than to answer.
+    driver: Any = connection.connection.driver_connection
+    if connection.info.get("abtc_writes") is not writes:
+        driver.execute(f"PRAGMA query_only = {0 if writes else 1}").close()
+        connection.info["abtc_writes"] = writes
+    if writes:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        driver.execute("BEGIN").close()
 
 
 def _begin_postgresql(connection: Connection) -> None:

@@ -25,6 +25,7 @@ def test_three_economies_a_broker_and_one_that_is_down(
         "NO_ANSWER (silence)",
         "NO_ANSWER (not_joined)",
         "VALID",
+        "120 VALID, 120 NO_ANSWER, 60 DATA_MISMATCH, 60 NOT_RECOGNISED",
         "E7654321B, met by NZL",
         "stolen of SGP",
         "the same",

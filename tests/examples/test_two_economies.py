@@ -6,18 +6,26 @@ import pytest
 
 import verifier
 from examples.two_economies import main, play
-from tests.components import needs
+from tests.components import COMPONENTS, needs
 from tests.databases import PostgreSQL
+from tests.soak import SOAK
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
 
 @pytest.mark.timeout(600)
 def test_everybody_is_cleared_once_and_a_device_lets_them_in(
-    tmp_path: Path, socket_enabled: None, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    socket_enabled: None,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """One has SQLite, and the one that is killed PostgreSQL if this machine has it."""
     del socket_enabled
-    decision = play(tmp_path, applicants=4)
+    databases: dict[str, str] = {}
+    if COMPONENTS["PostgreSQL"].find():
+        databases["JPN"] = request.getfixturevalue("postgresql_server").empty()
+    decision = play(tmp_path, applicants=4, databases=databases)
     assert isinstance(decision, verifier.Accepted)
     assert decision.entitlement.entry.answer == verifier.EntryAnswer.VISA_FREE
     told = capsys.readouterr().out
@@ -26,6 +34,7 @@ def test_everybody_is_cleared_once_and_a_device_lets_them_in(
 
 
 @needs("PostgreSQL")
+@pytest.mark.skipif(not SOAK, reason="takes long; tried by make soak")
 @pytest.mark.timeout(600)
 def test_postgresql_will_do_as_well(
     postgresql_server: PostgreSQL,

@@ -11,6 +11,7 @@ import { setGlobalConfig } from "@openid4vc/oauth2";
 import { Openid4vpClient } from "@openid4vc/openid4vp";
 import { SDJwtVcInstance } from "@sd-jwt/sd-jwt-vc";
 import { DcqlPresentationResult, DcqlQuery } from "dcql";
+import { CompactEncrypt, base64url, importJWK } from "jose";
 import { P256, hash, readTask, signES256 } from "./common.mjs";
 
 const given = await readTask();
@@ -20,12 +21,22 @@ setGlobalConfig({ allowInsecureUrls: true });
 const holderKey = await webcrypto.subtle.importKey("jwk", given.holderKey, P256, false, ["sign"]);
 const client = new Openid4vpClient({
   callbacks: {
+    encryptJwe,
     fetch: (url, options) => fetch(url, options),
     getX509CertificateMetadata: namesIn,
     hash,
     verifyJwt,
   },
 });
+
+/** How this wallet encrypts where it is asked to. */
+const ENCRYPTS = {
+  encryption: { nonce: "a nonce of this wallet" },
+  serverMetadata: {
+    authorization_encryption_alg_values_supported: ["ECDH-ES"],
+    authorization_encryption_enc_values_supported: ["A128GCM", "A256GCM"],
+  },
+};
 
 console.log(JSON.stringify(await run()));
 
@@ -38,15 +49,16 @@ async function run() {
   const { id, satisfied } = await matching(resolved.dcql.query);
   const asked = { aud: desk.effective, iat: given.now, nonce: authorizationRequestPayload.nonce, ...given.shows };
   const shown = await sdJwt().present(given.credential, undefined, { kb: { payload: asked } });
-  const { authorizationResponsePayload } = await client.createOpenid4vpAuthorizationResponse({
+  const { authorizationResponsePayload, jarm } = await client.createOpenid4vpAuthorizationResponse({
     authorizationRequestPayload, authorizationResponsePayload: { vp_token: { [id]: [shown] } },
+    jarm: authorizationRequestPayload.response_mode === "direct_post.jwt" ? ENCRYPTS : undefined,
   });
   const { response } = await client.submitOpenid4vpAuthorizationResponse({
-    authorizationRequestPayload, authorizationResponsePayload,
+    authorizationRequestPayload, authorizationResponsePayload, jarm,
   });
   return {
     type: parsed.type, version: resolved.version, prefix: desk.prefix, clientId: desk.effective, satisfied,
-    signed: resolved.jar.signer.method, status: response.status, answer: await response.json(),
+    signed: resolved.jar.signer.method, mode: authorizationRequestPayload.response_mode, status: response.status, answer: await response.json(),
   };
 }
 
@@ -60,6 +72,15 @@ async function matching(asked) {
   const held = DcqlQuery.query(query, [card]).can_be_satisfied;
   const result = DcqlPresentationResult.fromDcqlPresentation({ [id]: [card] }, { dcqlQuery: query });
   return { id, satisfied: held && result.can_be_satisfied };
+}
+
+async function encryptJwe({ alg, apu, apv, enc, publicJwk }, text) {
+  const parties = { apu: apu && base64url.decode(apu), apv: apv && base64url.decode(apv) };
+  const jwe = await new CompactEncrypt(new TextEncoder().encode(text))
+    .setProtectedHeader({ alg, enc, kid: publicJwk.kid })
+    .setKeyManagementParameters(parties)
+    .encrypt(await importJWK(publicJwk, alg));
+  return { encryptionJwk: publicJwk, jwe };
 }
 
 function sdJwt() {

@@ -69,7 +69,10 @@ def wallet(libraries: Path) -> Iterator[Wallet]:
         yield Wallet(folder=libraries, scene=scene)
 
 
-def test_a_standard_wallet_shows_a_card_to_our_desk(wallet: Wallet) -> None:
+@pytest.mark.parametrize("mode", ["direct_post", "direct_post.jwt"])
+def test_a_standard_wallet_shows_a_card_to_our_desk(wallet: Wallet, mode: str) -> None:
+    """In clear within https, and encrypted where the desk takes nothing else."""
+    wallet.scene.desk.is_sealed = mode == "direct_post.jwt"
     asked = wallet.scene.ask()
     found = wallet.show(asked)
     assert found == {
@@ -78,6 +81,7 @@ def test_a_standard_wallet_shows_a_card_to_our_desk(wallet: Wallet) -> None:
         "prefix": "x509_hash",
         "clientId": wallet.scene.desk.identity.client_id,
         "signed": "x5c",
+        "mode": mode,
         "satisfied": True,
         "status": 200,
         "answer": {},

@@ -26,6 +26,15 @@ def test_n13_the_edge_of_a_minute_lets_no_more_through() -> None:
         if uneven.allows("AUS", 3, now=NOW + timedelta(seconds=second))
     ]
     assert later == [60, 61, 110, 120, 121]
+    many = Pace()
+    assert many.allows("AUS", 10, count=6, now=NOW)
+    assert many.wait("AUS", 10, count=5, now=NOW) == timedelta(minutes=1)
+    assert many.allows("AUS", 10, count=4, now=NOW + timedelta(seconds=9))
+    assert many.wait("AUS", 10, count=7, now=NOW + timedelta(seconds=60)) == timedelta(
+        seconds=9
+    )
+    assert many.allows("AUS", 10, count=6, now=NOW + timedelta(seconds=60))
+    assert not many.allows("NZL", 10, count=11, now=NOW)
 
 
 def test_n13_a_flood_within_a_pace_takes_little_memory() -> None:

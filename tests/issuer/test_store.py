@@ -120,6 +120,16 @@ def test_a_reader_cannot_write(store: Store) -> None:
     assert codes(store) == []
 
 
+def test_a_reader_cannot_write_behind_a_writer(store: Store) -> None:
+    """Connections are used again: each time as whoever uses them says."""
+    for code in ("AUS", "NZL"):
+        store.write(add_economy(code), now=NOW)
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                store.read(add_economy("SGP"))
+    assert sorted(codes(store)) == ["AUS", "NZL"]
+
+
 def test_r6_an_empty_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="no back office"):
         Store.open(f"sqlite:///{tmp_path}/new.sqlite3")

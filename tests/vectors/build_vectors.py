@@ -17,6 +17,7 @@ from . import (
     cases_challenge,
     cases_entitlement,
     cases_jose,
+    cases_journey,
     cases_keybinding,
     cases_order,
     cases_pack,
@@ -49,6 +50,7 @@ AREAS = (
     cases_order,
     cases_pack,
     cases_challenge,
+    cases_journey,
 )
 
 

@@ -53,6 +53,8 @@ class Lesson(NamedTuple):
     """Of card and passport."""
     variant: str = ""
     """Where a code has a second case."""
+    owner_says: str | None = None
+    """What the passport's own economy answers, where the lane asks it."""
 
 
 LESSONS = (
@@ -90,6 +92,17 @@ LESSONS = (
     Lesson("passport.expired", "time::passport_yesterday", "normal_rules"),
     Lesson("passport.reported", "reported::listed", "refer"),
     Lesson("passport.differs", "passport::family_name", "refer"),
+    Lesson(
+        "passport.not_confirmed", "accept::app", "refer", owner_says="NOT_RECOGNISED"
+    ),
+    Lesson(
+        "passport.not_confirmed",
+        "accept::physical",
+        "refer",
+        variant="data",
+        owner_says="DATA_MISMATCH",
+    ),
+    Lesson("passport.unchecked", "accept::app", "refer", owner_says="NO_ANSWER"),
     Lesson("entry.cleared", "accept::app", "admit"),
     Lesson("entry.cleared", "accept::physical", "admit", variant="plastic"),
     Lesson("entry.granted", "entitlement::overlay_3_not_listed", "admit"),
@@ -167,6 +180,7 @@ def _case(lesson: Lesson, vector: dict[str, Any]) -> dict[str, Any]:
         "now": vector["now"],
         "again_after": again,
         "challenge": vector["challenge"],
+        "owner_says": lesson.owner_says,
         "trust": trust,
     }
 

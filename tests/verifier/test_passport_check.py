@@ -1,5 +1,6 @@
 """Reading a question and its answer: what counts, and what is NO_ANSWER."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -46,7 +47,7 @@ class Scene:
         by: str = ASKER,
         to: str = OWNER,
         *,
-        asked: PassportQuestion = QUESTION,
+        asked: Sequence[PassportQuestion] = (QUESTION,),
         nonce: str = NONCE,
         at: datetime = NOW,
     ) -> str:
@@ -67,22 +68,40 @@ class Scene:
     ) -> str:
         said = {
             "question": verifier.passport_question_digest(about),
-            "status": "VALID",
+            "answers": ["VALID"],
         }
         return self.identities[by].sign(typ, self.url(to), said | claims, at)
 
     def read(
         self, question: str | None, answer: str | None, *, at: datetime = NOW
     ) -> PassportAnswer:
-        return verifier.read_relayed_passport_answer(
-            question,
-            answer,
-            asked=QUESTION,
+        exchanges = [] if question is None else [(question, answer)]
+        (found,) = self.read_all(*exchanges, at=at)
+        return found
+
+    def read_all(
+        self,
+        *exchanges: tuple[str, str | None],
+        asked: Sequence[PassportQuestion] = (QUESTION,),
+        at: datetime = NOW,
+    ) -> tuple[PassportAnswer, ...]:
+        return verifier.read_relayed_passport_answers(
+            exchanges,
+            asked=asked,
             nonce=NONCE,
             asker=ASKER,
             trust=self.trust,
             now=at,
         )
+
+    def read_words(
+        self, words: object, *asked: PassportQuestion, **claims: Any
+    ) -> list[tuple[PassportStatus, NoAnswer | None]]:
+        """What a device makes of words that the owner has signed."""
+        question = self.question(asked=asked)
+        answer = self.answer(question, answers=words, **claims)
+        found = self.read_all((question, answer), asked=asked)
+        return [(each.status, each.no_answer) for each in found]
 
 
 @pytest.fixture
@@ -96,7 +115,7 @@ def test_a_device_believes_the_owner_and_nobody_between(scene: Scene) -> None:
     found = scene.read(question, scene.answer(question))
     assert (found.status, found.owner) == (PassportStatus.VALID, OWNER)
     assert found.reference == verifier.passport_reference(question)
-    hit = scene.answer(question, status="STOLEN", contact="+61 2")
+    hit = scene.answer(question, answers=["STOLEN"], contact="+61 2")
     assert scene.read(question, hit).contact == "+61 2"
 
 
@@ -107,7 +126,8 @@ def test_n14_a_back_office_that_lies_is_noticed(scene: Scene) -> None:
     lies = {
         "nothing": (None, scene.answer(question)),
         "silence": (question, None),
-        "other passport": (scene.question(asked=another),) * 2,
+        "other passport": (scene.question(asked=[another]),) * 2,
+        "one more passport": (scene.question(asked=[QUESTION, another]),) * 2,
         "other nonce": (scene.question(nonce="B" * 22),) * 2,
         "other asker": (scene.question(by=OTHER),) * 2,
         "unsigned": ("rubbish", scene.answer(question)),
@@ -115,7 +135,8 @@ def test_n14_a_back_office_that_lies_is_noticed(scene: Scene) -> None:
     }
     for name, (asked, answered) in lies.items():
         if asked is not None and asked == answered:
-            answered = scene.answer(asked)  # noqa: PLW2901  # the right one for it
+            words = ["VALID"] * (2 if "more" in name else 1)
+            answered = scene.answer(asked, answers=words)  # noqa: PLW2901  # right for it
         found = scene.read(asked, answered)
         assert found.status is PassportStatus.NO_ANSWER, name
 
@@ -130,11 +151,16 @@ def test_n14_a_back_office_that_lies_is_noticed(scene: Scene) -> None:
         ({"typ": "abtc-client+jwt"}, NoAnswer.UNVERIFIABLE),
         ({"at": NOW - timedelta(minutes=6)}, NoAnswer.UNVERIFIABLE),
         ({"at": NOW + timedelta(minutes=3)}, NoAnswer.UNVERIFIABLE),
-        ({"status": "OK"}, NoAnswer.UNKNOWN_WORD),
-        ({"status": "valid"}, NoAnswer.UNKNOWN_WORD),
-        ({"status": None}, NoAnswer.UNKNOWN_WORD),
-        ({"status": ["VALID"]}, NoAnswer.UNKNOWN_WORD),
-        ({"status": "NO_ANSWER"}, NoAnswer.SAID),
+        ({"answers": ["OK"]}, NoAnswer.UNKNOWN_WORD),
+        ({"answers": ["valid"]}, NoAnswer.UNKNOWN_WORD),
+        ({"answers": [None]}, NoAnswer.UNKNOWN_WORD),
+        ({"answers": [["VALID"]]}, NoAnswer.UNKNOWN_WORD),
+        ({"answers": ["NO_ANSWER"]}, NoAnswer.SAID),
+        ({"answers": []}, NoAnswer.INCOMPLETE),
+        ({"answers": ["VALID", "VALID"]}, NoAnswer.INCOMPLETE),
+        ({"answers": "VALID"}, NoAnswer.INCOMPLETE),
+        ({"answers": {"0": "VALID"}}, NoAnswer.INCOMPLETE),
+        ({"answers": None}, NoAnswer.INCOMPLETE),
     ],
 )
 def test_n14_what_is_not_exactly_the_owners_word_is_no_answer(
@@ -161,9 +187,71 @@ def test_a_contact_is_one_line(scene: Scene) -> None:
     """It is put on a screen: no control characters, no book."""
     question = scene.question()
     for contact in ("a\nb", "\x1b[31m", "", "x" * 201, 7, "\u2028"):
-        answer = scene.answer(question, status="LOST", contact=contact)
+        answer = scene.answer(question, answers=["LOST"], contact=contact)
         found = scene.read(question, answer)
         assert (found.status, found.contact) == (PassportStatus.LOST, None)
+
+
+SECOND = PassportQuestion(country="AUS", number="PA7654321")
+THIRD = PassportQuestion(country="AUS", number="PA7654322")
+
+
+def test_answers_belong_to_passports_by_their_place(scene: Scene) -> None:
+    """Each has its own word and its own reference; who is there goes with hits only."""
+    asked = (QUESTION, SECOND, THIRD)
+    question = scene.question(asked=asked)
+    words = ["VALID", "STOLEN", "NOT_RECOGNISED"]
+    answer = scene.answer(question, answers=words, contact="+61 2")
+    found = scene.read_all((question, answer), asked=(THIRD, QUESTION, SECOND))
+    assert [each.status for each in found] == ["NOT_RECOGNISED", "VALID", "STOLEN"]
+    assert [each.contact for each in found] == [None, None, "+61 2"]
+    assert [each.reference for each in found] == [
+        verifier.passport_reference(question, place) for place in (2, 0, 1)
+    ]
+    assert len({each.reference for each in found}) == 3
+
+
+def test_n14_a_word_that_is_none_spoils_no_other_and_a_missing_one_all(
+    scene: Scene,
+) -> None:
+    """Where one is missing, nobody can tell whose the others are."""
+    asked = (QUESTION, SECOND, THIRD)
+    good, none = (PassportStatus.VALID, None), PassportStatus.NO_ANSWER
+    for word in ("OK", None, 1, {"status": "VALID"}):
+        found = scene.read_words(["VALID", word, "VALID"], *asked)
+        assert found == [good, (none, NoAnswer.UNKNOWN_WORD), good]
+    for words in (["VALID"] * 2, ["VALID"] * 4, []):
+        found = scene.read_words(words, *asked)
+        assert found == [(none, NoAnswer.INCOMPLETE)] * 3
+
+
+def test_n14_a_passport_that_two_owners_answer_for_is_not_answered(
+    scene: Scene,
+) -> None:
+    """A back office with an accomplice gets no VALID in beside the owner's STOLEN."""
+    first, second = scene.question(), scene.question(to=OTHER)
+    stolen = first, scene.answer(first, answers=["STOLEN"])
+    valid = second, scene.answer(second, by=OTHER)
+    for exchanges in ((stolen, valid), (valid, stolen)):
+        (found,) = scene.read_all(*exchanges)
+        assert found.no_answer is NoAnswer.OTHER_QUESTION
+    twice = scene.question(asked=[QUESTION, QUESTION])
+    (found,) = scene.read_all((twice, scene.answer(twice, answers=["LOST", "VALID"])))
+    assert found.status is PassportStatus.NO_ANSWER
+
+
+def test_a_question_is_about_some_passports_and_no_more_than_a_flight() -> None:
+    """Whoever wants to ask about more asks again, and it counts."""
+    claims = verifier.passport_question_claims([QUESTION] * PassportQuestion.MOST)
+    passports = claims["passports"]
+    assert verifier.parse_passport_questions(passports) == (QUESTION,) * 500
+    for count in (0, 501):
+        with pytest.raises(ValueError, match="500"):
+            verifier.passport_question_claims([QUESTION] * count)
+        with pytest.raises(ValueError, match="500"):
+            verifier.parse_passport_questions([QUESTION.members()] * count)
+    with pytest.raises(ValueError, match="members"):
+        verifier.parse_passport_questions([QUESTION.members(), 7])
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_sealed_for_one_reader_and_purpose() -> None:
         URL, "aus-enc", "b"
     )
     with pytest.raises(ValueError, match="too long"):
-        keys.seal(b"x" * (2**16 + 1), about="a test")
+        keys.seal(b"x" * (2**17 + 1), about="a test")
     only_signs = delegation(keys=[{**jwk(SIG), "kid": "aus-sig", "use": "sig"}])
     none = verifier.read_service_keys(only_signs, trust=TRUST, now=NOW)
     with pytest.raises(ValueError, match="no key"):

@@ -87,6 +87,24 @@ def test_a_holder_shares_a_card_with_a_desk(
     assert capsys.readouterr().err.startswith("abtc-wallet: the desk refused: ")
 
 
+def test_a_card_goes_encrypted_where_the_desk_wants_that(
+    scene: DeskScene, wallet: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or not at all: a request without a key for it is none."""
+    scene.desk.is_sealed = True
+    asked = scene.ask()
+    given = ["present", "--file", str(wallet), "--root", str(root), "--yes"]
+    assert main([*given, scene.desk.link(asked)]) == 0
+    assert "ABTC gives an entry basis for Singapore" in scene.page(asked)
+    link = by_value(
+        scene.desk.identity, scene, response_mode="direct_post.jwt",
+        client_metadata={"jwks": {"keys": []}},
+    )  # fmt: skip
+    capsys.readouterr()
+    assert main([*given, link]) == 1
+    assert "wants the answer encrypted" in capsys.readouterr().err
+
+
 def test_a_holder_who_says_no_shares_nothing(
     scene: DeskScene,
     wallet: Path,
@@ -204,6 +222,13 @@ def test_j4_a_request_with_another_header_is_refused(
 ) -> None:
     with pytest.raises(RequestError):
         read(by_value(scene.desk.identity, scene, header=header), scene)
+
+
+def test_j3_a_request_signed_otherwise_says_so(scene: DeskScene) -> None:
+    """A house with an RSA key reads what its request needs."""
+    link = by_value(scene.desk.identity, scene, header={"alg": "RS256"})
+    with pytest.raises(RequestError, match="not signed with ES256"):
+        read(link, scene)
 
 
 def test_w10_a_request_is_signed_by_whom_it_says(scene: DeskScene) -> None:

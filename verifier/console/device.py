@@ -172,14 +172,29 @@ class Device:
             plain = self._plain(reason, look, **more)
             return self._keep(plain, self.clocks.now()).answer
 
-    def add_training(self, decision: Decision, passport: Passport) -> Answer:
-        """Keep an answer about a card of the training; no log has it."""
+    def add_training(
+        self,
+        decision: Decision,
+        passport: Passport,
+        *,
+        told: PassportAnswer | None = None,
+    ) -> Answer:
+        """Keep an answer about a card of the training; no log has it.
+
+        Args:
+            decision: About the card.
+            passport: What was read of the passport.
+            told: What its own economy says of it, as in a lane that needs an answer;
+                None if it was not asked.
+        """
         card = decision.card if isinstance(decision, Accepted) else None
         found = Found(decision=decision, passport=passport, card=card, seen_before=None)
         with self._lock:
             self._tidy()
             answer = answers.of_decision(found, is_kiosk=self.is_kiosk)
             kept = self._keep(answer, self.clocks.now(), found=found)
+            if told is not None:
+                kept.answer = self._as_told(kept.answer, told, is_needed=True)
             kept.answer = kept.answer | {"training": True}
             return kept.answer
 
@@ -258,12 +273,18 @@ class Device:
             return kept.answer
 
     def _with_passport(self, answer: Answer, told: PassportAnswer) -> Answer:
+        is_needed = self._needs_passport_answer
+        return self._as_told(answer, told, is_needed=is_needed)
+
+    def _as_told(
+        self, answer: Answer, told: PassportAnswer, *, is_needed: bool
+    ) -> Answer:
         said = {"passport_check": answers.passport_check(told)}
         if told.status.is_hit:
             plain = self._plain(RejectReason.PASSPORT_REPORTED, Look.REFUSED)
         elif told.status.is_problem:
             plain = self._plain(ConsoleReason.NOT_CONFIRMED, Look.REFUSED)
-        elif told.status is PassportStatus.VALID or not self._needs_passport_answer:
+        elif told.status is PassportStatus.VALID or not is_needed:
             return answer | said
         else:
             plain = self._plain(ConsoleReason.NOT_ASKED, Look.BY_HAND)

@@ -4,7 +4,8 @@ The cards are those of the published test vectors: their keys are of published t
 sign nothing but them, and their issuers live at an address that no economy can have. So
 a card from here shown to a device on duty is unknown or no card, and never good; and
 since each case brings its own trust data and its own time, its answer is the same on
-every device, whatever its clock and its store say.
+every device, whatever its clock and its store say. Where the passport's own economy is
+asked, the case says what it answers, and nobody is asked.
 """
 
 import json
@@ -21,17 +22,24 @@ from .. import (
     Decision,
     EntryReason,
     LaneReason,
+    NoAnswer,
     Passport,
+    PassportAnswer,
+    PassportStatus,
     Policy,
     Reason,
     RejectReason,
     ReplayGuard,
     Trust,
     UndecidedReason,
+    no_passport_answer,
     verify,
 )
+from .codes import ConsoleReason
 
 _FILE: Final = "training.json"
+_REFERENCE: Final = "0123456789abcdef"
+"""Of an answer that nobody gave: it is in nobody's queue."""
 _SNAPSHOTS: Final = 4
 """Cases whose trust data stays loaded; a trainee looks at one at a time."""
 
@@ -58,9 +66,10 @@ class Case:
     id: str
     group: str
     """First part of the code, such as ``status``."""
-    code: Reason
+    code: Reason | ConsoleReason
     """What the case teaches. It is the reason of the decision; of an accepted card,
-    that of its entry, or of its lane where it is a ``LaneReason``."""
+    that of its entry, or of its lane where it is a ``LaneReason``; and what the console
+    says where the passport's own economy was asked."""
     text: str
     """What is scanned: a code, or for ``proof.binding`` a card as text, since a code
     cannot hold that one."""
@@ -74,6 +83,9 @@ class Case:
     """The one that the officer has shown."""
     right: tuple[Action, ...]
     """What a right officer does; the first is the best, and any of them counts."""
+    owner_says: PassportStatus | None
+    """What the passport's own economy answers in a lane that needs an answer; None
+    where it is not asked."""
     course: int | None
     """Place in the first course, from 0; None if the case is not in it."""
 
@@ -87,6 +99,21 @@ def first_course() -> tuple[Case, ...]:
     """Return the ten cases that a new officer begins with, in their order."""
     chosen = [each for each in cases() if each.course is not None]
     return tuple(sorted(chosen, key=lambda case: case.course or 0))
+
+
+def owner_answer(case: Case) -> PassportAnswer | None:
+    """Return what comes of asking who issued a case's passport; None if nobody is."""
+    if case.owner_says is None:
+        return None
+    owner = Passport.from_mrz(case.mrz).country
+    if case.owner_says is PassportStatus.NO_ANSWER:
+        return no_passport_answer(NoAnswer.SILENCE, owner=owner)
+    return PassportAnswer(
+        status=case.owner_says,
+        owner=owner,
+        reference=_REFERENCE,
+        answered_at=case.now,
+    )
 
 
 def self_test() -> Case:
@@ -158,14 +185,17 @@ def _told(said: dict[str, Any]) -> _Told:
         now=datetime.fromisoformat(said["now"]),
         challenge=said["challenge"],
         right=tuple(map(Action, said["right"])),
+        owner_says=said["owner_says"] and PassportStatus(said["owner_says"]),
         course=said["course"],
     )
     return _Told(case, timedelta(seconds=again) if again else None, said["trust"])
 
 
-def _reason(code: str) -> Reason:
-    kinds = (RejectReason, UndecidedReason, EntryReason, LaneReason)
-    found: dict[str, Reason] = {each.value: each for kind in kinds for each in kind}
+def _reason(code: str) -> Reason | ConsoleReason:
+    kinds = (RejectReason, UndecidedReason, EntryReason, LaneReason, ConsoleReason)
+    found: dict[str, Reason | ConsoleReason] = {
+        each.value: each for kind in kinds for each in kind
+    }
     return found[code]
 
 

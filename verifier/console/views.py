@@ -408,7 +408,9 @@ def training_check() -> Response:
     if case is None:
         raise RefusedError(404, Fault.TRAINING)
     answer: Answer = console().device.add_training(
-        training.decide(case.id), Passport.from_mrz(case.mrz)
+        training.decide(case.id),
+        Passport.from_mrz(case.mrz),
+        told=training.owner_answer(case),
     )
     return jsonify(answer)
 

@@ -5,16 +5,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 import verifier
+from issuer.carriers import everybody
 from issuer.carriers.changes import look_again
 from issuer.carriers.everybody import Lines
 from issuer.carriers.trust import lists_of
@@ -23,6 +25,7 @@ from issuer.operations import all_operations
 from issuer.passport_register.carrying import UnreachableError
 from issuer.services import hooks
 from issuer.services.identity import renew
+from issuer.store import CarrierQuestion
 from tests.databases import Prepared
 from tests.issuer.carriers.scene import DAY, TODAY, Scene
 from tests.issuer.carriers.test_messages import a_list
@@ -34,6 +37,7 @@ from verifier import BasisAnswer, RegisterCredentials, RegisterError
 from verifier.carriers import read_cusres
 
 PREFIX = "/services/v1"
+LONG = timedelta(seconds=30)
 WITHDRAWN = Preclearance.WITHDRAWN
 KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -217,6 +221,29 @@ def test_a_passenger_list_in_json_and_in_the_carrier_s_words(counter: Counter) -
         assert "CITIZEN" not in refused.text
 
 
+def test_a_flight_is_asked_about_at_everybody(counter: Counter) -> None:
+    """Each passenger has one answer; with whose card it is, or none where one is away.
+
+    Not every economy has a register here, so that "none" cannot be said of a stranger.
+    """
+    mine, stranger = counter.question(row="1", everybody=True), dict(counter.question())
+    stranger |= {"passport": {"country": "AUS", "number": "XX1"}, "everybody": True}
+    lines = [json.dumps(each) for each in (mine, stranger, counter.question(row="3"))]
+    answer = counter.open(
+        "POST", "/bulk", data="\n".join(lines), content_type="application/x-ndjson"
+    )
+    told = [json.loads(each)["answer"] for each in answer.text.splitlines()]
+    assert [(each["answer"], each["given_by"]) for each in told] == [
+        ("gives", "SGP"), ("no_answer", None), ("gives", None),
+    ]  # fmt: skip
+    listed = counter.open(
+        "POST", "/passenger-list?destination=NZL&everybody=true",
+        data=a_list(counter.scene), content_type="application/edifact",
+    )  # fmt: skip
+    said = [json.loads(each)["answer"]["answer"] for each in listed.text.splitlines()]
+    assert said == ["gives", "no_answer"]
+
+
 def test_w6_without_the_scope_nobody_is_answered(counter: Counter) -> None:
     """Nor without a token, nor about another economy's cards."""
     counter.token = ""
@@ -260,12 +287,30 @@ def test_an_economy_asks_another_about_its_own_cards(counter: Counter) -> None:
     scene = counter.scene
     desk = scene.office.system_desk("NZL", now=NOW, reason="x")
     question = scene.question(scene.publishing.held())
+    stranger = replace(question, number="XX0000000")
     here = scene.basis(economy="NZL")
     with counter.serving() as url:
         lines = Lines()
         for _ in range(2):
-            found = lines.ask(desk, "SGP", url, question, here)
-            assert found.answer is BasisAnswer.GIVES
+            found = lines.ask(desk, "SGP", url, [question, stranger], here, within=LONG)
+            assert [each and each.answer for each in found] == [
+                BasisAnswer.GIVES, BasisAnswer.DOES_NOT_GIVE,
+            ]  # fmt: skip
+        ((key, (token, until)),) = lines._tokens.items()
+        lines._tokens[key] = f"{token}x", until
+        # As after a restart that forgot it: a new one is fetched, within the same time.
+        assert lines.ask(desk, "SGP", url, [question], here, within=LONG)
+        ((counter.token, _),) = lines._tokens.values()
+        # Nobody asks on: not who is asked for another economy's carriers.
+        asked_on = counter.open("POST", "", json=counter.question(everybody=True))
+        assert (asked_on.get_json()["answer"], asked_on.get_json()["given_by"]) == (
+            "gives", None,
+        )  # fmt: skip
+        # Nor is a passport kept here that somebody travels on elsewhere.
+        kept = scene.office.store.read(
+            lambda session: session.scalars(select(CarrierQuestion)).all()
+        )
+        assert kept == []
         with pytest.raises(RegisterError):
             verifier.read_register_answer(
                 str(counter.open("POST", "", json=counter.question()).get_json()),
@@ -277,6 +322,79 @@ def test_an_economy_asks_another_about_its_own_cards(counter: Counter) -> None:
                 trust=here.trust,
                 now=NOW,
             )
+
+
+@pytest.mark.enable_socket
+def test_n5_an_answer_about_one_passenger_is_none_about_another(
+    counter: Counter,
+) -> None:
+    """A partner, or whoever stands between, may mix up, double or cut its rows."""
+    scene = counter.scene
+    desk = scene.office.system_desk("NZL", now=NOW, reason="x")
+    question = scene.question(scene.publishing.held())
+    stranger = replace(question, number="XX0000000")
+    here = scene.basis(economy="NZL")
+    with counter.serving() as url:
+        honest = Lines()
+        assert honest.ask(desk, "SGP", url, [question], here, within=LONG)
+        ((counter.token, _),) = honest._tokens.values()
+    rows = counter.open(
+        "POST", "/bulk", content_type="application/x-ndjson",
+        data="\n".join(
+            json.dumps({**counter.question(), "row": row}) for row in ("1", "0", "0")
+        ),
+    ).text.splitlines()  # fmt: skip
+
+    class Mixes(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            token = json.dumps({"access_token": "x" * 20})
+            is_token = self.path.endswith("/token")
+            body = token if is_token else "\n".join(["rubbish", "[]", *rows])
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Mixes)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        asked = [question, stranger, question]
+        found = Lines().ask(desk, "SGP", url, asked, here, within=LONG)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [each and each.answer for each in found] == [BasisAnswer.GIVES, None, None]
+
+
+@pytest.mark.enable_socket
+def test_a_partner_s_card_gives_while_another_partner_is_down(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One list goes to each, over sockets; whose silence it is stays with its own."""
+    scene = counter.scene
+    mine = replace(scene.question(scene.publishing.held()), everybody=True)
+    theirs = replace(mine, country="AUS", number="PA1234567")
+    with counter.serving() as url, counter.serving() as other:
+        partners = {"SGP": url, "JPN": other, "AUS": "http://127.0.0.1:1"}
+        places = scene.office.installation
+        services = places.services.model_copy(update={"partners": partners})
+        office = replace(
+            scene.office, installation=places.model_copy(update={"services": services})
+        )
+        monkeypatch.setattr(everybody, "_hosted", lambda _: {"NZL"})
+        desk = office.system_desk("NZL", now=NOW, reason="x")
+        found = everybody.decide(desk, [mine, theirs, replace(mine, everybody=False)])
+    assert [(each.basis.answer, each.given_by) for each in found] == [
+        (BasisAnswer.GIVES, "SGP"),
+        (BasisAnswer.NO_ANSWER, None),
+        (BasisAnswer.DOES_NOT_GIVE, None),
+    ]
+    assert "AUS" in found[1].silent
+    assert not found[1].silent & {"NZL", "SGP", "JPN"}
 
 
 class Drips(BaseHTTPRequestHandler):
@@ -308,7 +426,7 @@ def test_d4_a_partner_that_drips_keeps_no_thread(counter: Counter) -> None:
     try:
         url = f"http://127.0.0.1:{server.server_port}"
         with pytest.raises(UnreachableError):
-            Lines().ask(desk, "SGP", url, question, scene.basis(economy="NZL"))
+            Lines().ask(desk, "SGP", url, [question], scene.basis(economy="NZL"))
     finally:
         server.shutdown()
         server.server_close()

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 import verifier
 from issuer import lifecycle
-from issuer.carriers import service
+from issuer.carriers import everybody, service
 from issuer.carriers.changes import look_again
 from issuer.carriers.service import Ask, Asker, ChangesWanted, Told
 from issuer.carriers.trust import lists_of
@@ -214,6 +214,56 @@ def test_a_flip_is_queued_once_and_read_in_order(scene: Scene) -> None:
     behind = page_of(cursor=page.cursor)
     assert service.changes(desk(scene, at=minutes(5)), AIR, behind).changes == ()
     assert service.changes(desk(scene, at=minutes(5)), OTHER, page_of()).changes == ()
+
+
+def test_what_everybody_was_asked_everybody_is_asked_again(scene: Scene) -> None:
+    """Another economy's card is not forgotten by who passed the question on."""
+    renew(scene.office, "NZL", NOW)
+    held = scene.publishing.held()
+
+    def here(at: Any = NOW) -> Desk:
+        return scene.office.system_desk("NZL", now=at, reason="asked by a carrier")
+
+    given = asked(scene, held, watch=True, everybody=True)
+    nobody = {"country": "NZL", "number": "XX0000000"}
+    stranger = asked(scene, held, watch=True, everybody=True, passport=nobody)
+    rows = service.ask_all(here(), AIR, [given, stranger], decide=everybody.decide)
+    told = [each.answer for each in rows if each.answer]
+    assert [(each.answer, each.given_by) for each in told] == [
+        (BasisAnswer.GIVES, "SGP"), (BasisAnswer.NO_ANSWER, None),
+    ]  # fmt: skip
+    looked = look_again(here(minutes(1)))
+    assert (looked.watched, looked.flipped) == (2, 0)
+    again = service.again(
+        here(minutes(1)), AIR, told[0].reference, elapsed=at_once,
+        decide=everybody.decide,
+    )  # fmt: skip
+    assert again.previous is not None
+    assert (again.given_by, again.previous.changed) == ("SGP", False)
+    withdraw(scene, held)
+    # Not every economy has a register here, so "none" cannot be said.
+    assert look_again(here(minutes(3))).flipped == 1
+    (change,) = service.changes(here(minutes(3)), AIR, page_of()).changes
+    assert (change.reference, change.answer) == (
+        told[0].reference, BasisAnswer.NO_ANSWER,
+    )  # fmt: skip
+    assert look_again(here(minutes(4))).flipped == 0
+
+
+def test_a_giver_that_is_away_has_taken_nothing_back(scene: Scene) -> None:
+    """Its carrier is not told of a flip because a line was cut for a minute."""
+    renew(scene.office, "NZL", NOW)
+    given = asked(scene, scene.publishing.held(), watch=True, everybody=True)
+    here = scene.office.system_desk("NZL", now=NOW, reason="asked by a carrier")
+    service.ask(here, AIR, given, elapsed=at_once, decide=everybody.decide)
+
+    def away(session: Any) -> None:
+        session.execute(text("UPDATE hosted_economy SET is_test = 1 = 1"
+                             " WHERE code = 'SGP'"))  # fmt: skip
+
+    scene.office.store.write(away, now=NOW)
+    later = scene.office.system_desk("NZL", now=minutes(1), reason="looked again")
+    assert look_again(later).flipped == 0
 
 
 def test_what_is_taken_away_here_flips_at_once(scene: Scene) -> None:

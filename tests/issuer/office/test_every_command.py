@@ -849,6 +849,23 @@ def passports(shell: Shell) -> None:
     assert shell.asks(kor, "passport count")["by_state"]["valid"] == 1
     asked = {"country": "KOR", "number": "M10000001"}
     assert shell.asks(kor, "passport check", **asked)["status"] == "VALID"
+    rows = json.dumps([asked])
+    (told,) = shell.asks(kor, "passport check-list", passports=rows)["answers"]
+    assert told["status"] == "VALID"
+    listed = shell.file("asked.csv", "country,number\nKOR,M10000001\nKOR,M7\nSGP,X1\n")
+    out = listed.with_name("answered.csv")
+    told = shell.do("passport check-file", listed, reason="a flight", out=out)
+    assert told["answers"] == {"VALID": 1, "NOT_RECOGNISED": 1, "NO_ANSWER": 1}
+    first, second, *_ = out.read_text("utf-8-sig").splitlines()
+    assert first.startswith('"line","country","number","status"')
+    assert second.startswith('"2","KOR","M10000001","VALID","KOR"')
+    shell.refused("passport check-file", listed, reason="again", out=out)
+    assert out.read_text("utf-8-sig").splitlines()[1] == second
+    slips = shell.file("slips.csv", "country,number\nKOR,M1\nkor,M2\n")
+    other = out.with_name("slips-answered.csv")
+    code = shell.refused("passport check-file", slips, reason="a slip", out=other)
+    assert code == "import.not_clean"
+    assert not other.exists()
     shell.asks(kor, "passport set", number="M10000001", state="stolen")
     assert shell.asks(kor, "passport check", **asked)["status"] == "STOLEN"
     own, theirs = shell.asks(kor, "passport hits")["hits"]

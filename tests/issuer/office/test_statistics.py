@@ -21,7 +21,8 @@ from issuer.statistics import (
 )
 from issuer.statistics_folder import csv_of, write_folder
 from issuer.statistics_plots import plots_of
-from tests.issuer.back_office import HOSTED, SCHEME, BackOffice
+from tests.databases import Prepared
+from tests.issuer.back_office import HOSTED, SCHEME, BackOffice, office_at
 from tests.issuer.office.card_builder import phone
 from tests.issuer.office.flow import Flow
 from tests.simulator import NOW
@@ -179,8 +180,9 @@ def test_c8_no_sum_and_no_difference_gives_a_small_number_away(
 
 
 def test_the_folder_opens_as_a_page_and_is_the_same_each_time(
-    flow: Flow, tmp_path: Path
+    prepared_small: Prepared, tmp_path: Path
 ) -> None:
+    flow = Flow(office_at(prepared_small))
     for _ in range(12):
         case = flow.circulated()
         flow.decide(flow.lane(case, "JPN").id, "approve")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -13,8 +14,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 import verifier
 from issuer.errors import Conflict, Invalid
-from issuer.passport_register.gateway import MAX_ASK, PER_DEVICE, Gateway
-from issuer.passport_register.service import ABOUT_QUESTION, padded
+from issuer.passport_register.gateway import MAX_ASK, Gateway
+from issuer.passport_register.service import ABOUT_QUESTION, padded_question
 from issuer.services.identity import ServiceIdentity
 from issuer.services.trust import trust_of
 from issuer.web import Settings, create_app
@@ -31,7 +32,14 @@ from tests.issuer.passports.scene import (
     with_settings,
 )
 from tests.simulator import NOW
-from verifier import Collector, DeviceKey, PassportAsker, PassportStatus
+from verifier import (
+    Collector,
+    DeviceKey,
+    NoAnswer,
+    PassportAsker,
+    PassportQuestion,
+    PassportStatus,
+)
 
 pytestmark = pytest.mark.enable_socket
 SECRET = bytes(range(32))
@@ -70,19 +78,24 @@ class Lane:
         return found.status
 
     def body(self, **changed: Any) -> dict[str, Any]:
+        return self.body_about(WHOLE) | changed
+
+    def body_about(self, *passports: PassportQuestion) -> dict[str, Any]:
         """What the device sends, as it would send it."""
         sent: list[bytes] = []
 
         class Poster:
-            def post(self, body: bytes, *, seconds: float) -> tuple[int, bytes]:
+            def post(
+                self, body: bytes, *, seconds: float, most: int
+            ) -> tuple[int, bytes]:
                 sent.append(body)
                 return 500, b""
 
         asker = self.asker("http://127.0.0.1:9")
         asker._poster = Poster()  # type: ignore[assignment]
-        asker.ask(WHOLE, trust=self.trust, now=NOW)
+        asker.ask_all(passports, trust=self.trust, now=NOW)
         body: dict[str, Any] = json.loads(sent[0])
-        return body | changed
+        return body
 
 
 @pytest.fixture
@@ -143,17 +156,72 @@ def test_silence_is_no_answer(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (429, b"{}", NoAnswer.SILENCE),
+        (200, b"<html>", NoAnswer.SILENCE),
+        (200, b"[]", NoAnswer.SILENCE),
+        (200, b"{}", NoAnswer.NOT_JOINED),
+        (200, b'{"exchanges": {"0": 1}}', NoAnswer.NOT_JOINED),
+        (200, b'{"exchanges": [7, {}, {"question": 7}]}', NoAnswer.NOT_JOINED),
+        (200, b'{"exchanges": [{"question": "x"}]}', NoAnswer.NOT_JOINED),
+    ],
+)
+def test_n14_what_a_back_office_makes_up_is_no_answer(
+    lane: Lane, status: int, body: bytes, why: NoAnswer
+) -> None:
+    """To each passport that was asked about, in any shape."""
+
+    class Poster:
+        def post(self, body_sent: bytes, **_: Any) -> tuple[int, bytes]:
+            return status, body
+
+    asker = lane.asker("http://127.0.0.1:9")
+    asker._poster = Poster()  # type: ignore[assignment]
+    asked = [WHOLE, WHOLE, replace(WHOLE, number="E2")]
+    found = asker.ask_all(asked, trust=lane.trust, now=NOW)
+    assert [each.no_answer for each in found] == [why] * 3
+    for count in (0, 501):
+        with pytest.raises(ValueError, match="500"):
+            asker.ask_all([WHOLE] * count, trust=lane.trust, now=NOW)
+
+
+def test_a_desk_asks_about_many_at_once(lane: Lane, url: str) -> None:
+    """Of several owners, each once, and gets the answers in its own order."""
+    with_settings(lane.office, passports=settings(SGP={}, NZL={}))
+    register(lane.back_office, "NZL", "LA123456", state="lost")
+    asked = [
+        WHOLE,
+        PassportQuestion(country="NZL", number="LA123456"),
+        PassportQuestion(country="DEU", number="C01X00T47"),
+        replace(WHOLE, number="E7654321K"),
+        WHOLE,
+    ]
+    found = lane.asker(url).ask_all(asked, trust=lane.trust, now=NOW)
+    assert [each.status for each in found] == [
+        PassportStatus.VALID, PassportStatus.LOST, PassportStatus.NO_ANSWER,
+        PassportStatus.NOT_RECOGNISED, PassportStatus.VALID,
+    ]  # fmt: skip
+    assert len(hits(lane.office.store)) == 2
+    flight = [replace(WHOLE, number=f"E{each:021}") for each in range(500)]
+    told = lane.asker(url).ask_all(flight, trust=lane.trust, now=NOW)
+    assert {each.status for each in told} == {PassportStatus.NOT_RECOGNISED}
+
+
+@pytest.mark.parametrize(
     ("changed", "code"),
     [
         ({"nonce": "B" * 22}, "device.unknown"),
         ({"economy": "NZL"}, "device.unknown"),
         ({"device": 99}, "device.unknown"),
-        ({"passport": {"country": "SGP", "number": "E1"}}, "device.unknown"),
+        ({"passports": [{"country": "SGP", "number": "E1"}]}, "device.unknown"),
         ({"format": "other"}, None),
         ({"nonce": "short"}, None),
         ({"device": True}, None),
         ({"at": "now"}, None),
-        ({"passport": {"country": "SGP"}}, None),
+        ({"passports": [{"country": "SGP"}]}, None),
+        ({"passports": []}, None),
+        ({"passports": [WHOLE.members()] * 501}, None),
         ({"more": 1}, None),
     ],
 )
@@ -170,7 +238,8 @@ def test_n16_a_question_counts_once_and_for_minutes(lane: Lane) -> None:
     gateway, body = Gateway(lane.office), lane.body()
     with pytest.raises(Conflict, match="clock"):
         gateway.answer("JPN", body, now=NOW + timedelta(minutes=6))
-    assert gateway.answer("JPN", body, now=NOW)["answer"]
+    (exchange,) = gateway.answer("JPN", body, now=NOW)["exchanges"]
+    assert exchange["answer"]
     with pytest.raises(Conflict, match="repeated"):
         gateway.answer("JPN", body, now=NOW)
     with pytest.raises(Conflict, match="unknown"):
@@ -178,12 +247,16 @@ def test_n16_a_question_counts_once_and_for_minutes(lane: Lane) -> None:
 
 
 def test_a_device_asks_as_often_as_travellers_come(lane: Lane) -> None:
-    """And no faster: it is no way to try numbers."""
+    """And no faster: passports count, however few messages they come in."""
+    with_settings(lane.office, passport_checks={"per_device": 3})
     gateway = Gateway(lane.office)
-    for _ in range(PER_DEVICE):
-        assert gateway._pace.allows(str(lane.device), PER_DEVICE, now=NOW)
+    many = [WHOLE, *(replace(WHOLE, number=f"E{number}") for number in range(3))]
     with pytest.raises(Conflict, match="too_many"):
-        gateway.answer("JPN", lane.body(), now=NOW)
+        gateway.answer("JPN", lane.body_about(*many), now=NOW)
+    assert gateway.answer("JPN", lane.body_about(*many[:2]), now=NOW)
+    with pytest.raises(Conflict, match="too_many"):
+        gateway.answer("JPN", lane.body_about(*many[:2]), now=NOW)
+    assert gateway.answer("JPN", lane.body(), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +267,7 @@ def test_a_device_asks_as_often_as_travellers_come(lane: Lane) -> None:
         ("SGP/passport-checks", b'{"question": 7}', 400),
         ("SGP/passport-checks", b'{"question": "x.y"}', 400),
         ("NZL/passport-checks", b'{"question": "x.y"}', 404),
-        ("SGP/passport-checks", b"x" * 40_000, 413),
+        ("SGP/passport-checks", b"x" * 120_000, 413),
         ("JPN/passport-asks", b"{}", 400),
         ("JPN/passport-asks", b"x" * (MAX_ASK + 1), 413),
     ],
@@ -224,10 +297,10 @@ def sealed_question(lane: Lane) -> str:
     text = ServiceIdentity.of(lane.office, "JPN", NOW).sign(
         verifier.PassportMessage.QUESTION,
         keys.issuer_url,
-        verifier.passport_question_claims(WHOLE),
+        verifier.passport_question_claims([WHOLE]),
         NOW,
     )
-    return keys.seal(padded(text), about=ABOUT_QUESTION)
+    return keys.seal(padded_question(text, 1), about=ABOUT_QUESTION)
 
 
 def test_the_short_way_is_the_same_as_the_long_one(lane: Lane) -> None:

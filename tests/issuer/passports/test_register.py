@@ -11,7 +11,7 @@ from issuer.errors import Conflict, Invalid, NotAllowed
 from issuer.importing import SheetKind, begin, check_sheet, go_on
 from issuer.lifecycle import Credential as CredentialState
 from issuer.operations import all_operations
-from issuer.passport_register.register import look_alike, standing
+from issuer.passport_register.register import look_alike, standings
 from issuer.store import (
     Card,
     Credential,
@@ -42,11 +42,12 @@ def says(
     office: BackOffice, *, is_complete: bool = True, at: Any = NOW, **asked: Any
 ) -> Status:
     question = PassportQuestion(**AUS | asked)
-    return office.store.read(
-        lambda session: (
-            standing(session, "AUS", question, is_complete=is_complete, now=at).status
+    (found,) = office.store.read(
+        lambda session: standings(
+            session, "AUS", [question], is_complete=is_complete, now=at
         )
     )
+    return found.status
 
 
 def put(office: BackOffice, **fields: Any) -> Any:
@@ -159,10 +160,11 @@ def test_setting_keeps_what_is_not_said_again(office: BackOffice) -> None:
 
 
 def test_nobody_lists_the_register() -> None:
-    """It answers about one passport at a time; counts are all else there is."""
+    """It answers about passports that are named; counts are all else there is."""
     names = {name for name in all_operations() if name.startswith("passport.")}
     assert names == {
         "passport.check",
+        "passport.check_list",
         "passport.close_hit",
         "passport.count",
         "passport.figures",

@@ -184,6 +184,26 @@ def test_i2_training_is_no_record_and_no_entry(desk: Desk) -> None:
     assert desk.post("training/check", {"case": "none"}).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("case", "status", "look"),
+    [
+        ("passport.not_confirmed", "NOT_RECOGNISED", "refused"),
+        ("passport.not_confirmed.data", "DATA_MISMATCH", "refused"),
+        ("passport.unchecked", "NO_ANSWER", "by_hand"),
+    ],
+)
+def test_training_shows_what_the_passports_own_economy_makes_of_a_good_card(
+    desk: Desk, case: str, status: str, look: str
+) -> None:
+    """As in a lane that needs an answer, and nobody is asked."""
+    found = desk.post("training/check", {"case": case}).json
+    assert (found["look"], found["training"]) == (look, True)
+    assert case.startswith(found["reason"])
+    assert found["person"]["family_name"]
+    told = found["passport_check"]
+    assert (told["status"], told["owner"], told["contact"]) == (status, "AUS", None)
+
+
 def test_a_kiosk_waits_for_an_officer(desk: Desk) -> None:
     """Green goes after five seconds; everything else stays."""
     desk.device.is_kiosk = True

@@ -8,6 +8,7 @@ const { parseChallenge } = await import("../../../wallet_api/web/format/challeng
 const { FormatError } = await import("../../../wallet_api/web/format/errors.js");
 const { Showing, pack, unpack } = await import("../../../wallet_api/web/format/packing.js");
 const { checkNumber } = await import("../../../wallet_api/web/phone/counter.js");
+const { shownOf } = await import("../../../wallet_api/web/phone/wallet.js");
 const { makeKey, publicJwk, sign, signJwt, thumbprint } = await import("../../../wallet_api/web/phone/keys.js");
 
 const key = await makeKey();
@@ -20,6 +21,7 @@ const WORK = {
   export: () => crypto.subtle.exportKey("pkcs8", key.privateKey),
   jwt: ({ header, payload }) => signJwt(key, header, payload),
   number: ({ random }) => checkNumber(key, random),
+  journey: ({ credential, holder, wanted }) => shownOf(credential, holder, wanted),
   show: ({ card, at, challenge }) => new Showing(card).qrText(BigInt(at), (input) => sign(key, input), challenge),
 };
 

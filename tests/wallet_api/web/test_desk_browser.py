@@ -16,6 +16,7 @@ import verifier
 from examples.desk.book import Asked
 from examples.desk.identity import make_trial
 from examples.desk.questions import Purpose, Question
+from examples.desk.sealed import AnswerKey
 from issuer.installation import Desks
 from issuer.plastic.codes import qr_image
 from tests.components import needs
@@ -171,8 +172,12 @@ def test_a_holder_proves_a_journey_and_shares_nothing_else(
 def test_a_journey_is_answered_by_keyboard(
     browser: Browser, prepared_small: Prepared
 ) -> None:
-    """Pasted, read, and shared without a pointer; every step has the focus."""
+    """Pasted, read, and shared without a pointer; every step has the focus.
+
+    This desk takes encrypted answers alone.
+    """
     with travelling(browser, prepared_small) as traveller:
+        traveller.desk.desk.is_sealed = True
         asked, page = traveller.asks(), traveller.page
         page.get_by_role("link", name="Answer an airline or a hotel").focus()
         page.keyboard.press("Enter")
@@ -188,6 +193,32 @@ def test_a_journey_is_answered_by_keyboard(
         page.keyboard.press("Enter")
         traveller.told_heading("Shared")
         assert asked.outcome is not None
+        assert asked.outcome.reason == "gives"
+
+
+def test_an_answer_that_cannot_be_encrypted_is_none(
+    browser: Browser, prepared_small: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said before the holder is asked, and nothing goes out in clear."""
+    with travelling(browser, prepared_small) as traveller:
+        traveller.desk.desk.is_sealed = True
+        asked = traveller.asks()
+        traveller.open(asked)
+        traveller.told_heading("Example Air asks")
+        traveller.press("Do not share")
+        traveller.told_heading("Not shared")
+        assert asked.outcome is not None
+        assert asked.outcome.reason == "wallet.access_denied"
+        metadata = {"jwks": {"keys": [{"kty": "RSA", "alg": "RSA-OAEP", "kid": "1"}]}}
+        monkeypatch.setattr(AnswerKey, "metadata", lambda _: metadata)
+        asked = traveller.asks()
+        traveller.open(asked)
+        problem = traveller.page.locator(".problem")
+        expect(problem).to_contain_text("It is not sent unencrypted instead.")
+        traveller.accessible()
+        assert asked.outcome is None
+        place = f"{traveller.desk.desk.url}/response"
+        assert traveller.asked_for.count(place) == 1, "the one that said no"
 
 
 def test_the_code_on_a_desk_s_screen_is_read(

@@ -13,9 +13,12 @@ from joserfc import jwk, jwt
 import verifier
 from tests.components import needs
 from tests.simulator import NOW, World, seconds
+from tests.vectors.cases_journey import PHONE
 from tests.verifier.test_vectors import VECTORS, text
 from tests.wallet_api.web.node import Node, NodeError, phone
 from verifier import Accepted
+from wallet_api.holder import CredentialError
+from wallet_api.holder_proof import EntryProof
 
 pytestmark = needs("Node")
 WORLD = World()
@@ -67,6 +70,47 @@ def test_answerable(node: Node, name: str) -> None:
 def test_q4_unanswerable(node: Node, name: str) -> None:
     """The wallet answers no other code than an officer's."""
     assert node.ask("challenge", text=text(VECTORS[name]["qr"])) is None
+
+
+def shown_by_page(node: Node, vector: dict[str, Any]) -> str:
+    names = ("destination", "arrival", "hidden")
+    found: str = node.ask(
+        "journey",
+        credential=vector["credential"],
+        holder=vector["holder"],
+        wanted={name: vector[name] for name in names},
+    )
+    return found
+
+
+def shown_by_tester(vector: dict[str, Any]) -> str:
+    arrival = date.fromisoformat(vector["arrival"])
+    proof = EntryProof.received(
+        vector["credential"],
+        PHONE.private,
+        destination=vector["destination"],
+        arrival=arrival,
+    )
+    text = proof.present("x", "n" * 22, NOW, disclose=vector["hidden"])
+    return text.rpartition("~")[0] + "~"
+
+
+@of_kind("showable")
+def test_showable(node: Node, name: str) -> None:
+    """Both wallets show what was asked for, and nothing else, to the character."""
+    vector = VECTORS[name]
+    assert shown_by_page(node, vector) == vector["shown"]
+    assert shown_by_tester(vector) == vector["shown"]
+
+
+@of_kind("unshowable")
+def test_unshowable(node: Node, name: str) -> None:
+    """Neither takes what is for another key or journey, or is no proof."""
+    vector = VECTORS[name]
+    with pytest.raises(NodeError, match=r"^FormatError$"):
+        shown_by_page(node, vector)
+    with pytest.raises(CredentialError):
+        shown_by_tester(vector)
 
 
 def test_what_is_scanned_in_decisions_reads_alike(node: Node) -> None:

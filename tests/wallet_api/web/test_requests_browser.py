@@ -4,10 +4,12 @@ What is signed and certified here is made by another library than the page's own
 """
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from cryptography import x509
@@ -15,19 +17,23 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
+from jwcrypto.jwe import JWE
+from jwcrypto.jwk import JWK
 from playwright.sync_api import Browser
 
 from examples.desk.identity import Identity, make_trial
 from issuer.jws import b64u, new_private_key
 from tests.components import needs
 from tests.issuer.web.chromium import launched
-from tests.simulator import ABSENT, NOW, changed, jws
+from tests.simulator import ABSENT, NOW, changed, fixed_key, jwk, jws
 from tests.wallet_api.web.site import Site, opened
 
 pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
 DESK = "https://desk.example"
 DAY = timedelta(days=1)
 TRIAL, ROOT = make_trial("Example Air", now=NOW)
+Hash = hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+RSA = rsa.generate_private_key(65537, 2048)
 READ = """async ([version, link, desks, now]) => {
   const { readRequest } = await import(`/wallet/${version}/desk/request.js`);
   return readRequest(link, { desks, now }).then(
@@ -106,13 +112,19 @@ def test_a_good_request_is_read(site: Site) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        {"alg": "none"}, {"alg": "ES384"}, {"typ": "JWT"}, {"typ": ABSENT},
+        {"alg": "none"}, {"alg": "HS256"}, {"alg": 7}, {"typ": "JWT"}, {"typ": ABSENT},
         {"x5c": ABSENT}, {"x5c": []}, {"x5c": "MII"}, {"x5c": [7]},
         {"crit": ["exp"]}, {"jwk": {}}, {"jku": "https://evil.example"},
     ],
 )  # fmt: skip
 def test_j4_another_header_is_refused(site: Site, header: dict[str, object]) -> None:
     assert read(site, link(header=header)) == "unreadable"
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS256", "ES384", "EdDSA"])
+def test_j3_another_way_to_sign_is_named(site: Site, alg: str) -> None:
+    """So that a house with an RSA key knows what its request needs."""
+    assert read(site, link(header={"alg": alg})) == "algorithm"
 
 
 @pytest.mark.parametrize(
@@ -224,6 +236,7 @@ class Authority:
         self, name: str, key: Any, *, authority: bool | None = True,
         length: int | None = None, starts: datetime = NOW - DAY,
         ends: datetime = NOW + DAY, signs: bool = True, change: Change | None = None,
+        hashed: Hash | None = None,
     ) -> x509.Certificate:  # fmt: skip
         builder = (
             x509.CertificateBuilder()
@@ -246,8 +259,8 @@ class Authority:
         builder = builder.add_extension(usage, critical=True)
         if change is not None:
             builder = change(builder)
-        hashed = hashes.SHA256() if not is_384(self.key) else hashes.SHA384()
-        return builder.sign(self.key, hashed)
+        usual = hashes.SHA384() if is_384(self.key) else hashes.SHA256()
+        return builder.sign(self.key, hashed or usual)
 
 
 def is_384(key: Any) -> bool:
@@ -350,10 +363,96 @@ def test_w14_a_desk_s_own_certificate_is_read_strictly(
     assert read(site, link(desk_of(root, **made)), root.certificate) == "unknown"
 
 
-def test_j3_only_keys_on_curves_vouch(site: Site) -> None:
-    """What this wallet cannot check, it does not believe."""
-    root = Authority("Root", key=rsa.generate_private_key(65537, 2048))
-    assert read(site, link(desk_of(root)), root.certificate) == "unknown"
+@pytest.mark.parametrize("hashed", [hashes.SHA256(), hashes.SHA512()])
+def test_an_authority_with_an_rsa_key_vouches(site: Site, hashed: Hash) -> None:
+    """As most do that there are; who asks still signs with ES256."""
+    root = Authority("Root", key=RSA, hashed=hashed)
+    found = read(site, link(desk_of(root, hashed=hashed)), root.certificate)
+    assert found == ["Example Air", "journey"]
+
+
+def test_j3_an_rsa_key_vouches_no_further_than_its_signature(site: Site) -> None:
+    """Not with another key of that name, nor with a hash that is broken or short."""
+    root = Authority("Root", key=RSA)
+    same = Authority("Root", key=rsa.generate_private_key(65537, 2048))
+    assert read(site, link(desk_of(same)), root.certificate) == "unknown"
+    on_curve = Authority("Root")
+    assert read(site, link(desk_of(on_curve)), root.certificate) == "unknown"
+    assert read(site, link(desk_of(root)), on_curve.certificate) == "unknown"
+    short = Authority("Root", key=rsa.generate_private_key(65537, 1024))  # noqa: S505
+    assert read(site, link(desk_of(short)), short.certificate) == "unknown"
+    weak = desk_of(root, hashed=hashes.SHA224())
+    assert read(site, link(weak), root.certificate) == "unknown"
+
+
+def test_j3_who_asks_has_a_key_on_a_curve(site: Site) -> None:
+    """A certificate of an RSA key asks nothing, whatever the header says."""
+    root = Authority("Root", key=RSA)
+    leaf = root.sign("Example Air", RSA.public_key(), authority=None)
+    name = f"x509_hash:{b64u(sha256(leaf.public_bytes(Encoding.DER)).digest())}"
+    x5c = [base64.b64encode(leaf.public_bytes(Encoding.DER)).decode()]
+    text = link(header={"x5c": x5c}, client_id=name)
+    text = text.replace(quote(TRIAL.client_id), quote(name))
+    assert read(site, text, root.certificate) == "unknown"
+
+
+# Encrypted answers
+
+
+SEALED = """async ([version, metadata, members]) => {
+  const { recipientIn, sealed } = await import(`/wallet/${version}/desk/sealed.js`);
+  return recipientIn(metadata).then(
+    (found) => sealed(members, found), (error) => error.why);
+}"""
+KEY = {**jwk(fixed_key("desk")), "alg": "ECDH-ES", "use": "enc", "kid": "k1"}
+ENC = "encrypted_response_enc_values_supported"
+
+
+def seal(site: Site, metadata: object, members: object = None) -> str:
+    given = [site.files.wallet.version, metadata, members]
+    found: str = site.page.evaluate(SEALED, given)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("offered", "used"),
+    [({}, "A128GCM"), ({ENC: ["A128CBC-HS256", "A128GCM", "A256GCM"]}, "A256GCM")],
+)
+def test_another_library_opens_what_the_page_encrypts(
+    site: Site, offered: dict[str, Any], used: str
+) -> None:
+    members = {"state": "s", "vp_token": {"abtc": ["a~b"]}}
+    text = seal(site, {"jwks": {"keys": [KEY]}, **offered}, members)
+    number = fixed_key("desk").private_numbers().private_value
+    secret = JWK(**jwk(fixed_key("desk")), d=b64u(number.to_bytes(32, "big")))
+    found = JWE(algs=["ECDH-ES", used])
+    found.deserialize(text, key=secret)
+    assert json.loads(found.payload) == members
+    assert (found.jose_header["enc"], found.jose_header["kid"]) == (used, "k1")
+    assert found.jose_header["epk"].keys() == {"kty", "crv", "x", "y"}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None, {}, {"jwks": {"keys": []}}, {"jwks": {"keys": [None, 7, {}]}},
+        {"jwks": {"keys": [{**KEY, "alg": "ECDH-ES+A128KW"}]}},
+        {"jwks": {"keys": [{**KEY, "use": "sig"}]}},
+        {"jwks": {"keys": [{**KEY, "kid": ""}]}},
+        {"jwks": {"keys": [{**KEY, "d": "AA"}]}},
+        {"jwks": {"keys": [{**KEY, "y": KEY["x"]}]}},
+        {"jwks": {"keys": [KEY]}, ENC: ["A128CBC-HS256"]},
+        {"jwks": {"keys": [KEY]}, ENC: []},
+        {"jwks": {"keys": [KEY]}, ENC: "A128GCM"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_encrypted_as_asked_is_not_read(
+    site: Site, metadata: object
+) -> None:
+    """Said before the holder is asked, and never answered in clear instead."""
+    assert seal(site, metadata) == "sealing"
+    asked = link(response_mode="direct_post.jwt", client_metadata=metadata)
+    assert read(site, asked) == "sealing"
 
 
 def test_the_certificate_s_digest_is_the_name(site: Site) -> None:

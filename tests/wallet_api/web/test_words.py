@@ -108,6 +108,7 @@ def test_every_error_has_what_to_do() -> None:
     errors = set(re.findall(r'"(error\.[a-z_]+)"', code))
     errors |= {"error.offer_unreadable", "error.offer_elsewhere"}
     desks = (WEB / "phone/asked.js").read_text("utf-8").split("@param {", 2)[1]
-    errors |= {f"error.desk_{why}" for why in re.findall(r'"([a-z]+)"', desks[:90])}
+    whys = re.findall(r'"([a-z]+)"', desks.partition("}")[0])
+    errors |= {f"error.desk_{why}" for why in whys}
     named = {key for key in ENGLISH if key.startswith("error.")}
     assert named == errors | {f"{key}.do" for key in errors - {"error.store.do"}}

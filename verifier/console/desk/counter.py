@@ -1,7 +1,7 @@
 """The desk without HTTP: ask, answer, remember under a reference."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any, Final, TypeAlias
@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from ... import (
     BasisAnswer,
     EntryBasis,
+    NoAnswer,
     PassportAsker,
     PassportQuestion,
     Policy,
@@ -31,7 +32,10 @@ Told: TypeAlias = dict[str, Any]
 """What is told, as JSON."""
 _log: Final = logging.getLogger(__name__)
 _MOST_FAILURES: Final = 3
-"""Of a register, in one list: each takes seconds."""
+"""Of a register, or of the back office, in one list: each takes seconds."""
+_TOGETHER: Final = 100
+"""Passengers of a list whose passports are asked about at once: the page shows how far
+it is, and nobody waits long for the next step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,7 @@ class Counter:
     """Whom to ask by a passport alone; without one that is no answer."""
     book: Book = field(default_factory=Book)
     passports: PassportAsker | None = None
-    """Has passports checked by who issued them; None if nobody is asked. Lists are not:
-    hundreds of questions would take longer than anybody at a desk waits."""
+    """Has passports checked by who issued them; None if nobody is asked."""
 
     def data(self) -> Told:
         """Tell of when the data on this device is, and how old that may be."""
@@ -86,7 +89,7 @@ class Counter:
         question = replace(question, code_read_at=waited(question.code_read_at, now))
         line, trust = _Line(self.register), self._trust()
         basis, source = self._decide(question, trust, now, line)
-        basis = self._with_passport(basis, question, trust, now)
+        (basis,) = _Owners(self.passports).check([(basis, question)], trust, now)
         told = self._told(basis, source, question)
         if question.previous is None:
             return told | {"previous": None}
@@ -108,30 +111,30 @@ class Counter:
         """
         now, trust = self.now(), self._trust()
         rows = passengers.read_list(data, now=now)
-        line = _Line(self.register)
-        told = (
-            passengers.result(row, self._row(row, trust, now, line)) for row in rows
-        )
-        return len(rows), told
+        return len(rows), self._rows(rows, trust, now)
 
-    def _row(
-        self, row: Row, trust: Trust | None, now: datetime, line: "_Line"
-    ) -> Told | None:
-        if row.question is None:
-            return None
-        found = self._decide(row.question, trust, now, line)
-        return self._told(*found, row.question)
-
-    def _with_passport(
-        self, basis: EntryBasis, question: Question, trust: Trust | None, now: datetime
-    ) -> EntryBasis:
-        if self.passports is None or trust is None or question.passport is None:
-            return basis
-        if basis.answer is not BasisAnswer.GIVES:
-            return basis  # nothing could make it more
-        asked = PassportQuestion.about(question.passport)
-        told = self.passports.ask(asked, trust=trust, now=now)
-        return after_passport_check(basis, told)
+    def _rows(
+        self, rows: Sequence[Row], trust: Trust | None, now: datetime
+    ) -> Iterator[Told]:
+        line, owners = _Line(self.register), _Owners(self.passports)
+        together = _TOGETHER if self.passports else 1
+        for start in range(0, len(rows), together):
+            some = rows[start : start + together]
+            questions = [each.question for each in some if each.question]
+            found = [self._decide(each, trust, now, line) for each in questions]
+            pairs = [
+                (basis, question)
+                for (basis, _), question in zip(found, questions, strict=True)
+            ]
+            checked = owners.check(pairs, trust, now)
+            told = iter(
+                self._told(basis, source, question)
+                for basis, (_, source), question in zip(
+                    checked, found, questions, strict=True
+                )
+            )
+            for row in some:
+                yield passengers.result(row, next(told) if row.question else None)
 
     def _trust(self) -> Trust | None:
         try:
@@ -202,6 +205,42 @@ class _Line:
             _log.warning("no answer of the register: %s", error)
             self._failures += 1
             return None
+
+
+class _Owners:
+    """Who issued the passports of one question or list, as far as they can be asked:
+    given up when the back office that asks them is down."""
+
+    def __init__(self, passports: PassportAsker | None) -> None:
+        self._passports = passports
+        self._failures = 0
+
+    def check(
+        self,
+        found: Sequence[tuple[EntryBasis, Question]],
+        trust: Trust | None,
+        now: datetime,
+    ) -> list[EntryBasis]:
+        """Return what is told once passports were asked about, all at once."""
+        asked = {
+            place: PassportQuestion.about(question.passport)
+            for place, (basis, question) in enumerate(found)
+            if question.passport is not None
+            and basis.answer is BasisAnswer.GIVES  # nothing could make others more
+        }
+        bases = [basis for basis, _ in found]
+        if self._passports is None or trust is None or not asked:
+            return bases
+        if self._failures == _MOST_FAILURES:
+            return bases
+        told = self._passports.ask_all([*asked.values()], trust=trust, now=now)
+        is_down = all(
+            each.no_answer is NoAnswer.SILENCE and not each.owner for each in told
+        )
+        self._failures += is_down
+        for place, answer in zip(asked, told, strict=True):
+            bases[place] = after_passport_check(bases[place], answer)
+        return bases
 
 
 def _nothing(question: Question, now: datetime) -> EntryBasis:

@@ -1,10 +1,11 @@
 /**
  * Who somebody is, by a chain of certificates to a root that this wallet was given.
  *
- * Less than X.509 allows, and nothing that it does not: ECDSA on P-256 and P-384, no constraint that is critical and not
- * understood, each certificate signed by the next one as it stands in the chain.
+ * Less than X.509 allows, and nothing that it does not: ECDSA on P-256 and P-384, RSA of 2,048 bits and more where somebody
+ * vouches, no constraint that is critical and not understood, each certificate signed by the next one as it stands in the
+ * chain.  Who asks has a key on P-256: requests are signed ES256.
  *
- * Source: RFC 5280, sections 4.1, 4.2 and 6.1.
+ * Source: RFC 5280, sections 4.1, 4.2 and 6.1; RFC 3279, section 2.3; RFC 4055, section 5; RFC 5480; RFC 5758.
  */
 
 import { TAG, oid, readOne, within } from "./der.js";
@@ -13,9 +14,16 @@ import { demand } from "../format/errors.js";
 import { plain } from "../dom.js";
 
 const MOST = 4;
-/** Algorithm of a signature, and of a key, by what each is called in DER (RFC 5758, RFC 5480). */
-const SIGNATURES = new Map([["2a8648ce3d040302", "SHA-256"], ["2a8648ce3d040303", "SHA-384"]]);
+const [ECDSA, RSA] = ["ECDSA", "RSASSA-PKCS1-v1_5"];
+/** Algorithm of a signature, and of a key, by what each is called in DER. */
+const SIGNATURES = new Map([
+  ["2a8648ce3d040302", { name: ECDSA, hash: "SHA-256" }], ["2a8648ce3d040303", { name: ECDSA, hash: "SHA-384" }],
+  ["2a864886f70d01010b", { name: RSA, hash: "SHA-256" }], ["2a864886f70d01010c", { name: RSA, hash: "SHA-384" }],
+  ["2a864886f70d01010d", { name: RSA, hash: "SHA-512" }],
+]);
 const EC_KEY = "2a8648ce3d0201";
+const RSA_KEY = "2a864886f70d010101";
+const LEAST_BITS = 2048;
 const CURVES = new Map([["2a8648ce3d030107", { name: "P-256", bytes: 32 }], ["2b81040022", { name: "P-384", bytes: 48 }]]);
 const CONSTRAINTS = "551d13";
 const USAGE = "551d0f";
@@ -47,8 +55,8 @@ export async function proven(chain, roots, now) {
   demand(path.length > 1, "a root asks by itself");
   for (const [depth, each] of path.entries()) checkOne(each, depth, now);
   for (const [depth, each] of path.slice(0, -1).entries()) await checkSigned(each, path[depth + 1]);
-  demand(read[0].curve.name === "P-256", "the certificate's key is none on P-256");
-  return { name: nameOf(read[0]), key: await keyOf(read[0], "SHA-256") };
+  demand(read[0].curve?.name === "P-256", "the certificate's key is none on P-256");
+  return { name: nameOf(read[0]), key: await keyOf(read[0], { name: ECDSA, hash: "SHA-256" }) };
 }
 
 function parse(der) {
@@ -57,14 +65,20 @@ function parse(der) {
   if (parts[0]?.tag === VERSION_TAG) parts.shift();
   const [, signedWith, issuer, validity, subject, key] = parts;
   demand(same(algorithm?.whole, signedWith?.whole), "two algorithms of one signature");
-  const [kind, curve] = within(within(key)[0]);
-  demand(oid(kind) === EC_KEY && CURVES.has(oid(curve)), "a key of another kind");
   const extensions = parts.slice(6).find(({ tag }) => tag === EXTENSIONS_TAG);
   return {
-    whole: der, content: content.whole, signature: bits(signature), hash: SIGNATURES.get(oid(within(algorithm)[0])),
-    issuer: issuer.whole, subject: subject.whole, subjectParts: subject, key: key.whole, curve: CURVES.get(oid(curve)),
+    whole: der, content: content.whole, signature: bits(signature), signed: SIGNATURES.get(oid(within(algorithm)[0])),
+    issuer: issuer.whole, subject: subject.whole, subjectParts: subject, key: key.whole, curve: curveOf(key),
     times: within(validity).map(moment), extensions: extensions ? within(readOne(extensions.body)).map(extension) : [],
   };
+}
+
+/** @returns {{name: string, bytes: number} | null} The curve of a key; null if it is one of RSA. */
+function curveOf(key) {
+  const [kind, curve] = within(within(key)[0]);
+  if (oid(kind) === RSA_KEY) return null;
+  demand(oid(kind) === EC_KEY && CURVES.has(oid(curve)), "a key of another kind");
+  return CURVES.get(oid(curve));
 }
 
 function checkOne(each, depth, now) {
@@ -88,16 +102,19 @@ function checkAuthority(each, depth) {
 }
 
 async function checkSigned(each, by) {
-  demand(same(each.issuer, by.subject) && each.hash !== undefined, "a certificate is not of whom it says");
-  const key = await keyOf(by, each.hash);
-  const signature = flat(each.signature, by.curve.bytes);
-  const isGood = await crypto.subtle.verify({ name: "ECDSA", hash: each.hash }, key, signature, each.content);
+  demand(same(each.issuer, by.subject) && each.signed !== undefined, "a certificate is not of whom it says");
+  demand(each.signed.name === (by.curve === null ? RSA : ECDSA), "a certificate is not signed with whose key it says");
+  const key = await keyOf(by, each.signed);
+  const signature = by.curve === null ? each.signature : flat(each.signature, by.curve.bytes);
+  const isGood = await crypto.subtle.verify(each.signed, key, signature, each.content);
   demand(isGood, "a certificate is not signed by whom it says");
 }
 
-async function keyOf({ key, curve }) {
-  const algorithm = { name: "ECDSA", namedCurve: curve.name };
-  return crypto.subtle.importKey("spki", key, algorithm, false, ["verify"]).catch(() => demand(false, "a key that is none"));
+async function keyOf({ key, curve }, { name, hash }) {
+  const algorithm = curve === null ? { name, hash } : { name, namedCurve: curve.name };
+  const found = await crypto.subtle.importKey("spki", key, algorithm, false, ["verify"]).catch(() => demand(false, "a key that is none"));
+  demand(curve !== null || found.algorithm.modulusLength >= LEAST_BITS, "a key that is too short");
+  return found;
 }
 
 /** Two numbers in DER become r and s of one length, as browsers take them. */

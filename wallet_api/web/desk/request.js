@@ -14,9 +14,14 @@ import { parseObject } from "../format/json.js";
 import { fromBase64, proven } from "./certificates.js";
 import { BASIS, CARD, HIDDEN, NoRequest, queryOf } from "../phone/asked.js";
 import { random, sha256Of } from "../phone/keys.js";
+import { recipientIn, sealed } from "./sealed.js";
 
 const OPEN = new Set(["destination", "arrival", "answer"]);
 const TYPE = "oauth-authz-req+jwt";
+/** Ways to sign that others have.  A request in one of them is told so, and not taken: the scheme has ES256 alone. */
+const OTHER_WAYS = /^(RS|PS)(256|384|512)$|^ES(384|512)$|^ES256K$|^Ed(DSA|25519|448)$/;
+/** In clear within https, and encrypted beyond it: which of them is the request's to say, and then the answer is so. */
+const [CLEAR, SEALED] = ["direct_post", "direct_post.jwt"];
 /** Whom a request is for where nobody knows the wallet: a name, never an address that is asked. */
 const AUDIENCE = "https://self-issued.me/v2";
 const PREFIX = "x509_hash:";
@@ -35,7 +40,7 @@ const DAY = /^\d{4}-\d\d-\d\d$/;
  * @param {object} given What is needed.
  * @param {{origins: string[], roots: string[]}} given.desks Who may be asked, and who is believed.
  * @param {number} given.now Milliseconds since 1970.
- * @returns {Promise<{who: string, clientId: string, place: string, nonce: string, state: string | null, query: object}>}
+ * @returns {Promise<{who: string, clientId: string, place: string, nonce: string, state: string | null, wanted: object, recipient: object | null}>}
  * @throws {NoRequest} It is none that may be answered.
  */
 export async function readRequest(text, { desks, now }) {
@@ -94,9 +99,9 @@ function isAllowed(place, { origins }) {
 async function signed(token, desks, now) {
   const { header, claims, input, signature } = cut(token);
   const names = Object.keys(header).filter((name) => name !== "kid").sort();
-  if (names.join() !== "alg,typ,x5c" || header.typ !== TYPE || header.alg !== "ES256" || !isTexts(header.x5c)) {
-    throw new NoRequest("unreadable");
-  }
+  if (names.join() !== "alg,typ,x5c" || header.typ !== TYPE || !isTexts(header.x5c)) throw new NoRequest("unreadable");
+  if (OTHER_WAYS.test(header.alg)) throw new NoRequest("algorithm");
+  if (header.alg !== "ES256" || signature.length !== 64) throw new NoRequest("unreadable");
   try {
     const chain = header.x5c.map(fromBase64);
     const { name, key } = await proven(chain, desks.roots.map(fromBase64), now);
@@ -115,9 +120,7 @@ function cut(token) {
   try {
     demand(token.length <= MOST && parts.length === 3, "no JWS");
     const [header, claims] = parts.slice(0, 2).map((part) => strict(base64url.decode(part)));
-    const signature = base64url.decode(parts[2]);
-    demand(signature.length === 64, "no ES256");
-    return { header, claims, input: `${parts[0]}.${parts[1]}`, signature };
+    return { header, claims, input: `${parts[0]}.${parts[1]}`, signature: base64url.decode(parts[2]) };
   } catch (error) {
     throw new NoRequest("unreadable", error);
   }
@@ -135,14 +138,15 @@ function checkTimes({ exp, nbf }, seconds) {
   if (seconds > (exp ?? seconds) + SKEW || seconds < (nbf ?? seconds) - SKEW) throw new NoRequest("over");
 }
 
-function request(claims, who, desks) {
+async function request(claims, who, desks) {
   const { aud, response_type: type, response_mode: mode, response_uri: place, nonce, state = null, dcql_query: query } = claims;
-  const isOurs = aud === AUDIENCE && type === "vp_token" && mode === "direct_post" && !Object.hasOwn(claims, "redirect_uri");
+  const isOurs = aud === AUDIENCE && type === "vp_token" && [CLEAR, SEALED].includes(mode) && !Object.hasOwn(claims, "redirect_uri");
   if (!isOurs || Object.hasOwn(claims, "transaction_data")) throw new NoRequest("kind");
   if (typeof place !== "string" || typeof nonce !== "string" || !/^[!-~]{1,256}$/.test(nonce)) throw new NoRequest("unreadable");
   if (state !== null && typeof state !== "string") throw new NoRequest("unreadable");
   if (!isAllowed(place, desks)) throw new NoRequest("elsewhere");
-  return { who, clientId: claims.client_id, place, nonce, state, wanted: wantedOf(query) };
+  const recipient = mode === SEALED ? await recipientIn(claims.client_metadata) : null;
+  return { who, clientId: claims.client_id, place, nonce, state, wanted: wantedOf(query), recipient };
 }
 
 // What is wanted
@@ -223,10 +227,17 @@ function isTexts(value) {
 export async function reply(asked, presentation, desks) {
   const said = presentation === null
     ? { error: "access_denied" }
-    : { vp_token: JSON.stringify({ [asked.wanted.id]: [presentation] }) };
-  const body = new URLSearchParams({ ...said, ...(asked.state !== null && { state: asked.state }) }).toString();
+    : { vp_token: { [asked.wanted.id]: [presentation] } };
+  const body = await formOf({ ...said, ...(asked.state !== null && { state: asked.state }) }, asked.recipient);
   const response = await ask(asked.place, desks, { method: "POST", headers: { "Content-Type": FORM }, body });
   if (!response.ok) throw new NoRequest(response.status >= 500 ? "away" : "over");
   const { redirect_uri: further } = (await response.json().catch(() => ({}))) ?? {};
   return typeof further === "string" && further.startsWith("https:") ? further : null;
+}
+
+/** The form that is posted: what is encrypted is all of it, and nothing stands beside it in clear. */
+async function formOf(members, recipient) {
+  if (recipient !== null) return new URLSearchParams({ response: await sealed(members, recipient) }).toString();
+  const texts = Object.entries(members).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
+  return new URLSearchParams(texts).toString();
 }

@@ -16,7 +16,7 @@ const LINKED = "#ask?";
 
 /** What was scanned or opened is not answered. */
 export class NoRequest extends Error {
-  /** @param {"unreadable" | "unknown" | "elsewhere" | "over" | "kind" | "away"} why */
+  /** @param {"unreadable" | "algorithm" | "unknown" | "elsewhere" | "sealing" | "over" | "kind" | "away"} why */
   constructor(why, cause) {
     super(`no request: ${why}`, { cause });
     this.name = "NoRequest";

@@ -280,7 +280,7 @@ export class Wallet {
     const request = { presentation, proof: await issuer.proofOf(key), destination, arrival };
     const { answer, credential } = await bodyOf(await issuer.post("holder/entry-basis", request));
     if (answer !== "gives") return null;
-    const text = await shownOf(credential, key, { destination, arrival, hidden });
+    const text = shownOf(credential, await publicJwk(key), { destination, arrival, hidden });
     return bound(text, key, { audience: clientId, nonce, seconds: this.#clock.seconds() });
   }
 
@@ -340,12 +340,17 @@ export class Wallet {
   }
 }
 
-/** @returns {Promise<string>} Of a proof for this key and journey: its JWT and the disclosures that are wanted. */
-async function shownOf(text, key, { destination, arrival, hidden }) {
+/**
+ * @param {string} text A proof as the issuer gave it.
+ * @param {{x: string, y: string}} key That it must be for.
+ * @param {{destination: string, arrival: string, hidden: string[]}} wanted The journey, and what is shown of what can be kept back.
+ * @returns {string} Its JWT and the disclosures that are wanted, each followed by `~`.
+ * @throws {FormatError} It is none, or for something else.
+ */
+export function shownOf(text, { x, y }, { destination, arrival, hidden }) {
   const [token, ...disclosures] = text.split("~");
   demand(disclosures.pop() === "", "a proof that was bound elsewhere");
   const claims = claimsOf(token);
-  const { x, y } = await publicJwk(key);
   demand(claims.vct === BASIS && claims.cnf?.jwk?.x === x && claims.cnf.jwk.y === y, "a proof for another phone");
   demand(claims.destination === destination && claims.arrival === arrival, "a proof for another journey");
   const wanted = disclosures.filter((each) => hidden.includes(JSON.parse(fromUtf8(base64url.decode(each)))[1]));

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("stay_until", sa.Date(), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("is_watched", sa.Boolean(), nullable=False),
+        sa.Column("is_everybody", sa.Boolean(), nullable=False),
+        sa.Column("given_by", sa.String(length=3), nullable=True),
         sa.Column("forget_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "stay_until IS NULL OR answer = 'gives'",

@@ -1,6 +1,6 @@
 """A desk has passports checked by who issued them: a real back office, over HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from tests.issuer.passports.scene import hits, register
 from tests.issuer.passports.test_gateway import Lane, served
 from tests.verifier.console.desk.conftest import TODAY, AirlineDesk
 from tests.verifier.console.desk.test_desk_program import PROGRAM, run
+from verifier import NoAnswer, PassportAsker
+from verifier.console.desk import counter
 
 pytestmark = pytest.mark.enable_socket
 NOWHERE = "http://127.0.0.1:9"
@@ -100,18 +102,57 @@ def test_what_may_be_a_slip_sends_staff_to_the_document_check(
     assert checking.told(url)["answer"] == "no_answer"
 
 
-def test_a_list_is_answered_without(checking: Checking, url: str) -> None:
-    """Hundreds of questions would take longer than anybody waits."""
+def listed(checking: Checking, url: str, numbers: Sequence[str]) -> list[Any]:
+    """What a list of passengers gets, who all show the same code."""
+    desk = checking.desk(url)
+    rows = "".join(f'A,JPN,{TODAY},"{checking.code}",SGP,{each}\n' for each in numbers)
+    found, _ = desk.check(f"reference,destination,date,code,country,number\n{rows}")
+    desk.parts.frames.close()
+    return [each["answer"] for each in found]
+
+
+def test_the_passports_of_a_list_are_asked_about_at_once(
+    checking: Checking, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for one passenger; whose card gives nothing is not asked about at all."""
+    asked: list[list[str]] = []
+    ask_all = PassportAsker.ask_all
+
+    def counted(self: PassportAsker, questions: Any, **more: Any) -> Any:
+        asked.append([each.number for each in questions])
+        return ask_all(self, questions, **more)
+
+    monkeypatch.setattr(PassportAsker, "ask_all", counted)
     checking.says("stolen", url)
     before = len(hits(checking.lane.office.store))
-    desk = checking.desk(url)
-    (row,), _ = desk.check(
-        "reference,destination,date,code,country,number\n"
-        f'A,JPN,{TODAY},"{checking.code}",SGP,{checking.number}\n'
-    )
-    desk.parts.frames.close()
-    assert row["answer"] == "gives"
-    assert len(hits(checking.lane.office.store)) == before
+    asked.clear()
+    numbers = [checking.number, "E7654321K", checking.number, "not a number"]
+    assert listed(checking, url, numbers) == [
+        "does_not_give", "does_not_give", "does_not_give", None,
+    ]  # fmt: skip
+    assert asked == [[checking.number] * 2]
+    assert len(hits(checking.lane.office.store)) == before + 2
+    register(
+        checking.lane.back_office, number=checking.number, state="valid",
+        birthdate=None, expires_on=None,
+    )  # fmt: skip
+    assert listed(checking, url, numbers[:1]) == ["gives"]
+
+
+def test_a_list_does_not_wait_for_a_back_office_that_is_down(
+    checking: Checking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried three times, and the list is answered without."""
+    monkeypatch.setattr(counter, "_TOGETHER", 1)
+    tried: list[object] = []
+
+    def silent(self: PassportAsker, questions: Any, **more: Any) -> Any:
+        tried.append(questions)
+        return (verifier.no_passport_answer(NoAnswer.SILENCE, owner=""),)
+
+    monkeypatch.setattr(PassportAsker, "ask_all", silent)
+    assert listed(checking, NOWHERE, [checking.number] * 5) == ["gives"] * 5
+    assert len(tried) == 3
 
 
 def test_who_asks_has_to_be_said_whole(synced: Path, tmp_path: Path) -> None:
