@@ -80,6 +80,8 @@ class Route:
     """None: a carrier's message."""
     run: Callable[[Asked], Answer | Sequence[Answer] | Message]
     max_rows: int = exchange.MAX_BULK
+    is_even: bool = False
+    """Answered at even times only, so that how long it took tells nothing."""
 
     @property
     def is_answered_in_lines(self) -> bool:
@@ -216,6 +218,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=Body.JSON,
         request=exchange.SubmitApplication,
         answer=exchange.ApplicationTaken,
+        is_even=True,
         run=lambda asked: exchange.submit(asked.desk, asked.caller, asked.given),
     ),
     Route(

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from issuer.errors import Conflict, Forbidden, Invalid, NotFound
+from issuer.lifecycle import APPLICATION
 from issuer.numbers import is_application_number
-from issuer.services import hooks
+from issuer.services import exchange, hooks, views
 from issuer.services.clients import Scope
 from issuer.services.routes import ROUTES
 from issuer.store import HeldSubmission, Webhook
@@ -467,6 +468,36 @@ def test_i6_a_partner_does_not_learn_who_is_on_file(small: Town) -> None:
                                   "passport": PASSPORT},
     )  # fmt: skip
     assert wrong.get_json()["problems"][0]["field"] == "person.sex"
+
+
+def test_i6_the_time_of_an_answer_tells_nothing_either(
+    small: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both kinds are given after whole twentieths of a second."""
+    client = Client.added(small, Scope.SUBMIT)
+    client.enter()
+    took, clock = iter([0.009, 0.006]), [0.0]
+
+    def work(*_: Any) -> exchange.ApplicationTaken:
+        clock[0] += next(took)
+        return exchange.ApplicationTaken(number="", state=APPLICATION.start, notices=())
+
+    class Time:
+        @staticmethod
+        def monotonic() -> float:
+            return clock[0]
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            clock[0] += seconds
+
+    monkeypatch.setattr(views, "time", Time)
+    monkeypatch.setattr(exchange, "submit", work)
+    answered = []
+    for each in _ALIKE[:2]:
+        assert client.ask("POST", "/applications", each).status_code == 200
+        answered.append(round(clock[0], 6))
+    assert answered == [0.05, 0.1]
 
 
 def held_by(town: Town) -> Any:
