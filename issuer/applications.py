@@ -9,6 +9,7 @@ from pydantic import Base64Bytes, ConfigDict, Field
 from sqlalchemy import (
     ColumnElement,
     Select,
+    exists,
     or_,
     select,
     true,
@@ -32,6 +33,7 @@ from issuer.numbers import draw_application_number
 from issuer.office import Desk
 from issuer.on_file import OnFile
 from issuer.operations import Answer, Request, once, operation
+from issuer.phone_waits import is_fetched_online
 from issuer.preclearances import PENDING, Limit, lapse_all, refuse_if, send
 from issuer.profile import card_expiry
 from issuer.scheme import Scheme
@@ -46,6 +48,7 @@ from issuer.store import (
     Credential,
     Document,
     DocumentKind,
+    FollowLetter,
     OnlineApplication,
     Passport,
     PassportLink,
@@ -696,7 +699,7 @@ def add_document(desk: Desk, given: AddDocument) -> DocumentAdded:
             and who adds one is not who decides.
         NotFound: There is no such application here.
     """
-    upload = _upload(given)
+    upload = read_upload(given.kind, given.name, given.content)
 
     def work(session: Session) -> DocumentAdded:
         row = desk.find(session, Application, given.application)
@@ -770,11 +773,16 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 }
 
 
-def _upload(given: AddDocument) -> Upload:
+def read_upload(kind: DocumentKind, name: str, content: bytes) -> Upload:
+    """Read a file by what it is; nothing of it is kept yet.
+
+    Raises:
+        Invalid: ``content``: as for `add_document`.
+    """
     try:
-        if given.kind == DocumentKind.PORTRAIT:
-            return read_portrait(given.content, filename=given.name).upload
-        return read_document(given.content, filename=given.name)
+        if kind == DocumentKind.PORTRAIT:
+            return read_portrait(content, filename=name).upload
+        return read_document(content, filename=name)
     except IntakeError as error:
         raise Invalid(
             ("content", each.code, f"{each.message} {each.fix}")
@@ -930,6 +938,8 @@ def approve(desk: Desk, given: One) -> Moved:
         card.first_issued_on = desk.now.date()
         _move_card(session, desk, card, "activate")
         _tell(session, desk, row, "application_approved")
+        if is_fetched_online(session, desk) and is_followed(session, row):
+            _tell(session, desk, row, "card_for_phone")
 
     return _on_one(desk, given, work)
 
@@ -945,6 +955,15 @@ def _tell(session: Session, desk: Desk, row: Application, kind: str) -> None:
         desk.now,
         once_key=f"{kind}:{row.id}",
     )
+
+
+def is_followed(session: Session, row: Application) -> bool:
+    """Tell whether somebody finds an application on the pages for applicants."""
+    handed_in = exists().where(OnlineApplication.application_id == row.id)
+    joined = exists().where(
+        FollowLetter.application_id == row.id, FollowLetter.applicant_id.is_not(None)
+    )
+    return bool(session.scalar(select(or_(handed_in, joined))))
 
 
 def reference_of(session: Session, row: Application) -> str:

@@ -143,7 +143,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "plastic:handed_over": _STATES | {"credential"},
         "plastic:spoiled": _STATES | {"credential"},
         # Holders' phones.
-        "offer:made": _tag("card", "at_counter", "by_phone"),
+        "offer:made": _tag("card", "at_counter", "by_phone", "online"),
         "offer:cancelled": _tag("card"),
         "offer:redeemed": _tag("card", "phone"),
         "offer:dead": _tag("card"),
@@ -168,6 +168,8 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "webhook:retired": _tag("client"),
         "webhook:revived": _tag("client"),
         "statement:taken": _tag("destination", "taken", "known", "refused"),
+        "application:letter_made": _tag(),
+        "application:letter_used": _tag("letter"),
         "application:came_in": _tag("client"),
         "submission:held": _tag("client", "code"),
         "submission:read": _tag(),

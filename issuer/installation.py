@@ -28,6 +28,7 @@
     [portal]                                # applying online
     draft_days = 30                         # without a change, then a draft is deleted
     drafts = 10                             # of one applicant at a time
+    phones = ["AUS"]                        # whose holders fetch their card themselves
 
     [web]
     hosts = ["localhost", "127.0.0.1"]      # names under which browsers may ask
@@ -175,6 +176,8 @@ class PortalSettings(_Table):
     """Days without a change after which a draft is deleted."""
     drafts: Annotated[int, Field(ge=1, le=100)] = 10
     """Drafts that one applicant may have at a time."""
+    phones: tuple[_Code, ...] = ()
+    """Economies whose holders put an approved card on their first phone themselves."""
 
 
 class SignOn(_Table):

@@ -174,7 +174,7 @@ def make_offer(desk: Desk, given: MakeOffer) -> OfferMade:
         Forbidden: ``ck_offer_four_eyes``: who approved the card does not offer it.
     """
     key = key_of(desk)
-    codes, digits, lost = Codes.new(key), new_digits(), new_lost_code()
+    codes, digits, lost = Codes.new(key), new_digits(), new_letters()
 
     def work(session: Session) -> OfferMade:
         offer = add_offer(session, desk, given.card, codes)
@@ -211,7 +211,7 @@ def activate(desk: Desk, given: ActivateAtCounter) -> CounterOffer:
     if check_digit(number[:-1]) != number[-1]:
         raise Conflict("counter.number", "a digit is wrong: ask the holder to read it")
     key = key_of(desk)
-    codes, lost = Codes.new(key), new_lost_code()
+    codes, lost = Codes.new(key), new_letters()
 
     def work(session: Session) -> CounterOffer:
         check_chip_at_counter(session, desk, desk.find(session, Card, given.card))
@@ -371,17 +371,21 @@ def new_digits() -> str:
     return f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}}"
 
 
-def new_lost_code() -> str:
-    """Draw a code that suspends a card: 60 bits, to be copied from paper by hand."""
+def new_letters() -> str:
+    """Draw a code of 60 bits, to be copied from paper by hand."""
     letters = "".join(secrets.choice(_LETTERS) for _ in range(_LOST_LETTERS))
     return "-".join(letters[at : at + 4] for at in range(0, _LOST_LETTERS, 4))
 
 
-def lost_mark(key: InstallationKey, card_id: int, code: str) -> str:
-    """Return what is kept of a lost-phone code, whatever its case and spacing."""
+def plain_letters(code: str) -> str:
+    """Return such a code as it was drawn, whatever its case, spacing and dashes."""
     typed = normalize("NFKC", code).upper()
-    plain = "".join(each for each in typed.translate(_ALIKE) if each.isalnum())
-    return key.mark("lost-phone code", f"{card_id}:{plain}")
+    return "".join(each for each in typed.translate(_ALIKE) if each.isalnum())
+
+
+def lost_mark(key: InstallationKey, card_id: int, code: str) -> str:
+    """Return what is kept of a lost-phone code."""
+    return key.mark("lost-phone code", f"{card_id}:{plain_letters(code)}")
 
 
 def reference_of(key: InstallationKey, phone: CounterPhone) -> str:

@@ -20,6 +20,10 @@ MAX_BARS: Final = 120
 """More would not be told apart."""
 _INCH: Final = 0.28
 """Height of a bar with its space."""
+_WIDE: Final = 8.0
+"""Inches: a page of 52 rem shows its letters at their size, about those of the page."""
+_NARROW: Final = 3.75
+"""Likewise a phone of 390 points."""
 _ONE_AT_A_TIME: Final = Lock()
 """The library keeps its settings in one place for all threads."""
 _INKS: Final[dict[Scheme, tuple[str, str, tuple[str, ...]]]] = {
@@ -50,8 +54,21 @@ class Series:
     values: Sequence[float | None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    unit: str
+    scheme: Scheme
+    kind: Kind
+    is_narrow: bool
+
+
 def bars(
-    labels: Sequence[str], series: Sequence[Series], *, unit: str, scheme: Scheme
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    unit: str,
+    scheme: Scheme,
+    is_narrow: bool = False,
 ) -> bytes:
     """Draw lying bars, the first label on top.
 
@@ -60,6 +77,7 @@ def bars(
         series: One is drawn plainly; several are put end to end, with a key.
         unit: What the numbers count.
         scheme: The page that it stands on.
+        is_narrow: For a phone: less wide, so that letters stay as large as the page's.
 
     Returns:
         An SVG document; equal arguments give equal bytes.
@@ -70,13 +88,17 @@ def bars(
         _ONE_AT_A_TIME,
         rc_context({"svg.hashsalt": "abtc", "font.size": 10, "hatch.linewidth": 0.6}),
     ):
-        figure = Figure(figsize=(8, 1.1 + _INCH * len(shown)), layout="constrained")
+        size = (_width(is_narrow), 1.1 + _INCH * len(shown))
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         _draw(axes, shown, series, colours)
         _dress(axes, unit, ink, line)
         if len(series) > 1:
             figure.legend(
-                loc="outside upper left", ncols=3, frameon=False, labelcolor=ink
+                loc="outside upper left",
+                ncols=_columns(is_narrow),
+                frameon=False,
+                labelcolor=ink,
             )
         file = io.BytesIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
@@ -90,6 +112,7 @@ def lines(
     unit: str,
     scheme: Scheme,
     kind: Kind = "svg",
+    is_narrow: bool = False,
 ) -> bytes:
     """Draw lines over time, the first label on the left; no value leaves a gap.
 
@@ -99,6 +122,7 @@ def lines(
         unit: What the numbers count.
         scheme: The page that it stands on.
         kind: SVG for pages, PNG for slides.
+        is_narrow: As for `bars`.
 
     Returns:
         A picture; equal arguments give equal bytes.
@@ -117,7 +141,8 @@ def lines(
             )
         axes.set_ylim(bottom=0)
 
-    return _over_time(labels, draw, unit=unit, scheme=scheme, kind=kind)
+    look = _Look(unit=unit, scheme=scheme, kind=kind, is_narrow=is_narrow)
+    return _over_time(labels, draw, look)
 
 
 def areas(
@@ -127,6 +152,7 @@ def areas(
     unit: str,
     scheme: Scheme,
     kind: Kind = "svg",
+    is_narrow: bool = False,
 ) -> bytes:
     """Draw areas over time, one on the other; the arguments are those of `lines`."""
 
@@ -141,7 +167,16 @@ def areas(
         for number, area in enumerate(drawn):
             area.set_hatch(_HATCHES[number % len(_HATCHES)] if len(shown) > 1 else "")
 
-    return _over_time(labels, draw, unit=unit, scheme=scheme, kind=kind)
+    look = _Look(unit=unit, scheme=scheme, kind=kind, is_narrow=is_narrow)
+    return _over_time(labels, draw, look)
+
+
+def _width(is_narrow: bool) -> float:
+    return _NARROW if is_narrow else _WIDE
+
+
+def _columns(is_narrow: bool) -> int:
+    return 1 if is_narrow else 3
 
 
 def _last(series: Sequence[Series]) -> list[Series]:
@@ -151,24 +186,21 @@ def _last(series: Sequence[Series]) -> list[Series]:
 def _over_time(
     labels: Sequence[str],
     draw: Callable[[Axes, tuple[str, ...]], None],
-    *,
-    unit: str,
-    scheme: Scheme,
-    kind: Kind,
+    look: _Look,
 ) -> bytes:
     shown = list(labels)[-MAX_BARS:]
-    ink, line, colours = _INKS[scheme]
+    ink, line, colours = _INKS[look.scheme]
     with (
         _ONE_AT_A_TIME,
         rc_context({"svg.hashsalt": "abtc", "font.size": 10, "hatch.linewidth": 0.6}),
     ):
-        figure = Figure(figsize=(8, 4), layout="constrained")
+        figure = Figure(figsize=(_width(look.is_narrow), 4), layout="constrained")
         axes = figure.add_subplot()
         draw(axes, colours)
-        step = max(1, -(-len(shown) // _TICKS))
+        step = max(1, -(-len(shown) // (_TICKS // 2 if look.is_narrow else _TICKS)))
         places = list(range(len(shown) - 1, -1, -step))[::-1]
         axes.set_xticks(places, [shown[place] for place in places])
-        axes.set_ylabel(unit, color=ink)
+        axes.set_ylabel(look.unit, color=ink)
         axes.tick_params(colors=ink, length=0)
         axes.grid(axis="y", color=line, linewidth=0.7)
         axes.set_axisbelow(True)
@@ -177,12 +209,16 @@ def _over_time(
             side.set_visible(False)
         if len(axes.get_legend_handles_labels()[0]) > 1:
             figure.legend(
-                loc="outside upper left", ncols=3, frameon=False, labelcolor=ink
+                loc="outside upper left",
+                ncols=_columns(look.is_narrow),
+                frameon=False,
+                labelcolor=ink,
             )
         file = io.BytesIO()
-        plain = {"Date": None} if kind == "svg" else {"Software": None}
+        is_svg = look.kind == "svg"
+        plain = {"Date": None} if is_svg else {"Software": None}
         figure.savefig(
-            file, format=kind, transparent=kind == "svg", dpi=144, metadata=plain
+            file, format=look.kind, transparent=is_svg, dpi=144, metadata=plain
         )
     return file.getvalue()
 

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from issuer import lifecycle
 from issuer.office import Desk
 from issuer.operations import Answer, Request, operation
+from issuer.phone_waits import issues_to_phones, waiting
 from issuer.preclearances import PENDING, Limit, days
+from issuer.scheme import Scheme
 from issuer.store import (
     Application,
     Bulk,
@@ -64,6 +66,8 @@ class Queues(Answer):
     """Own questions that destinations have not answered in time."""
     passports_short: int
     """Cards in use whose passport ends within 180 days."""
+    phones_to_come: int
+    """Cards that are approved and that no phone has fetched."""
     bulk_to_release: int
     """Bulk changes that wait for a second person."""
     submitted_oldest_days: int | None
@@ -96,6 +100,7 @@ def counts(desk: Desk, given: NoQuestion) -> Queues:
             open_hits=_count(session, _lanes(desk, _WITH_HITS)),
             overdue_replies=_overdue(session, desk, known),
             passports_short=_count(session, _short(desk)),
+            phones_to_come=_phones(session, scheme, desk),
             bulk_to_release=_count(session, _bulks(desk)),
             submitted_oldest_days=_oldest(session, desk, _S.SUBMITTED),
             to_circulate_oldest_days=_oldest(session, desk, _S.HOME_APPROVED),
@@ -204,6 +209,12 @@ def _short(desk: Desk) -> Select[int]:
             Card.state.in_(_IN_USE),
         )
     )
+
+
+def _phones(session: Session, scheme: Scheme, desk: Desk) -> int:
+    if not issues_to_phones(scheme, desk.economy, desk.now):
+        return 0
+    return _count(session, waiting(desk.economy))
 
 
 def _bulks(desk: Desk) -> Select[int]:

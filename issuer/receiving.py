@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from issuer import audit, lifecycle
 from issuer.dated import require_aware
 from issuer.economy import Form
+from issuer.endings import OPEN_LINK
 from issuer.errors import Conflict, IntakeError, Invalid, NotFound
 from issuer.intake.fields import Request as TypedRequest
 from issuer.intake.fields import read_request
@@ -20,7 +21,14 @@ from issuer.intake.problem import Problem
 from issuer.lifecycle import CARD, CREDENTIAL, Side
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
-from issuer.preclearances import State, lapse_all, refuse_if, send_all
+from issuer.preclearances import (
+    PENDING,
+    State,
+    lapse_all,
+    move,
+    refuse_if,
+    send_all,
+)
 from issuer.store import (
     Card,
     ForeignCredential,
@@ -451,6 +459,15 @@ class ToldCredential(Request):
     state: Literal["valid", "suspended", "revoked", "superseded", "expired"]
 
 
+class ToldPassport(Request):
+    """The passport that a card goes with from now on."""
+
+    country: str = Field(pattern=r"^[A-Z]{3}$", description="Who issued it.")
+    number: str = Field(pattern=r"^[A-Z0-9]{1,22}$", description="Its number.")
+    issued_on: date = Field(description="When it was issued.")
+    expires_on: date = Field(description="Its last day.")
+
+
 class Told(Request):
     """What an issuer tells of a card that it asked about."""
 
@@ -460,6 +477,12 @@ class Told(Request):
     expires_at: datetime | None = Field(None, description="End of the card.")
     credentials: tuple[ToldCredential, ...] = Field(
         (), max_length=64, description="Its credentials, as they are now."
+    )
+    passport: ToldPassport | None = Field(
+        None, description="Its passport, where that is another one now."
+    )
+    reminded_at: datetime | None = Field(
+        None, description="When an answer that is still open was asked for again."
     )
 
 
@@ -488,6 +511,7 @@ def told(desk: Desk, given: Told) -> Heard:
             ``incoming.index_beyond``: the issuer's lists are shorter;
             ``incoming.index_taken``: the index is another credential's;
             ``incoming.credential``: what has ended does not return.
+            ``incoming.passport_reused``: the passport is another person's.
 
     Not touched: what other destinations that are hosted here were told of this card.
     """
@@ -505,6 +529,10 @@ def take_over(session: Session, desk: Desk, given: Told) -> Heard:
     lapsed = _apply_event(session, desk, card, given.event) if given.event else 0
     for each in given.credentials:
         _take_over(session, desk, card, each)
+    if given.passport is not None:
+        _take_passport(session, desk, card, given.passport)
+    if given.reminded_at is not None:
+        _take_reminder(session, desk, card)
     session.flush()
     return Heard(
         card=card.id,
@@ -512,6 +540,77 @@ def take_over(session: Session, desk: Desk, given: Told) -> Heard:
         lapsed=lapsed,
         credentials=len(given.credentials),
     )
+
+
+def _take_passport(
+    session: Session, desk: Desk, card: Card, given: ToldPassport
+) -> None:
+    """Link the passport that the issuer has linked; what is known stays as it is."""
+    if given.expires_on < given.issued_on:
+        raise Invalid([("passport.expires_on", "after_end", "is before its issue")])
+    known = session.scalars(
+        select(Passport).where(
+            Passport.told_to == desk.economy,
+            Passport.economy == card.economy,
+            Passport.issuer == given.country,
+            Passport.number == given.number,
+        )
+    ).one_or_none()
+    refuse_if(
+        known is not None and known.person_id != card.person_id,
+        "incoming.passport_reused",
+        "this passport came with another person",
+    )
+    if known is None:
+        known = Passport(
+            economy=card.economy,
+            person_id=card.person_id,
+            issuer=given.country,
+            number=given.number,
+            issued_on=given.issued_on,
+            expires_on=given.expires_on,
+            told_to=desk.economy,
+        )
+        session.add(known)
+        session.flush()
+    _replace_link(session, desk, card, known)
+
+
+def _replace_link(session: Session, desk: Desk, card: Card, passport: Passport) -> None:
+    before = session.scalars(
+        select(PassportLink).where(
+            PassportLink.card_id == card.id, PassportLink.state.in_(OPEN_LINK)
+        )
+    ).one_or_none()
+    if before is not None and before.passport_id == passport.id:
+        return
+    if before is not None:
+        after = lifecycle.PASSPORT_LINK.after(before.state, "replace", by=Side.HOME)
+        before.state, before.changed_at = after, desk.now
+        session.flush()  # one is open at a time
+    session.add(_link(desk, card, passport))
+    desk.log(
+        session,
+        "card:passport_linked",
+        f"card:{card.id}",
+        passport=passport.id,
+        before=before.passport_id if before else None,
+    )
+
+
+def _take_reminder(session: Session, desk: Desk, card: Card) -> None:
+    """Note that the issuer waits; what was answered meanwhile stays as it is."""
+    lane = session.scalars(
+        select(Preclearance)
+        .where(
+            Preclearance.card_id == card.id,
+            Preclearance.destination == desk.economy,
+            PENDING,
+        )
+        .with_for_update()
+    ).one_or_none()
+    if lane is not None:
+        move(session, desk, lane, "remind", by=Side.HOME)
 
 
 def told_card(session: Session, desk: Desk, issuer: str, reference: str) -> Card:

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -79,7 +79,7 @@ class Scheme(Model):
     own_economy: Rows[Valued[Literal["not_required"]]] = ()
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Self:
+    def load(cls, path: Path | None = None) -> "Scheme":
         """Read a scheme file, by default the one that comes with the package.
 
         Args:
@@ -93,7 +93,7 @@ class Scheme(Model):
         Not checked: that any fact is true or still current; see its mark.
         """
         if path is None:
-            return cls.from_toml(cls.packaged_text())
+            return _packaged()
         try:
             text = path.read_text("utf-8")
         except (OSError, ValueError) as error:  # not there, not UTF-8, no path at all
@@ -301,6 +301,11 @@ class Scheme(Model):
             )
             == "normal"
         )
+
+
+@cache
+def _packaged() -> Scheme:
+    return Scheme.from_toml(Scheme.packaged_text())
 
 
 def _parse_toml(text: str, file: str) -> dict[str, Any]:

@@ -96,7 +96,8 @@ def json_of(table: Table) -> str:
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 60rem; margin: 0 auto; padding: 1rem; }
-img { max-width: 100%; height: auto; } figure { margin: 1.5rem 0; }
+img { max-width: 100%; min-width: 34rem; height: auto; } figure { margin: 1.5rem 0; }
+.scroll { overflow-x: auto; }
 figcaption { max-width: 45rem; } nav ul { padding-left: 1.2rem; columns: 14rem; }
 """
 
@@ -148,10 +149,11 @@ def _item(path: str, table: Table) -> str:
 def _figure(folder: str, plot: Plot) -> str:
     path = f"{folder}/{plot.name}"
     return (
-        f"<figure><h3>{escape(plot.title)}</h3><picture>"
+        f'<figure><h3>{escape(plot.title)}</h3><div class="scroll" role="region"'
+        f' aria-label="{escape(plot.title)}" tabindex="0"><picture>'
         f'<source srcset="{path}-dark.svg" media="(prefers-color-scheme: dark)">'
         f'<img src="{path}.svg" alt="{escape(plot.title)}: the table'
-        f' {escape(plot.table)} has the same numbers." loading="lazy"></picture>'
+        f' {escape(plot.table)} has the same numbers." loading="lazy"></picture></div>'
         f"<figcaption>{escape(plot.about)}"
         f' <a href="{path}.png">As PNG</a></figcaption></figure>'
     )

@@ -33,10 +33,17 @@ class Plot:
         """Whether there is nothing to draw."""
         return not any(value for each in self.series for value in each.values)
 
-    def picture(self, scheme: Scheme, kind: Kind = "svg") -> bytes:
-        """Return it for a light or a dark page."""
+    def picture(
+        self, scheme: Scheme, kind: Kind = "svg", *, is_narrow: bool = False
+    ) -> bytes:
+        """Return it for a light or a dark page, or for a phone."""
         return self.draw(
-            self.labels, self.series, unit=self.unit, scheme=scheme, kind=kind
+            self.labels,
+            self.series,
+            unit=self.unit,
+            scheme=scheme,
+            kind=kind,
+            is_narrow=is_narrow,
         )
 
 

@@ -1,6 +1,7 @@
 """Addresses of the web wallet's files, below ``/wallet/``."""
 
 import hashlib
+from functools import cache
 from importlib import resources
 from typing import Final
 
@@ -16,6 +17,7 @@ _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 
 
+@cache
 def packaged() -> WebWallet | None:
     """Return the web wallet in this package; None where it was left out."""
     folder = resources.files("wallet_api").joinpath("web")

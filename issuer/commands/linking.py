@@ -38,13 +38,15 @@ def group() -> None:
     type=click.IntRange(1, 86_400),
     default=60,
     show_default=True,
-    help="Seconds between two rounds.",
+    help="Seconds between two rounds, if nothing is asked or told meanwhile.",
 )
 @as_json
 def run(
     folder: Path, economies: tuple[str, ...], once: bool, every: int, as_json: bool
 ) -> int | None:
     """Send questions and news to destinations elsewhere, and take their answers.
+
+    What comes up here goes out within seconds; answers are fetched with each round.
 
     Ends when interrupted, after the message that is on its way.  Whatever it is stopped
     at, the next run goes on there.  With --once the exit status is 1 where a
@@ -68,11 +70,20 @@ def run(
                 for done in worker.run(economies, only_due=True):
                     progress.end()
                     _print(done, as_json=as_json)
-                stop.wait(every)
+                _wait(worker, stop, economies, every)
     finally:
         worker.close()
         office.store.close()
     return None
+
+
+def _wait(
+    worker: Worker, stop: threading.Event, economies: tuple[str, ...], every: int
+) -> None:
+    """Wait for the next round, for something to be told, or for the end."""
+    for _ in range(every):
+        if stop.wait(1) or worker.has_news(economies):
+            return
 
 
 @contextmanager

@@ -12,10 +12,20 @@ The reader that talks to the chip is not here: it hands over three files.
 """
 
 from issuer.epassport.anchors import STATES, Anchors, load_anchors
-from issuer.epassport.authentication import Chip, Typed, authenticate
+from issuer.epassport.authentication import (
+    MAX_DG1,
+    MAX_DG2,
+    MAX_SOD,
+    Chip,
+    Typed,
+    authenticate,
+)
 from issuer.epassport.results import ChipRefusal, Proved, Refused
 
 __all__ = [
+    "MAX_DG1",
+    "MAX_DG2",
+    "MAX_SOD",
     "STATES",
     "Anchors",
     "Chip",

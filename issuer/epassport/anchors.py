@@ -57,12 +57,13 @@ def load_anchors(
             of a state that is not known is ``chip.state``.
 
     Raises:
-        SettingsError: A file cannot be read or believed; the message names it.
+        SettingsError: The folder or a file cannot be read, or a file not believed; the
+            message names it.
 
     Not checked: that the certificates are those of their states. Whoever puts them
     there has compared them with what the state says by another way.
     """
-    files = sorted(path for path in folder.iterdir() if path.is_file())
+    files = _files(folder)
     found: dict[bytes, Certificate] = {}
     skipped = 0
     for path in _with(files, ".pem", ".cer", ".der"):
@@ -87,6 +88,14 @@ def load_anchors(
 
 def _with(files: Iterable[Path], *suffixes: str) -> Iterable[Path]:
     return (path for path in files if path.suffix.lower() in suffixes)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise SettingsError(file=str(folder), key="", reason=reason) from error
 
 
 def _believed(path: Path, read: Callable[[bytes], _T]) -> _T:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from issuer.store import Card, Credential, LinkQuestion, Passport, Person
 
 MOST_CREDENTIALS: Final = 64
 """Of one message; the others follow in the next."""
+_PASSPORT: Final = ("country", "number", "issued_on", "expires_on")
 _EVENTS: Final[Mapping[CardState, Mapping[CardState, str]]] = MappingProxyType(
     {
         CardState.PENDING_HOME: {
@@ -56,6 +58,9 @@ class Known:
     expires_at: datetime | None
     credentials: Mapping[str, str]
     """State by ``<list>/<index>``."""
+    passport: str = ""
+    """SHA-256 of the one that was told."""
+    reminded_at: datetime | None = None
 
     @classmethod
     def of(cls, question: LinkQuestion) -> "Known | None":
@@ -66,6 +71,8 @@ class Known:
             state=question.told_state,
             expires_at=question.told_expires_at,
             credentials=json.loads(question.told_credentials),
+            passport=question.told_passport,
+            reminded_at=question.told_reminded_at,
         )
 
 
@@ -99,12 +106,23 @@ def question_of(
     }
 
 
-def known_from_question(card_expires_at: str | None) -> Known:
-    """Return what a destination knows that has just taken a question."""
-    if card_expires_at is None:
-        return Known(state=CARD.start, expires_at=None, credentials={})
-    ends = datetime.fromisoformat(card_expires_at)
-    return Known(state=CardState.ACTIVE, expires_at=ends, credentials={})
+def known_from_question(
+    fields: Mapping[str, Any], *, reminded_at: datetime | None
+) -> Known:
+    """Return what a destination knows that has just taken a question.
+
+    Args:
+        fields: As `question_of` has put them.
+        reminded_at: The newest reminder before it: the question says as much.
+    """
+    ends = fields["card_expires_at"]
+    return Known(
+        state=CARD.start if ends is None else CardState.ACTIVE,
+        expires_at=None if ends is None else datetime.fromisoformat(ends),
+        credentials={},
+        passport=_digest({name: fields[f"passport_{name}"] for name in _PASSPORT}),
+        reminded_at=reminded_at,
+    )
 
 
 def news(
@@ -113,6 +131,8 @@ def news(
     credentials: Iterable[Credential],
     *,
     has_ended: bool,
+    passport: Passport | None = None,
+    reminded_at: datetime | None = None,
 ) -> dict[str, Any] | None:
     """Return the next thing to tell of a card; None if everything is known.
 
@@ -121,6 +141,8 @@ def news(
         card: As it is now.
         credentials: Those that are told under this question, as they are now.
         has_ended: The question is over; for the destination the card is, too.
+        passport: That the card goes with; what lacks a day of issue is not told.
+        reminded_at: When an answer was asked for again; None: it was not.
     """
     wanted = card.state
     if has_ended and not CARD.is_final(wanted):
@@ -134,13 +156,38 @@ def news(
         for each in credentials
         if known.credentials.get(_place(each)) != each.state
     ][:MOST_CREDENTIALS]
-    if event is None and expires_at is None and not told:
+    more = {} if has_ended else _more(known, passport, reminded_at)
+    if event is None and expires_at is None and not told and not more:
         return None
     return {
         **({"event": event} if event else {}),
         **({"expires_at": _moment(expires_at)} if expires_at else {}),
         **({"credentials": told} if told else {}),
+        **more,
     }
+
+
+def _more(
+    known: Known, passport: Passport | None, reminded_at: datetime | None
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if passport is not None and passport.issued_on is not None:
+        fields = {
+            "country": passport.issuer,
+            "number": passport.number,
+            "issued_on": passport.issued_on.isoformat(),
+            "expires_on": passport.expires_on.isoformat(),
+        }
+        if _digest(fields) != known.passport:
+            found["passport"] = fields
+    if reminded_at is not None and reminded_at != known.reminded_at:
+        found["reminded_at"] = _moment(reminded_at)
+    return found
+
+
+def _digest(passport: Mapping[str, str]) -> str:
+    text = json.dumps([passport[name] for name in _PASSPORT])
+    return sha256(text.encode()).hexdigest()
 
 
 def known_after(known: Known, told: Mapping[str, Any]) -> Known:
@@ -155,6 +202,10 @@ def known_after(known: Known, told: Mapping[str, Any]) -> Known:
         state=steps[event] if event else known.state,
         expires_at=datetime.fromisoformat(ends) if ends else known.expires_at,
         credentials={**known.credentials, **heard},
+        passport=_digest(told["passport"]) if "passport" in told else known.passport,
+        reminded_at=datetime.fromisoformat(told["reminded_at"])
+        if "reminded_at" in told
+        else known.reminded_at,
     )
 
 

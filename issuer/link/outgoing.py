@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from issuer import lifecycle
 from issuer.errors import Invalid, ServiceRefused
 from issuer.incoming import linked_passport
 from issuer.jws import moment_on_wire
@@ -154,6 +155,8 @@ def _take_question(session: Session, desk: Desk, row: LinkQuestion) -> Sending |
             _refuse(row, "request.invalid", str(error), desk.now)
             return None
         row.body = _text(body)
+        lane = session.get_one(Preclearance, row.preclearance_id)
+        row.told_reminded_at = lane.reminded_at
     return _sending(row)
 
 
@@ -173,8 +176,8 @@ def note_questions(
                 _refuse(row, result.code, result.detail, desk.now)
                 continue
             taken += 1
-            ends = each.fields["card_expires_at"]
-            _know(row, known_from_question(ends))
+            reminded_at = row.told_reminded_at
+            _know(row, known_from_question(each.fields, reminded_at=reminded_at))
             _settle(session, desk, row)
         return taken, len(sent) - taken
 
@@ -256,13 +259,27 @@ def _settle(session: Session, desk: Desk, row: LinkQuestion) -> None:
     known = Known.of(row)
     assert known is not None  # noqa: S101  # asked
     card = session.get_one(Card, row.card_id)
-    told = news(known, card, _credentials(session, row), has_ended=row.has_ended)
+    told = news(
+        known,
+        card,
+        _credentials(session, row),
+        has_ended=row.has_ended,
+        passport=linked_passport(session, card),
+        reminded_at=_reminded_at(session, row),
+    )
     if told is None:
         _heard(row)
     else:
         # By the clock: it goes up also where a backup was put back.
         revision = max(row.revision + 1, moment_on_wire(desk.now) * 1_000)
         row.body = _text({"revision": revision, **told})
+
+
+def _reminded_at(session: Session, row: LinkQuestion) -> datetime | None:
+    """Return when an answer was asked for again that is still open."""
+    lane = session.get_one(Preclearance, row.preclearance_id)
+    is_open = lane.state == lifecycle.Preclearance.PENDING
+    return lane.reminded_at if is_open else None
 
 
 def _credentials(session: Session, row: LinkQuestion) -> list[Credential]:
@@ -290,6 +307,7 @@ def _credentials(session: Session, row: LinkQuestion) -> list[Credential]:
 
 def _know(row: LinkQuestion, known: Known) -> None:
     row.told_state, row.told_expires_at = known.state, known.expires_at
+    row.told_passport, row.told_reminded_at = known.passport, known.reminded_at
     row.told_credentials = json.dumps(known.credentials, separators=(",", ":"))
     row.body = None
     row.tries, row.problem, row.problem_text = 0, "", ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 import verifier
@@ -38,7 +38,7 @@ from issuer.link.protocol import CLIENT_TYPE, MAX_BULK
 from issuer.office import Desk, Office
 from issuer.services.identity import ServiceIdentity
 from issuer.services.trust import trust_of
-from issuer.store import LinkPartner
+from issuer.store import LinkPartner, LinkQuestion
 
 _BATCH: Final = MAX_BULK // 2
 """Questions sent together: some seconds of work for the other side."""
@@ -108,6 +108,27 @@ class Worker:
                 return
             if not economies or economy in economies:
                 yield self._round(economy, destination)
+
+    def has_news(self, economies: tuple[str, ...] = ()) -> bool:
+        """Tell whether something came up here that a destination has to hear of.
+
+        One look at an index: ask it as often as every second.  A destination that was
+        not reached the last time waits for its round.
+        """
+
+        def work(session: Session) -> bool:
+            query = exists().where(
+                LinkPartner.problem == "",
+                LinkQuestion.economy == LinkPartner.economy,
+                LinkQuestion.destination == LinkPartner.destination,
+                LinkQuestion.told < LinkQuestion.changed,
+                LinkQuestion.next_at <= self.clock(),
+            )
+            if economies:
+                query = query.where(LinkPartner.economy.in_(economies))
+            return bool(session.scalar(select(query)))
+
+        return self.office.store.read(work)
 
     def close(self) -> None:
         """Close the connections."""

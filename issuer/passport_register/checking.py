@@ -138,6 +138,17 @@ def check_list(desk: Desk, given: CheckPassports) -> PassportsChecked:
     return PassportsChecked(answers=tuple(map(_told, found)))
 
 
+def _cannot_ask(desk: Desk, error: Exception) -> Conflict:
+    """Say it plainly; what to do about it is told to who can do it."""
+    detail = (
+        "this office cannot ask other economies about passports at the moment, so"
+        " nobody was asked: check the passport by hand, and tell an administrator"
+    )
+    if Role.ADMIN in desk.actor.roles:
+        detail = f"nobody was asked: {error}"
+    return Conflict("passports.cannot_ask", detail)
+
+
 def _ask(desk: Desk, questions: Sequence[PassportQuestion]) -> list[PassportAnswer]:
     try:
         asked = Asker(desk.office).ask(
@@ -147,7 +158,7 @@ def _ask(desk: Desk, questions: Sequence[PassportQuestion]) -> list[PassportAnsw
             now=desk.now,
         )
     except (KeyFileError, NoTrust, ServiceKeyMissing) as error:
-        raise Conflict("passports.cannot_ask", str(error)) from error
+        raise _cannot_ask(desk, error) from error
     return list(asked.found)
 
 

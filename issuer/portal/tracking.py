@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
@@ -32,6 +32,7 @@ from issuer.scheme import Scheme
 from issuer.store import (
     Application,
     Card,
+    FollowLetter,
     HolderRequest,
     OnlineApplication,
     OnlineState,
@@ -95,20 +96,19 @@ class TrackedCard:
 def cards_of(session: Session, economy: str, applicant: int) -> Sequence[Card]:
     """Return the cards of an applicant that were decided about, the newest first.
 
-    They are those of the applications that this applicant has handed in online, and
-    further cards of a person for whom one of those was approved.  Until then nobody has
-    found that who typed somebody's passport is that person.  Before the decision at
-    home nothing tells an application that was entered from one that is held, because
-    somebody alike is on file: `in_review` has both.
+    They are those of the applications that this applicant has handed in online or has
+    joined by a letter of the office, and further cards of a person for whom one of
+    those was approved.  Until then nobody has found that who typed somebody's passport
+    is that person.  Before the decision at home nothing tells an application that was
+    entered from one that is held, because somebody alike is on file: `in_review` has
+    both.
     """
-    own = (
-        select(Application)
-        .join(OnlineApplication, OnlineApplication.application_id == Application.id)
-        .where(
-            OnlineApplication.applicant_id == applicant,
-            OnlineApplication.economy == economy,
-            Application.economy == economy,
-        )
+    own = select(Application).where(
+        Application.economy == economy,
+        or_(
+            Application.id.in_(_handed_in(economy, applicant)),
+            Application.id.in_(_joined(economy, applicant)),
+        ),
     )
     applications = own.with_only_columns(Application.id)
     persons = own.with_only_columns(Application.person_id).where(
@@ -123,6 +123,47 @@ def cards_of(session: Session, economy: str, applicant: int) -> Sequence[Card]:
         )
         .order_by(Card.id.desc())
     ).all()
+
+
+def _handed_in(economy: str, applicant: int) -> Select[int | None]:
+    return select(OnlineApplication.application_id).where(
+        OnlineApplication.applicant_id == applicant,
+        OnlineApplication.economy == economy,
+        OnlineApplication.application_id.is_not(None),
+    )
+
+
+def _joined(economy: str, applicant: int) -> Select[int]:
+    return select(FollowLetter.application_id).where(
+        FollowLetter.applicant_id == applicant, FollowLetter.economy == economy
+    )
+
+
+def on_paper(session: Session, economy: str, applicant: int) -> Sequence[Application]:
+    """Return what an applicant follows by a letter and nobody has decided."""
+    return session.scalars(
+        select(Application)
+        .where(
+            Application.economy == economy,
+            Application.id.in_(_joined(economy, applicant)),
+            Application.state.in_((lifecycle.Application.DRAFT, *UNDECIDED)),
+        )
+        .order_by(Application.id.desc())
+    ).all()
+
+
+def has_handed_in(session: Session, card: Card, applicant: int) -> bool:
+    """Tell whether a card is of an application that this applicant made online."""
+    made = _handed_in(card.economy, applicant)
+    return bool(
+        session.scalar(
+            select(
+                exists(
+                    made.where(OnlineApplication.application_id == card.application_id)
+                )
+            )
+        )
+    )
 
 
 def in_review(

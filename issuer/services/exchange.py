@@ -5,12 +5,13 @@ Requests, cards and answers go through the same code as at the counter
 pages and orders on them.
 """
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Base64Bytes, Field
 from sqlalchemy import ColumnElement, case, func, select, true
 from sqlalchemy.orm import Session
 
@@ -20,9 +21,12 @@ from issuer.applications import (
     PassportFields,
     PersonFields,
     enter_all,
+    keep_document,
     on_file,
     read_typed,
+    read_upload,
     refusal,
+    submit_one,
 )
 from issuer.errors import (
     Conflict,
@@ -32,10 +36,12 @@ from issuer.errors import (
     NotAllowed,
     NotFound,
 )
-from issuer.lifecycle import APPLICATION, CARD
+from issuer.intake.uploads import Upload
+from issuer.lifecycle import CARD
 from issuer.link.incoming import take_pushed
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once
+from issuer.portal.drafts import asked_documents
 from issuer.preclearances import (
     PENDING,
     Shown,
@@ -50,6 +56,7 @@ from issuer.receiving import (
     Received,
     Told,
     ToldCredential,
+    ToldPassport,
     receive,
     receive_each,
     take_over,
@@ -60,13 +67,21 @@ from issuer.services.statements import (
     TakenStatement,
     take_statement,
 )
-from issuer.services.submissions import held_of, hold, note
+from issuer.services.submissions import (
+    HandedIn,
+    HandedInFile,
+    held_of,
+    hold,
+    note,
+    shown_state,
+)
 from issuer.services.tokens import Caller
 from issuer.services.trust import trust_of
 from issuer.store import (
     Application,
     Card,
     Credential,
+    DocumentKind,
     HeldSubmission,
     Preclearance,
     Statement,
@@ -78,6 +93,8 @@ from issuer.waits import waits
 
 MAX_BULK: Final = 1_000
 MAX_WITHDRAWN: Final = 1_000
+MAX_DOCUMENTS: Final = 8
+"""Of one application; together no longer than the request may be."""
 _MOST: Final = 200
 _PAGE_BYTES: Final = 2 * 2**20
 """A page of answers ends with the one that goes over this."""
@@ -335,6 +352,12 @@ class TellCard(Request):
     credentials: tuple[ToldCredential, ...] = Field(
         (), max_length=64, description="Its credentials, as they are now."
     )
+    passport: ToldPassport | None = Field(
+        None, description="Its passport, where that is another one now."
+    )
+    reminded_at: datetime | None = Field(
+        None, description="When an answer that is still open was asked for again."
+    )
 
 
 class CardHeard(Answer):
@@ -369,6 +392,8 @@ def tell_card(desk: Desk, caller: Caller, reference: str, given: TellCard) -> Ca
             event=given.event,
             expires_at=given.expires_at,
             credentials=given.credentials,
+            passport=given.passport,
+            reminded_at=given.reminded_at,
         )
         heard = take_over(session, desk, told)
         if known is None:
@@ -431,6 +456,8 @@ def withdraw(desk: Desk, caller: Caller, given: Withdrawn) -> WithdrawnRows:
                 event="cancel",
                 expires_at=None,
                 credentials=(),
+                passport=None,
+                reminded_at=None,
             )
             take_over(session, desk, told)
         except NotFound:
@@ -599,18 +626,34 @@ def _index(credential: Credential, card: Card) -> StatusIndex:
 # For partners that take applications in
 
 
+class SentDocument(Request):
+    """A file that comes with an application."""
+
+    kind: DocumentKind = Field(description="What it shows.")
+    name: str = Field(max_length=1024, description="The file's name, for display.")
+    content: Base64Bytes = Field(
+        max_length=10 * 2**20,
+        description="PDF, PNG or JPEG, in base64; at most 10 MiB before.",
+    )
+
+
 class SubmitApplication(Request):
     """A new application, as a partner has taken it in."""
 
     person: PersonFields = Field(description="Who applies.")
     passport: PassportFields = Field(description="The passport of the card.")
+    documents: tuple[SentDocument, ...] = Field(
+        (), max_length=MAX_DOCUMENTS, description="What came with it."
+    )
 
 
 class ApplicationTaken(Answer):
-    """The application as it was taken: a draft, until documents are there."""
+    """The application as it was taken: a draft, until nothing is missing."""
 
     number: str
     state: lifecycle.Application
+    missing: tuple[DocumentKind, ...]
+    """What has to come to the office before it is reviewed; none: it was submitted."""
     notices: tuple[str, ...]
     """For the applicant."""
 
@@ -621,34 +664,72 @@ def submit(desk: Desk, caller: Caller, given: SubmitApplication) -> ApplicationT
     Whether somebody is on file makes no difference to the answer, nor to what `track`
     tells: what cannot be entered for it is held, as `issuer.services.submissions` says.
 
+    With a portrait, and everything that the economy asks for, it is submitted at once.
+
     Raises:
-        Invalid: Fields are wrong; each is named.
+        Invalid: Fields are wrong, or a file is not what it says; each is named.
         Conflict: ``application.confirm_names``: send the passport's lines too.
     """
 
+    files = [(each.kind, _upload(at, each)) for at, each in enumerate(given.documents)]
+
     def work(session: Session) -> ApplicationTaken:
         entry = Entry(typed=read_typed(desk, session, given.person, given.passport))
+        missing = _missing(session, desk, {kind for kind, _ in files})
         refused = refusal(entry, on_file(session, desk.economy, [entry]))
         if refused is None:
             (entered,) = enter_all(session, desk, [entry])
             note(session, desk, caller.client, entered)
+            row = session.get_one(Application, entered.application)
+            for kind, upload in files:
+                keep_document(session, desk, row, kind, upload)
+            if not missing:
+                submit_one(session, desk, row)
             number = entered.number
         else:
             number = hold(
-                session,
-                desk,
-                caller.client,
-                given.person,
-                given.passport,
-                held_for=refused.code,
-            ).number
+                session, desk, caller.client, _handed_in(given),
+                held_for=refused.code, is_whole=not missing,
+            ).number  # fmt: skip
         return ApplicationTaken(
             number=number,
-            state=APPLICATION.start,
+            state=shown_state(is_whole=not missing),
+            missing=missing,
             notices=tuple(each.message for each in entry.typed.notices),
         )
 
     return once(desk, given, ApplicationTaken, work)
+
+
+def _handed_in(given: SubmitApplication) -> HandedIn:
+    return HandedIn(
+        person=given.person,
+        passport=given.passport,
+        documents=tuple(
+            HandedInFile(
+                kind=each.kind, name=each.name, content=b64encode(each.content).decode()
+            )
+            for each in given.documents
+        ),
+    )
+
+
+def _upload(at: int, given: SentDocument) -> Upload:
+    try:
+        return read_upload(given.kind, given.name, given.content)
+    except Invalid as error:
+        raise Invalid(
+            (f"documents.{at}.{field}", code, text)
+            for field, code, text in error.problems
+        ) from error
+
+
+def _missing(
+    session: Session, desk: Desk, sent: Collection[DocumentKind]
+) -> tuple[DocumentKind, ...]:
+    asked = asked_documents(desk.office.scheme(session), desk.economy, desk.now)
+    wanted = [DocumentKind(each.kind) for each in asked if each.required]
+    return tuple(kind for kind in (DocumentKind.PORTRAIT, *wanted) if kind not in sent)
 
 
 class ShownAnswer(Answer):
@@ -709,7 +790,7 @@ def _state_of_held(held: HeldSubmission | None) -> ApplicationState:
     is_open = held.state == SubmissionState.WAITING
     return ApplicationState(
         number=held.number,
-        state=APPLICATION.start
+        state=shown_state(is_whole=held.is_whole)
         if is_open
         else lifecycle.Application.APPLICANT_WITHDRAWN,
         entered_at=held.came_at,

@@ -24,6 +24,8 @@ PREFIX: Final = "/services/v1"
 MAX_BODY: Final = 2**20
 """Bytes of a request."""
 MAX_BULK_BODY: Final = 4 * 2**20
+MAX_FILES_BODY: Final = 12 * 2**20
+"""Of a request with files in it; in base64 they are a third longer."""
 
 
 class Body(Enum):
@@ -82,6 +84,7 @@ class Route:
     max_rows: int = exchange.MAX_BULK
     is_even: bool = False
     """Answered at even times only, so that how long it took tells nothing."""
+    has_files: bool = False
 
     @property
     def is_answered_in_lines(self) -> bool:
@@ -92,6 +95,8 @@ class Route:
     @property
     def max_body(self) -> int:
         """Bytes that are read."""
+        if self.has_files:
+            return MAX_FILES_BODY
         is_large = self.body in {Body.LINES, Body.EDIFACT}
         return MAX_BULK_BODY if is_large else MAX_BODY
 
@@ -217,6 +222,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         scope=Scope.SUBMIT,
         body=Body.JSON,
         request=exchange.SubmitApplication,
+        has_files=True,
         answer=exchange.ApplicationTaken,
         is_even=True,
         run=lambda asked: exchange.submit(asked.desk, asked.caller, asked.given),

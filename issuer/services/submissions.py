@@ -5,7 +5,7 @@ either way, under a number, as a draft; if somebody on file is alike it is *held
 an officer says who it is, and becomes the application of that number, or is put away.
 """
 
-import json
+from base64 import b64decode
 from typing import Final
 
 from pydantic import Field
@@ -18,16 +18,22 @@ from issuer.applications import (
     PassportFields,
     PersonFields,
     enter_all,
+    keep_document,
     names_for,
     read_typed,
+    read_upload,
+    submit_one,
 )
 from issuer.checking import Alike, alike_to
 from issuer.errors import Conflict, Invalid, NotFound
 from issuer.intake.duplicates import Identity
+from issuer.lifecycle import Application as State
 from issuer.numbers import draw_application_number
 from issuer.office import Desk
 from issuer.operations import Answer, Request, once, operation
 from issuer.store import (
+    Application,
+    DocumentKind,
     HeldSubmission,
     Role,
     SubmissionState,
@@ -37,14 +43,36 @@ from issuer.store import (
 _INTAKE: Final = (Role.INTAKE,)
 
 
+class HandedInFile(Request):
+    """A file that came with it."""
+
+    kind: DocumentKind
+    name: str
+    content: str
+    """In base64."""
+
+
+class HandedIn(Request):
+    """What a partner has handed in, as it is kept while it waits."""
+
+    person: PersonFields
+    passport: PassportFields
+    documents: tuple[HandedInFile, ...] = ()
+
+
+def shown_state(*, is_whole: bool) -> State:
+    """Return how far something is to its partner that was just handed in."""
+    return State.SUBMITTED if is_whole else State.DRAFT
+
+
 def hold(
     session: Session,
     desk: Desk,
     client: str,
-    person: PersonFields,
-    passport: PassportFields,
+    given: "HandedIn",
     *,
     held_for: str,
+    is_whole: bool,
 ) -> HeldSubmission:
     """Keep what a partner has handed in until an officer says who it is.
 
@@ -52,17 +80,16 @@ def hold(
         session: Of the transaction.
         desk: At which it came in.
         client: Who has handed it in.
-        person: As it was handed in; it reads without a fault.
-        passport: Likewise.
+        given: As it was handed in; it reads without a fault.
         held_for: Code of why it cannot be entered at once.
+        is_whole: Nothing has to come to the office; to its partner it is submitted.
     """
     row = HeldSubmission(
         economy=desk.economy,
         client=client,
         number=draw_application_number(desk.economy),
-        given=json.dumps(
-            {"person": person.model_dump(), "passport": passport.model_dump()}
-        ),
+        given=given.model_dump_json(),
+        is_whole=is_whole,
         held_for=held_for,
         state=SubmissionState.WAITING,
         came_at=desk.now,
@@ -135,6 +162,8 @@ class HeldSubmissionCase(Answer):
     held_for: str
     person: PersonFields
     passport: PassportFields
+    documents: tuple[DocumentKind, ...]
+    """What came with it; it is kept with the application once that is there."""
     machine_names: str
     alike: tuple[Alike, ...]
 
@@ -203,15 +232,15 @@ def look_at(desk: Desk, given: OneSubmission) -> HeldSubmissionCase:
     def work(session: Session) -> HeldSubmissionCase:
         row = _held(session, desk, given.submission)
         desk.log(session, "submission:read", _subject(row))
-        person, passport = _given(row)
-        entry = _entry(session, desk, row)
+        held, entry = _given(row), _entry(session, desk, row)
         return HeldSubmissionCase(
             submission=row.id,
             number=row.number,
             client=row.client,
             held_for=row.held_for,
-            person=person,
-            passport=passport,
+            person=held.person,
+            passport=held.passport,
+            documents=tuple(each.kind for each in held.documents),
             machine_names=" / ".join(filter(None, names_for(entry))),
             alike=tuple(alike_to(session, desk, Identity.of(entry.typed), None)),
         )
@@ -225,7 +254,9 @@ def look_at(desk: Desk, given: OneSubmission) -> HeldSubmissionCase:
     *_INTAKE,
 )
 def take(desk: Desk, given: TakeSubmission) -> SubmissionTaken:
-    """Enter it as a draft in the officer's own name, under the number that it has.
+    """Enter it in the officer's own name, under the number that it has.
+
+    Its documents go with it, and if nothing was missing it is submitted.
 
     Raises:
         NotFound: There is none here that waits, or no such person.
@@ -243,6 +274,13 @@ def take(desk: Desk, given: TakeSubmission) -> SubmissionTaken:
         )
         (entered,) = enter_all(session, desk, [entry])
         note(session, desk, row.client, entered)
+        application = session.get_one(Application, entered.application)
+        for each in _given(row).documents:
+            content = b64decode(each.content)
+            upload = read_upload(each.kind, each.name, content)
+            keep_document(session, desk, application, each.kind, upload)
+        if row.is_whole:
+            submit_one(session, desk, application)
         _settle(row, desk, SubmissionState.ENTERED)
         row.application_id = entered.application
         desk.log(
@@ -287,9 +325,8 @@ def _held(
     return row
 
 
-def _given(row: HeldSubmission) -> tuple[PersonFields, PassportFields]:
-    given = json.loads(row.given)
-    return PersonFields(**given["person"]), PassportFields(**given["passport"])
+def _given(row: HeldSubmission) -> HandedIn:
+    return HandedIn.model_validate_json(row.given)
 
 
 def _entry(
@@ -300,12 +337,13 @@ def _entry(
     person_id: int | None = None,
     others: frozenset[int] = frozenset(),
 ) -> Entry:
-    person, passport = _given(row)
+    given = _given(row)
+    person = given.person
     if person_id is not None:
         # Whoever hands in what is somebody else's does not get their mail.
         person = person.model_copy(update={"email": ""})
     try:
-        typed = read_typed(desk, session, person, passport)
+        typed = read_typed(desk, session, person, given.passport)
     except Invalid as error:
         text = f"it cannot be entered any more: {error}"
         raise Conflict("submission.faulty", text) from error

@@ -98,6 +98,7 @@ from issuer.store.people import (
 from issuer.store.portal import (
     Applicant,
     ApplicantSession,
+    FollowLetter,
     OnlineApplication,
     OnlineFile,
     OnlinePayment,
@@ -160,6 +161,7 @@ __all__ = [
     "Document",
     "DocumentKind",
     "FindingKind",
+    "FollowLetter",
     "ForeignCredential",
     "HeldDecision",
     "HeldSubmission",

@@ -81,6 +81,10 @@ class LinkQuestion(Base):
     told_expires_at: Mapped[datetime | None]
     told_credentials: Mapped[str] = mapped_column(Text, default="{}")
     """JSON: the state that was told, by ``<list>/<index>``."""
+    told_passport: Mapped[str] = mapped_column(String(64), default="")
+    """SHA-256 of the passport that was told, in hexadecimal."""
+    told_reminded_at: Mapped[datetime | None]
+    """Of the newest reminder that was told, or that the question came after."""
     revision: Mapped[int] = mapped_column(Id, default=0)
     """Of what was told last; the destination takes nothing that is older."""
     body: Mapped[str | None] = mapped_column(Text)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from issuer import lifecycle
-from issuer.store.cards import Card, Credential
+from issuer.store.cards import Card, Credential, PassportLink
 from issuer.store.cases import Preclearance
 from issuer.store.link import LinkPartner, LinkQuestion
 
@@ -56,6 +56,7 @@ def note_changes(session: Session, _: object) -> None:
     lanes = [each for each in changed if isinstance(each, Preclearance)]
     if lanes:
         _note_lanes(session.connection(), lanes)
+        _note_reminders(session.connection(), lanes)
     cards = _cards_changed(changed)
     if cards:
         _note_cards(session.connection(), cards)
@@ -112,6 +113,21 @@ def _note_lanes(connection: Connection, lanes: Iterable[Preclearance]) -> None:
         _end(connection, lapsed)
 
 
+def _note_reminders(connection: Connection, lanes: Iterable[Preclearance]) -> None:
+    """Let reminders be told, as far as the destination has been asked."""
+    reminded = {
+        lane.id: lane.changed_at
+        for lane in lanes
+        if lane.reminded_at is not None and _has_changed(lane, "reminded_at")
+    }
+    if reminded:
+        connection.execute(
+            _noted(reminded).where(
+                LinkQuestion.preclearance_id.in_(reminded), ~LinkQuestion.has_ended
+            )
+        )
+
+
 def _linked(
     connection: Connection, pairs: Collection[tuple[str, str]]
 ) -> set[tuple[str, str]]:
@@ -156,6 +172,8 @@ def _cards_changed(changed: Iterable[object]) -> dict[int, datetime]:
         match each:
             case Card() if _has_changed(each, "state", "expires_at"):
                 cards[each.id] = each.changed_at
+            case PassportLink() if _is_new(each):
+                cards[each.card_id] = each.linked_at
             case Credential() if each.state in TOLD and _has_changed(each, "state"):
                 cards[each.card_id] = each.changed_at
             case _:
@@ -169,6 +187,10 @@ def _is_asked(lane: Preclearance) -> bool:
     return lane.asked_at is not None and (
         _has_changed(lane, "asked_at") or (is_pending and _has_changed(lane, "state"))
     )
+
+
+def _is_new(row: PassportLink) -> bool:
+    return bool(inspect(row).attrs["card_id"].history.added)
 
 
 def _has_changed(row: Any, *names: str) -> bool:

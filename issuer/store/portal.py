@@ -135,6 +135,32 @@ class OnlineApplication(Base):
     )
 
 
+class FollowLetter(Base):
+    """A letter by which whoever applied on paper follows it online; it counts once."""
+
+    __tablename__ = "follow_letter"
+
+    id: Mapped[int] = identity()
+    economy: Mapped[str] = code(reference="hosted_economy.code")
+    application_id: Mapped[int] = refers_to("application.id", index=True)
+    code_mark: Mapped[str | None] = mapped_column(String(43), unique=True)
+    """Of the code that the letter has, made with the installation's own key; None once
+    it was used, or another letter took its place."""
+    made_by: Mapped[int] = refers_to("account.id")
+    made_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    applicant_id: Mapped[int | None] = refers_to("applicant.id", index=True)
+    """Who has typed the code, and follows the application since."""
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(
+            "(applicant_id IS NULL) = (used_at IS NULL)", name="used_whole"
+        ),
+        CheckConstraint("used_at IS NULL OR code_mark IS NULL", name="used_once"),
+    )
+
+
 class OnlineFile(Base):
     """A file of an application that is not entered yet; its bytes go with it."""
 

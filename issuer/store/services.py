@@ -152,8 +152,10 @@ class HeldSubmission(Base):
     number: Mapped[str] = mapped_column(String(12))
     """As applications have it; the one that it becomes gets it."""
     given: Mapped[str] = mapped_column(Text)
-    """Person and passport as they were handed in, as JSON; emptied once it is
-    settled."""
+    """Person, passport and documents as they were handed in, as JSON; emptied once it
+    is settled."""
+    is_whole: Mapped[bool]
+    """Nothing has to come to the office: to its partner it is submitted."""
     held_for: Mapped[str] = mapped_column(String(60))
     """Code of why an officer has to look."""
     state: Mapped[SubmissionState] = word(SubmissionState, "state")

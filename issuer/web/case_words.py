@@ -100,6 +100,16 @@ CHIPS: Final[Mapping[str, Look]] = MappingProxyType(
         "chip.differs": ("warn", "A genuine chip that is not what was typed."),
     }
 )
+CHIP_FIELDS: Final = MappingProxyType(
+    {
+        "country": "who issued it",
+        "number": "its number",
+        "birthdate": "the birth date",
+        "nationality": "the nationality",
+        "names": "the names",
+        "expires_on": "the day on which it ends",
+    }
+)
 BULKS: Final[Mapping[BulkState, Look]] = MappingProxyType(
     {
         BulkState.PROPOSED: ("info", "Waits for a second person"),
@@ -256,6 +266,7 @@ def install(app: Flask) -> None:
         ("why", lambda code: WHY.get(code, code)),
         ("passport_says", PASSPORTS.__getitem__),
         ("chip_says", CHIPS.__getitem__),
+        ("chip_field", CHIP_FIELDS.__getitem__),
         ("effect", lambda code: EFFECTS.get(code, code)),
         ("outcome", lambda code: OUTCOMES.get(code, f"Left out: {code}")),
     ):

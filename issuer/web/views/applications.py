@@ -357,6 +357,20 @@ def _ask(application: int, lane: int, action: str, done: str) -> Response:
 
 
 @pages.at(
+    "/applications/<int:application>/letter",
+    Needs("application.follow_letter"),
+    methods=("POST",),
+)
+def letter(application: int) -> Response:
+    """Make a letter by which the applicant follows it online, and show it once."""
+    form = Form.read()
+    made = _step("application.follow_letter", form, {"application": application})
+    if made is None:
+        return _case(application, form, action="letter")
+    return render("applications/letter.html", made=made)
+
+
+@pages.at(
     "/applications/<int:application>/documents",
     Needs("application.add_document"),
     methods=("POST",),

@@ -38,7 +38,7 @@ def open_portal() -> Response:
     """Let people apply online."""
     form = Form.read()
     if submit("portal.open", form) is None:
-        return _page(form)
+        return _page(form, tried="portal")
     flash("People can apply online from now on.")
     return go_to("online.settings")
 
@@ -48,7 +48,7 @@ def close_portal() -> Response:
     """Let nobody apply online."""
     form = Form.read()
     if submit("portal.close", form) is None:
-        return _page(form)
+        return _page(form, tried="portal")
     flash("Nobody can apply online any more.")
     return go_to("online.settings")
 
@@ -56,7 +56,7 @@ def close_portal() -> Response:
 @pages.at("/online/settings", Needs("portal.open"))
 def settings() -> Response:
     """Show whether people may apply online, and change that."""
-    return _page(Form(), is_settings=True)
+    return _page(Form(), tried="portal")
 
 
 @pages.at("/online/payments/<int:payment>/confirm", Needs("payment.confirm"),
@@ -122,7 +122,7 @@ def take_submission(submission: int) -> Response:
     done = _taken("submission.take", form, {"submission": submission})
     if done is None:
         return _submission(submission, form)
-    flash("The application is entered as a draft: its documents come next.")
+    flash("The application is entered. Another person decides.")
     return go_to("applications.show", application=done.application)
 
 
@@ -161,17 +161,23 @@ def _taken(operation: str, form: Form, which: dict[str, int]) -> Any:
 def _settle(payment: int, action: str) -> Response:
     form = Form.read()
     if submit(f"payment.{action}", form, {"payment": payment}) is None:
-        return _page(form)
+        row = "p" if action == "confirm" else "q"
+        return _page(form, tried=f"{row}{payment}")
     flash(_DONE[action])
     return go_to("online.index")
 
 
-def _page(form: Form, *, is_settings: bool = False) -> Response:
+def _page(form: Form, *, tried: str = "") -> Response:
+    """Show one of both pages; ``tried`` is the form that was sent, or is asked for."""
+    is_settings = tried == "portal"
     reads = may_do("portal.payments") and not is_settings
     return render(
         "online/index.html",
         status=form.status,
         form=form,
+        blank=Form(),
+        tried=tried,
+        is_settings=is_settings,
         portal=perform("portal.show", {}),
         held=perform("portal.held", {}) if reads and may_do("portal.held") else None,
         partners=perform("submission.held", {})

@@ -1,17 +1,22 @@
-"""What the home economy waits for: answers of destinations, and passports that end."""
+"""What waits at home: answers of others, passports that end, cards without a phone."""
+
+from typing import Final
 
 from flask import Response, request
 
 from issuer.lifecycle import Preclearance
+from issuer.phone_waits import Offered
 from issuer.web.access import Needs, Pages
 from issuer.web.case_words import scheme
 from issuer.web.forms import REASON, Form
-from issuer.web.here import perform, render
+from issuer.web.here import actor, perform, render, site
 from issuer.web.views.paging import Paging
 from issuer.web.views.reasons import FROM
 from issuer.web.views.sheets import download
 
 pages = Pages("outgoing")
+_AGES: Final = (0, 7, 30, 90)
+"""Days, to choose from."""
 
 
 @pages.at("/answers", Needs("preclearance.list"))
@@ -60,4 +65,29 @@ def passports() -> Response:
         "applications/passports.html",
         lines=lines,
         **paging.links("outgoing.passports", lines.after),
+    )
+
+
+@pages.at("/phones-waiting", Needs("queue.phones"))
+def phones() -> Response:
+    """List approved cards that no phone has fetched."""
+    paging = Paging.read()
+    days = request.args.get("days", 0, type=int)
+    days = days if days in _AGES else 0
+    offered = request.args.get("offered", "")
+    offered = offered if offered in set(Offered) else ""
+    lines = perform(
+        "queue.phones",
+        {"days": days, "offered": offered or None, **paging.fields()},
+        reason="Bringing cards to phones",
+    )
+    kept = {"days": days or None, "offered": offered or None}
+    return render(
+        "applications/phones.html",
+        lines=lines,
+        days=days,
+        ages=_AGES,
+        offered=offered,
+        by_themselves=actor().economy in site().office.installation.portal.phones,
+        **paging.links("outgoing.phones", lines.after, **kept),
     )

@@ -55,6 +55,7 @@ def _page(form: Form, *, tried: int | None = None) -> Response:
         status=form.status,
         form=form,
         tried=tried,
+        blank=Form(),
         closed=closed,
         hits=page.hits,
         figures=perform("passport.figures", {"since": since}).figures,

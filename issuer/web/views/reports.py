@@ -208,6 +208,7 @@ def picture(name: str, scheme: str) -> Response:
         report.series,
         unit=report.unit,
         scheme="dark" if scheme == "dark" else "light",
+        is_narrow="narrow" in request.args,
     )
     answer = make_response(drawn)
     answer.mimetype = "image/svg+xml"

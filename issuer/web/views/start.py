@@ -73,6 +73,13 @@ def _queues(counts: Queues) -> Iterator[Queue]:
             address=url_for("outgoing.passports"),
             note="Within 180 days, of cards in use",
         )
+    if may_do("queue.phones"):
+        yield Queue(
+            text="Approved, waiting for a phone",
+            count=counts.phones_to_come,
+            address=url_for("outgoing.phones"),
+            note="No phone has fetched the card",
+        )
     if may_do("bulk.list"):
         yield Queue(
             text="Bulk changes to release",

@@ -84,7 +84,9 @@ def picture(name: str, scheme: str) -> Response:
     plots = {each.name: each for each in _plots(_counted.tables(_at(), _AS[_as()]))}
     if scheme not in _SCHEMES or name not in plots or plots[name].is_empty:
         raise NotFound
-    drawn = plots[name].picture("dark" if scheme == "dark" else "light")
+    drawn = plots[name].picture(
+        "dark" if scheme == "dark" else "light", is_narrow="narrow" in request.args
+    )
     answer = make_response(drawn)
     answer.mimetype = "image/svg+xml"
     return answer

@@ -23,6 +23,7 @@ from issuer.preclearances import send
 from issuer.store import (
     Card,
     Credential,
+    LinkPartner,
     LinkQuestion,
     Passport,
     PassportLink,
@@ -164,6 +165,37 @@ def test_a_new_passport_is_a_new_question(asker: Asker) -> None:
     assert asker.problems() == ["answer.ended"]
 
 
+def test_a_reminder_is_told_while_the_question_is_open(asker: Asker) -> None:
+    asker.open()
+    case = asker.asked()
+    lane = asker.flow.lane(case, asker.destination).id
+    asker.flow.now += timedelta(days=40)
+    asker.flow.do("preclearance.remind", preclearance=lane)
+    reference = asker.question(case).reference
+    later = asker.flow.now
+    assert asker.send(later) == [
+        {"reference": reference, "reminded_at": later.isoformat()}
+    ]
+    assert asker.send(later) == []
+    asker.flow.now += timedelta(days=40)
+    asker.flow.do("preclearance.remind", preclearance=lane)
+    asker.answers("approve", reference, seq=2)
+    assert asker.send(asker.flow.now) == [], "it has answered meanwhile"
+
+
+def test_a_passport_that_keeps_its_clearance_is_told(asker: Asker) -> None:
+    asker.flow.configure("SGP", "on_passport_change = [{ value = 'keep', %s }]")
+    asker.open()
+    case = asker.asked()
+    reference = asker.question(case).reference
+    asker.answers("approve", reference, seq=2)
+    relink(asker, int(case.card or 0))
+    [told] = asker.send()
+    assert (told["reference"], told["passport"]["number"]) == (reference, "N7654321")
+    assert asker.state(case) == "approved"
+    assert asker.send() == []
+
+
 def test_the_indexes_of_credentials_are_told(asker: Asker) -> None:
     asker.open()
     case = asker.asked()
@@ -268,6 +300,29 @@ def test_a_link_is_opened_once_and_to_somebody_elsewhere(asker: Asker) -> None:
         asker.open()
     with refused("link.hosted_here"):
         asker.flow.do("link.open", destination="JPN")
+
+
+def test_the_worker_is_woken_by_what_there_is_to_tell(asker: Asker) -> None:
+    """And not by what waits for a destination that was not reached, or has refused."""
+    worker = Worker(office=asker.office.office, clock=lambda: asker.flow.now)
+    asker.open()
+    asker.send()
+    assert not worker.has_news()
+    case = asker.flow.circulated()
+    assert worker.has_news()
+    assert worker.has_news(("AUS",))
+    assert not worker.has_news(("JPN",))
+    asker.send()
+    assert not worker.has_news()
+    lane = asker.flow.lane(case, asker.destination).id
+    asker.flow.do("preclearance.remind", preclearance=lane)
+    assert worker.has_news()
+
+    def lose(session: Session) -> None:
+        session.get_one(LinkPartner, ("AUS", asker.destination)).problem = "link.down"
+
+    asker.office.store.write(lose, now=NOW)
+    assert not worker.has_news()
 
 
 def test_r5_n13_what_goes_wrong_with_one_link_is_no_matter_of_the_others(

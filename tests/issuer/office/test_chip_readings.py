@@ -28,7 +28,7 @@ from issuer.store import (
 )
 from tests.issuer.back_office import BackOffice
 from tests.issuer.epassport import mini_csca as mini
-from tests.issuer.epassport.mini_csca import CSCA, DG2, SIGNER, Pair, Sod, dg1
+from tests.issuer.epassport.mini_csca import CSCA, DG2, SIGNER, Cert, Pair, Sod, dg1
 from tests.issuer.office.card_builder import CardBuilder
 from tests.issuer.office.flow import Flow
 from tests.mrz_builder import build_td3
@@ -67,7 +67,9 @@ def of_card(office: BackOffice, card: int) -> tuple[int, Passport, Person]:
     return office.store.read(work)
 
 
-def chip(passport: Passport, person: Person, **changes: Any) -> dict[str, str]:
+def chip(
+    passport: Passport, person: Person, *, signer: Cert = DS, **changes: Any
+) -> dict[str, str]:
     """The three files, as the passport's state has written them."""
     fields: dict[str, Any] = {
         "country": passport.issuer,
@@ -80,7 +82,7 @@ def chip(passport: Passport, person: Person, **changes: Any) -> dict[str, str]:
         "expiry": f"{passport.expires_on:%y%m%d}",
     }
     lines = dg1(build_td3(**fields | changes))
-    sod = Sod(signer=DS, files={1: lines, 2: DG2})
+    sod = Sod(signer=signer, files={1: lines, 2: DG2})
     files = {"sod": sod.der, "lines": lines, "portrait": DG2}
     return {name: b64encode(data).decode() for name, data in files.items()}
 

@@ -431,6 +431,7 @@ def applications(shell: Shell) -> None:
     shell.asks("ann-kor", "application withdraw", application=third)
     shell.asks("ann-kor", "queue counts")
     shell.asks("ann-kor", "queue passports-short")
+    shell.asks("ann-kor", "queue phones")
     assert shell.asks_in_vain("ann-kor", "application show", application=999) == (
         "record.unknown"
     )
@@ -450,6 +451,9 @@ def online(shell: Shell) -> None:
     found = shell.asks("ann-kor", "portal of", application=taken["application"])
     assert found["online"]["contact"] == {"phone": "1"}
     submissions(shell)
+    paper = {"application": taken["application"]}
+    letter = shell.asks("ann-kor", "application follow-letter", **paper)
+    assert len(letter["code"]) == len("7K2M-X9PD-4TQW")
     assert len(shell.asks("ann-kor", "portal payments")["payments"]) == 2
     paid = {"payment": payments[0]}
     shell.asks("ann-kor", "payment confirm", receipt="statement 7", **paid)
@@ -469,7 +473,7 @@ def submissions(shell: Shell) -> None:
             HeldSubmission(
                 economy="KOR", client="client:x", number=f"KOR{number:09}",
                 given=json.dumps({"person": person, "passport": passport}),
-                held_for="application.duplicate", state="waiting",
+                held_for="application.duplicate", is_whole=False, state="waiting",
                 came_at=shell.now, changed_at=shell.now,
             )
             for number in range(2)

@@ -122,6 +122,7 @@ PAGES: list[tuple[str, str, dict[str, Any]]] = [
     ("queue.counts", "AUS", {}),
     ("queue.counts", "JPN", {}),
     ("queue.passports_short", "AUS", {}),
+    ("queue.phones", "AUS", {"offered": "before", "after": 1}),
     ("application.list", "AUS", {"state": "submitted"}),
     ("application.list", "AUS", {"state": "home_review", "stage": 0}),
     ("application.list", "AUS", {}),

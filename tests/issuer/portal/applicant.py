@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from issuer.installation import Web
+from issuer.installation import PortalSettings, Wallet, Web
 from issuer.installation_key import InstallationKey
 from issuer.mail import queue_mail
 from issuer.operations import all_operations
@@ -105,6 +105,16 @@ class Portal:
         """Do something as an officer of AUS."""
         desk = self.back.desk("AUS", who=who, now=self.clock.now)
         return all_operations()[name].perform(desk, given)
+
+    def let_phones_in(self) -> "Portal":
+        """Let holders of AUS put their cards on phones themselves."""
+        office = self.back.office
+        wallet = Wallet(
+            url="https://wallet.example", hosts=("wallet.example",), secure=True
+        )
+        settings = {"wallet": wallet, "portal": PortalSettings(phones=("AUS",))}
+        office.installation = office.installation.model_copy(update=settings)
+        return self
 
     def browser(self) -> "Browser":
         return Browser(portal=self, client=self.app.test_client())

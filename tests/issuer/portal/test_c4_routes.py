@@ -16,7 +16,8 @@ CLOSED = {
         "index", "begin", "review", "hand_in", "done", "delete", "file", "remove_file",
     )),
     *(f"apply_track.{each}" for each in (
-        "index", "show", "passport", "lost", "renewal", "take_request_back",
+        "index", "show", "passport", "lost", "phone", "renewal", "take_request_back",
+        "join_paper",
     )),
 }  # fmt: skip
 

@@ -167,7 +167,7 @@ def test_c4_another_applicants_card_is_not_there(small: Portal) -> None:
     ben = small.browser().sign_in(BEN)
     ben.get("/apply/AUS/track")
     assert f"/track/{case.card}" not in ben.page
-    for rest in ("", "/passport", "/lost", "/renewal"):
+    for rest in ("", "/passport", "/lost", "/phone", "/renewal"):
         assert ben.get(place_of(case, rest)).status_code == 404
     assert ben.post(
         place_of(case, "/lost"), {"what": "card", **YES}, page=place_of(other, "/lost")
@@ -342,7 +342,7 @@ def phone_place(chromium: Browser, small: Portal) -> Iterator[tuple[Place, Moved
     case = flow.circulated()
     flow.now += timedelta(days=9)
     flow.decide(flow.lane(case, "JPN").id, "approve")
-    link(small, case)
+    link(small.let_phones_in(), case)
     then = flow.now
     with portal_place(chromium, small, time=lambda: then, viewport=PHONE) as place:
         sign_in(place)
@@ -355,11 +355,20 @@ def test_every_page_fits_a_small_phone_and_everybody(
     phone_place: tuple[Place, Moved],
 ) -> None:
     place, case = phone_place
-    rests = ("", "/passport", "/lost", "/renewal")
-    for path in ("/apply/AUS/track", *(place_of(case, rest) for rest in rests)):
+    rests = ("", "/passport", "/lost", "/phone", "/renewal")
+    for path in (
+        "/apply/AUS/track",
+        "/apply/AUS/track/join",
+        *(place_of(case, rest) for rest in rests),
+    ):
         place.go(path)
         assert place.accessibility() == [], path
         assert is_within(place), path
+    place.go(place_of(case, "/phone"))
+    place.page.get_by_role("button", name="Show the picture").click()
+    expect(place.page.get_by_role("img", name="QR code")).to_be_visible()
+    assert place.accessibility() == []
+    assert is_within(place)
     assert place.refused == []
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 
 from issuer import lifecycle
 from issuer.statements import verify_statement
-from issuer.store import Card, Preclearance, PreclearanceEvent
+from issuer.store import Card, PassportLink, Preclearance, PreclearanceEvent
+from tests.issuer.office.flow import rows
 from tests.issuer.services.town import System, Town, code_of, rows_of, url_of
 from tests.simulator import NOW
 
@@ -519,3 +520,52 @@ def test_n6_what_is_refused_leaves_nothing(small: Town) -> None:
     test_n6_bad_input_is_told_what_is_wrong(small)
     singapore.ask("POST", "/preclearance-requests", singapore.request(1, sex="?"))
     assert counts() == before
+
+
+# A passport that is kept with its answer, and reminders
+
+NEW_PASSPORT = {"country": "SGP", "number": "N7654321", "issued_on": "2029-06-01",
+                "expires_on": "2039-06-01"}  # fmt: skip
+
+
+def test_a_new_passport_is_linked_to_what_was_told(town: Town) -> None:
+    """The answer stays; the same told again changes nothing."""
+    singapore = town.system("SGP")
+    asked(singapore)
+    decide(town, "SGP-1")
+    for revision in (1, 2):
+        told = {"revision": revision, "passport": NEW_PASSPORT}
+        assert singapore.ask("PUT", "/cards/SGP-1", told).status_code == 200
+    lane = town.lane("SGP-1")
+    shown = town.flow.do("incoming.show", economy="NZL", preclearance=lane.id)
+    assert (lane.state, shown.passport_number) == ("approved", "N7654321")
+    links = town.flow.read(lambda s: rows(s, PassportLink, card_id=lane.card_id))
+    assert sorted(each.state for each in links) == ["linked", "replaced"]
+
+
+def test_i6_a_passport_of_another_person_is_not_linked(town: Town) -> None:
+    singapore = town.system("SGP")
+    asked(singapore)
+    asked(singapore, 2)
+    number = singapore.request(2)["passport_number"]
+    passport = {**NEW_PASSPORT, "number": number}
+    answer = singapore.ask("PUT", "/cards/SGP-1", {"revision": 1, "passport": passport})
+    assert code_of(answer) == (409, "incoming.passport_reused")
+
+
+def test_a_reminder_is_noted_once_while_the_answer_is_open(town: Town) -> None:
+    singapore = town.system("SGP")
+    asked(singapore)
+    told = {"revision": 1, "reminded_at": NOW.isoformat()}
+    for _ in range(2):
+        assert singapore.ask("PUT", "/cards/SGP-1", told).status_code == 200
+    lane = town.lane("SGP-1")
+    assert lane.reminded_at is not None
+    events = town.flow.read(
+        lambda s: rows(s, PreclearanceEvent, preclearance_id=lane.id)
+    )
+    assert [each.event for each in events].count("remind") == 1
+    decide(town, "SGP-1")
+    late = {"revision": 2, "reminded_at": NOW.isoformat()}
+    assert singapore.ask("PUT", "/cards/SGP-1", late).status_code == 200
+    assert town.lane("SGP-1").state == "approved"

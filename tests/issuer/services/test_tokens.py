@@ -1,5 +1,6 @@
 """Who asks: assertions of economies and of clients, certificates, scopes, limits."""
 
+from base64 import b64encode
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,9 +13,10 @@ from issuer.numbers import is_application_number
 from issuer.services import exchange, hooks, views
 from issuer.services.clients import Scope
 from issuer.services.routes import ROUTES
-from issuer.store import HeldSubmission, Webhook
+from issuer.store import Application, Document, HeldSubmission, Webhook
 from tests.databases import Prepared
 from tests.issuer.office.flow import perform, refused
+from tests.issuer.portal import faces
 from tests.issuer.services.town import KIND, System, Town, code_of, url_of
 from tests.simulator import NOW, fixed_key, jwk, jws, seconds
 
@@ -442,17 +444,76 @@ def shape(found: Any, now: datetime) -> Any:
     return {**found, "number": "", **moments}
 
 
-def test_i6_a_partner_does_not_learn_who_is_on_file(small: Town) -> None:
+def document(kind: str, content: bytes) -> dict[str, str]:
+    return {"kind": kind, "name": f"{kind}.jpg", "content": b64encode(content).decode()}
+
+
+def test_a_partner_brings_documents_and_what_is_whole_is_submitted(
+    town: Town,
+) -> None:
+    face = faces.jpeg(faces.face())
+    client = Client.added(town, Scope.SUBMIT).enter()
+    given = {"person": PERSON, "passport": PASSPORT}
+    taken = client.ask(
+        "POST", "/applications",
+        given | {"documents": [document("portrait", face), document("other", face)]},
+    ).get_json()  # fmt: skip
+    assert (taken["state"], taken["missing"]) == ("submitted", [])
+    query = select(Document.kind).order_by(Document.id)
+    kinds = town.flow.read(lambda session: session.scalars(query).all())
+    assert kinds == ["portrait", "other"]
+
+
+def test_a_partner_is_told_what_is_missing(small: Town) -> None:
+    fact = '{ kind = "police_certificate", text = "A.", required = true, %s }'
+    small.flow.configure("NZL", f"asked_documents = [{fact}]")
+    client = Client.added(small, Scope.SUBMIT).enter()
+    given = {"person": PERSON, "passport": PASSPORT,
+             "documents": [document("portrait", faces.jpeg(faces.face()))]}  # fmt: skip
+    taken = client.ask("POST", "/applications", given).get_json()
+    assert (taken["state"], taken["missing"]) == ("draft", ["police_certificate"])
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html><script>", b"%PDF-1.4 but no more", b"\x89PNG\r\n\x1a\n" * 9]
+)
+def test_r4_a_partners_hostile_file_is_refused_and_nothing_is_kept(
+    small: Town, content: bytes
+) -> None:
+    client = Client.added(small, Scope.SUBMIT).enter()
+    face = document("portrait", faces.jpeg(faces.face()))
+    given = {"person": PERSON, "passport": PASSPORT,
+             "documents": [face, document("other", content)]}  # fmt: skip
+    answer = client.ask("POST", "/applications", given)
+    problem = answer.get_json()["problems"][0]
+    assert (answer.status_code, problem["field"]) == (400, "documents.1.content")
+    query = select(Application)
+    assert small.flow.read(lambda session: session.scalars(query).all()) == []
+
+
+def test_r4_what_a_partner_sends_is_bounded(small: Town) -> None:
+    client = Client.added(small, Scope.SUBMIT).enter()
+    given: dict[str, Any] = {"person": PERSON, "passport": PASSPORT}
+    many = given | {"documents": [document("other", b"x")] * 9}
+    assert client.ask("POST", "/applications", many).status_code == 400
+    large = given | {"documents": [document("other", b"x" * (9 * 2**20 + 2**19))]}
+    assert client.ask("POST", "/applications", large).status_code == 413
+
+
+@pytest.mark.parametrize("state", ["draft", "submitted"])
+def test_i6_a_partner_does_not_learn_who_is_on_file(small: Town, state: str) -> None:
     """Neither by the answer nor by what it can ask later, nor by a bell."""
     client = Client.added(small, Scope.SUBMIT, Scope.TRACK)
     client.enter()
     given = {"person": PERSON, "passport": PASSPORT}
     assert client.ask("POST", "/applications", given).status_code == 200
+    face = document("portrait", faces.jpeg(faces.face()))
+    files = {"documents": [face]} if state == "submitted" else {}
     seen = []
     for each in (_STRANGER, *_ALIKE):
         small.clock.passes(seconds=1)
         now = small.clock.now
-        answer = client.ask("POST", "/applications", each)
+        answer = client.ask("POST", "/applications", each | files)
         assert answer.status_code == 200
         taken = answer.get_json()
         shown = client.ask("GET", f"/applications/{taken['number']}")
@@ -462,6 +523,7 @@ def test_i6_a_partner_does_not_learn_who_is_on_file(small: Town) -> None:
         seen.append((shape(taken, now), shape(held, now), headers, rings))
     assert seen == [seen[0]] * 4
     assert seen[0][3]
+    assert (seen[0][0]["state"], seen[0][1]["state"]) == (state, state)
     assert len(held_by(small)) == len(_ALIKE)
     wrong = client.ask(
         "POST", "/applications", {"person": {**PERSON, "sex": "?"},
@@ -480,7 +542,9 @@ def test_i6_the_time_of_an_answer_tells_nothing_either(
 
     def work(*_: Any) -> exchange.ApplicationTaken:
         clock[0] += next(took)
-        return exchange.ApplicationTaken(number="", state=APPLICATION.start, notices=())
+        return exchange.ApplicationTaken(
+            number="", state=APPLICATION.start, missing=(), notices=()
+        )
 
     class Time:
         @staticmethod
@@ -514,8 +578,9 @@ def test_i6_what_is_held_becomes_the_application_of_its_number(small: Town) -> N
     """An officer says who it is; its partner follows it as every other."""
     client = Client.added(small, Scope.SUBMIT, Scope.TRACK).enter()
     client.ask("POST", "/applications", {"person": PERSON, "passport": PASSPORT})
+    face = {"documents": [document("portrait", faces.jpeg(faces.face()))]}
     numbers = [
-        client.ask("POST", "/applications", each).get_json()["number"]
+        client.ask("POST", "/applications", each | face).get_json()["number"]
         for each in _ALIKE[1:]
     ]
     desk = small.back.desk("NZL")
@@ -530,8 +595,11 @@ def test_i6_what_is_held_becomes_the_application_of_its_number(small: Town) -> N
         confirm_duplicate_of=[alike.person],
     )  # fmt: skip
     assert taken.number == numbers[0]
+    query = select(Document.kind).where(Document.application_id == taken.application)
+    kinds = small.flow.read(lambda session: session.scalars(query).all())
+    assert kinds == ["portrait"]
     before = client.ask("GET", f"/applications/{numbers[0]}").get_json()
-    assert (before["state"], before["number"]) == ("draft", numbers[0])
+    assert (before["state"], before["number"]) == ("submitted", numbers[0])
     perform(desk, "submission.dismiss", submission=second.submission)
     gone = client.ask("GET", f"/applications/{numbers[1]}").get_json()
     assert gone["state"] == "applicant_withdrawn"

@@ -15,6 +15,7 @@ from issuer.store import (
     HeldSubmission,
     LinkPartner,
     LinkQuestion,
+    OnlinePayment,
     PassportHit,
     PassportSide,
     RegisterState,
@@ -79,7 +80,8 @@ def handed_in(front: Front) -> int:
     given = {name: fields[name] for name in ("person", "passport")}
     row = HeldSubmission(
         economy="AUS", client="client:chamber", number="AUS34679ACEF",
-        given=json.dumps(given), held_for="passport.other_person", state="waiting",
+        given=json.dumps(given), held_for="passport.other_person", is_whole=False,
+        state="waiting",
         came_at=NOW - timedelta(days=3), changed_at=NOW,
     )  # fmt: skip
     return keep(front, row)
@@ -168,6 +170,59 @@ def test_a_hit_is_followed_up_and_closed_once(small: Front) -> None:
     assert "handed to the police" in browser.page
 
 
+def test_what_was_typed_stays_in_the_row_that_was_sent(small: Front) -> None:
+    """A refusal of one says nothing of the others, nor would it be sent for them."""
+    number, other = hit(small), hit(small, reference="B3B3-4444")
+    browser = enter(small, Role.PRECLEARANCE)
+    said = {"outcome": "handed to the police", "reason": ""}
+    browser.post(f"/passport-hits/{number}/close", said, page="/passport-hits")
+    assert browser.page.count("handed to the police") == 1
+    assert f'href="#hit-{number}-reason"' in browser.page
+    assert browser.page.count("Say why") == 2, "above, and beside its field"
+    assert f"/passport-hits/{other}/close" in browser.page
+
+
+def test_an_officer_who_cannot_ask_is_told_what_to_do_and_no_command(
+    small: Front,
+) -> None:
+    flow = Flow(small.back)
+    lane = flow.lane(flow.circulated(), "JPN").id
+    here = f"/incoming/{lane}"
+    for roles, words in (([Role.PRECLEARANCE], "check the passport by hand"),
+                         ([Role.PRECLEARANCE, Role.ADMIN], "renew-key")):  # fmt: skip
+        browser = enter(small, *roles, economy="JPN")
+        answer = browser.post(f"{here}/passport", {"reason": "the queue"}, page=here)
+        assert (answer.status_code, words in browser.page) == (409, True)
+        assert ("abtc-issuer" in browser.page) is (Role.ADMIN in roles)
+
+
+def test_when_people_may_apply_is_a_page_of_its_own(small: Front) -> None:
+    admin = enter(small, Role.ADMIN, Role.INTAKE)
+    admin.get("/online")
+    assert "<title>Applicants online" in admin.page
+    assert "/online/settings" in admin.page
+    assert "Open them now" not in admin.page
+    admin.get("/online/settings")
+    assert "<title>When people may apply online" in admin.page
+    refused = admin.post("/online/open", {"reason": ""})
+    assert (refused.status_code, "Open them now" in admin.page) == (400, True)
+    assert admin.post("/online/open", {"reason": "today"}).status_code == 303
+
+
+def test_a_payment_that_is_refused_keeps_its_own_words(small: Front) -> None:
+    for number in (1, 2):
+        keep(small, OnlinePayment(
+            economy="AUS", reference=f"P-{number}", kind="application", amount="70",
+            currency="AUD", state="due", created_at=NOW, changed_at=NOW,
+        ))  # fmt: skip
+    browser = enter(small, Role.INTAKE)
+    browser.post("/online/payments/1/confirm", {"receipt": "statement 7"},
+                 page="/online")  # fmt: skip
+    assert browser.page.count("statement 7") == 1
+    assert browser.page.count("<details open>") == 1
+    assert 'href="#p1-reason"' in browser.page
+
+
 def test_auditors_read_hits_and_close_none(small: Front) -> None:
     hit(small)
     browser = enter(small, Role.AUDIT)
@@ -200,7 +255,7 @@ def test_a_chip_that_was_read_stands_on_the_case(small: Front) -> None:
 
     browser = enter(small, Role.VETTING)
     browser.get(f"/applications/{case.application}")
-    assert "Chip of the passport" not in browser.page
+    assert "Not proved" not in browser.page
     small.back.store.write(add, now=NOW)
     browser.get(f"/applications/{case.application}")
     assert "Not proved" in browser.page

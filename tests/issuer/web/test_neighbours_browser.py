@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
 PAGES = ("/online", "/online/settings", "/mails", "/mails?state=sent", "/requests",
          "/requests?state=declined", "/requests/1", "/statistics", "/links",
          "/links/JPN", "/links/KOR", "/online/partners/1", "/passport-hits",
-         "/passport-hits?closed=1")  # fmt: skip
+         "/passport-hits?closed=1", "/phones-waiting",
+         "/applications/1/chip")  # fmt: skip
 EMPTY = ("/online", "/mails", "/requests", "/statistics", "/links", "/passport-hits")
 
 

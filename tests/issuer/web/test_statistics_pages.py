@@ -15,6 +15,10 @@ def test_staff_see_the_exact_figures_and_what_others_may_see(small: Front) -> No
     assert '<th scope="row">AUS</th><td class="number">3</td>' in browser.page
     picture = browser.get("/statistics/cards-issued.dark.svg")
     assert picture.mimetype == "image/svg+xml"
+    assert b'width="576pt"' in picture.data
+    narrow = browser.get("/statistics/cards-issued.dark.svg?narrow=1")
+    assert b'width="270pt"' in narrow.data, "letters are as large as the page's"
+    assert "cards-issued.light.svg?narrow=1" in browser.page
     browser.get("/statistics?as=outside")
     assert '<th scope="row">AUS</th><td class="number">&lt;10</td>' in browser.page
     sheet = browser.get("/statistics/cards-issued.csv?as=outside")

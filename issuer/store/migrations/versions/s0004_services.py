@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.Column("client", sa.String(length=80), nullable=False),
         sa.Column("number", sa.String(length=12), nullable=False),
         sa.Column("given", sa.Text(), nullable=False),
+        sa.Column("is_whole", sa.Boolean(), nullable=False),
         sa.Column("held_for", sa.String(length=60), nullable=False),
         sa.Column(
             "state",

@@ -98,6 +98,8 @@ def upgrade() -> None:
         ),
         sa.Column("told_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("told_credentials", sa.Text(), nullable=False),
+        sa.Column("told_passport", sa.String(length=64), nullable=False),
+        sa.Column("told_reminded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revision", _ID, nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),

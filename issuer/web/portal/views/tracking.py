@@ -1,7 +1,7 @@
 """After applying: where every destination stands, and what a holder can ask for."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -10,25 +10,30 @@ from sqlalchemy.orm import Session
 
 from issuer.card_passports import NewPassport, PassportPreview, preview_passport
 from issuer.dated import in_force
-from issuer.errors import Conflict, Invalid
+from issuer.errors import Conflict, Invalid, NotProven
 from issuer.holder_requests import make_request, take_back
+from issuer.offers import LIFE
 from issuer.office import Desk
+from issuer.portal.letters import join
+from issuer.portal.phones import OwnOffer, may_fetch, offer_own
 from issuer.portal.tracking import (
     TrackedCard,
     card_of,
     cards_of,
     effects_for_holder,
     in_review,
+    on_paper,
     request_of,
     timeline,
     track,
 )
 from issuer.preclearances import Effect, Shown
 from issuer.profile import last_day
-from issuer.store import Card, OnlineApplication, Person, RequestKind
+from issuer.store import Application, Card, OnlineApplication, Person, RequestKind
 from issuer.web.forms import Form
 from issuer.web.here import go_to, now, site
-from issuer.web.portal.here import applicant, economy, read, render, scheme
+from issuer.web.pictures import qr_code
+from issuer.web.portal.here import applicant, economy, mail, read, render, scheme
 from issuer.web.portal.pages import SIGNED_IN, PortalPages
 from issuer.web.portal.words import w
 
@@ -50,15 +55,36 @@ def index() -> Response:
 
     def work(
         session: Session,
-    ) -> tuple[list[TrackedCard], Sequence[OnlineApplication]]:
+    ) -> tuple[list[TrackedCard], Sequence[OnlineApplication], Sequence[Application]]:
         cards = cards_of(session, economy(), applicant())
         tracked = [_tracked(session, card) for card in cards]
-        return tracked, in_review(session, economy(), applicant())
+        waiting = in_review(session, economy(), applicant())
+        return tracked, waiting, on_paper(session, economy(), applicant())
 
-    cards, waiting = read(work)
+    cards, waiting, paper = read(work)
     return render(
-        "apply/track.html", cards=cards, waiting=waiting, Shown=Shown, last_day=last_day
+        "apply/track.html",
+        cards=cards,
+        waiting=waiting,
+        paper=paper,
+        Shown=Shown,
+        last_day=last_day,
     )
+
+
+@pages.at("/track/join", SIGNED_IN, methods=("GET", "POST"))
+def join_paper() -> Response:
+    """Follow what was applied for on paper, by the code of a letter."""
+    form = Form.read()
+    if form.values:
+        try:
+            join(_desk(), applicant=applicant(), code=form.get("code")[:_MOST])
+        except NotProven:
+            form.refuse("code", w("track.join.wrong"))
+        else:
+            flash(w("track.join.done"))
+            return go_to("apply_track.index")
+    return render("apply/track_join.html", status=form.status, form=form)
 
 
 @pages.at("/track/<int:card>", SIGNED_IN)
@@ -129,6 +155,28 @@ def lost(card: int) -> Response:
     )
 
 
+@pages.at("/track/<int:card>/phone", SIGNED_IN, methods=("GET", "POST"))
+def phone(card: int) -> Response:
+    """Put the card on its holder's first phone: half of it here, half by mail."""
+    _own(card)
+    form = Form.read()
+    made: OwnOffer | None = None
+    if form.values:
+        try:
+            made = offer_own(_desk(), applicant=applicant(), card=card, queue=mail())
+        except Conflict as error:
+            form.refuse("", _sentence(error), status=409)
+    return render(
+        "apply/track_phone.html",
+        status=form.status,
+        form=form,
+        card=card,
+        made=made,
+        picture=qr_code(made.link) if made else None,
+        minutes=LIFE // timedelta(minutes=1),
+    )
+
+
 @pages.at("/track/<int:card>/renewal", SIGNED_IN, methods=("GET", "POST"))
 def renewal(card: int) -> Response:
     """Ask for a renewal, after reading what it costs."""
@@ -177,10 +225,11 @@ def take_request_back(request: int) -> Response:
 
 
 def _page(card: int) -> Response:
-    def work(session: Session) -> TrackedCard:
-        return _tracked(session, card_of(session, economy(), applicant(), card))
+    def work(session: Session) -> tuple[TrackedCard, bool]:
+        row = card_of(session, economy(), applicant(), card)
+        return _tracked(session, row), may_fetch(session, _desk(), row, applicant())
 
-    tracked = read(work)
+    tracked, is_fetched_here = read(work)
     return render(
         "apply/track_card.html",
         tracked=tracked,
@@ -191,6 +240,7 @@ def _page(card: int) -> Response:
         age=_age,
         last_day=last_day,
         wallet=_wallet(),
+        is_fetched_here=is_fetched_here,
     )
 
 
@@ -239,6 +289,9 @@ _KNOWN: Final = frozenset(
     {
         "card.ended",
         "card.not_living",
+        "chip.not_proved",
+        "phone.not_here",
+        "phone.too_often",
         "passport.same",
         "passport.other_person",
         "request.waiting",
