@@ -172,6 +172,8 @@ class Entry:
     others: frozenset[int] | None = frozenset()
     """Persons on file who look alike and are somebody else; None: whoever they are."""
     names_confirmed: bool = False
+    number: str | None = None
+    """Of the application, where it was told to somebody before."""
 
 
 def enter_all(
@@ -259,7 +261,7 @@ def _application(
     _check_renewal(session, desk, entry, person)
     row = Application(
         economy=desk.economy,
-        number=draw_application_number(desk.economy),
+        number=entry.number or draw_application_number(desk.economy),
         kind=entry.kind,
         person_id=person.id,
         passport_id=passport.id,

@@ -171,6 +171,10 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "application:letter_made": _tag(),
         "application:letter_used": _tag("letter"),
         "application:came_in": _tag("client"),
+        "submission:held": _tag("client", "code"),
+        "submission:read": _tag(),
+        "submission:taken": _tag("application"),
+        "submission:dismissed": _tag(),
         # This economy's register of its passports, and asking others about theirs.
         "passport:set": _STATES,
         "passport:asked": _tag("owner", "status"),

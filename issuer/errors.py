@@ -5,6 +5,7 @@
     ├── BackupError       a backup cannot be made, is damaged, or has nowhere to go
     ├── BatchError        a batch for a bureau cannot be made, or cannot be believed
     ├── Conflict          the state of things does not allow it; its code says why
+    │   └── TooMany       it was asked too often; it says how long to wait
     ├── DesignError       a card design cannot be read or believed, or there is none
     ├── IllegalTransition  a record is in no state for this, or it is for others to do
     ├── IntakeError       what came in has faults: each with its field, code and words
@@ -43,6 +44,7 @@ No message carries a private key, a passphrase, a name or a number of a holder.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -74,6 +76,18 @@ class Conflict(IssuerError):  # noqa: N818  # an answer, not a fault
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+
+class TooMany(Conflict):  # an answer, not a fault
+    """More was asked than may be in a while; nothing was done.
+
+    Attributes:
+        wait: How long until it may be asked again.
+    """
+
+    def __init__(self, code: str, wait: timedelta) -> None:
+        super().__init__(code, "more than may be asked in a while; wait, then go on")
+        self.wait = wait
 
 
 class Invalid(IssuerError):  # noqa: N818  # an answer, not a fault
@@ -220,15 +234,23 @@ class MailError(IssuerError):
             ``smtp.broken`` or ``folder.unwritable``.
         is_final: The same mail would be refused again.
         ends_run: It is about the server, not this mail: others would fare no better.
+        has_hung_up: The server went away over this mail; others may fare better.
     """
 
     def __init__(
-        self, code: str, detail: str, *, is_final: bool = False, ends_run: bool = False
+        self,
+        code: str,
+        detail: str,
+        *,
+        is_final: bool = False,
+        ends_run: bool = False,
+        has_hung_up: bool = False,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.is_final = is_final
         self.ends_run = ends_run
+        self.has_hung_up = has_hung_up
 
 
 class ProfileError(IssuerError):

@@ -30,6 +30,9 @@ PAUSES: Final = tuple(
 """After each try that failed; after one more, nobody tries any further."""
 CLAIM: Final = timedelta(minutes=10)
 """For how long others leave a mail alone that somebody has begun to send."""
+HANG_UPS: Final = 3
+"""By a mail server, one after the other: then it is left alone for now.  One alone may
+be about the mail that it was given, which counts a try and waits behind the others."""
 _TIMEOUT: Final = 30.0
 """Seconds for one word of a mail server."""
 Send = Callable[[Mail, EmailMessage], None]
@@ -79,7 +82,7 @@ def send_due(
     Raises:
         StoreDown: The database does not answer.
     """
-    run = MailRun(dropped=_drop_late(store, clock()))
+    run, hang_ups = MailRun(dropped=_drop_late(store, clock())), 0
     try:
         with _place(installation, password) as send:
             while (mail := _claim(store, clock())) is not None:
@@ -89,9 +92,11 @@ def send_due(
                     economy_name=scheme.economy(mail.economy).name,
                     address=f"{installation.pages}/apply/{mail.economy}/",
                 )
-                run = _deliver(store, send, mail, message, run=run, clock=clock)
-                if run.trouble:
-                    break
+                run, error = _deliver(store, send, mail, message, run=run, clock=clock)
+                has_hung_up = error is not None and error.has_hung_up
+                hang_ups = hang_ups + 1 if has_hung_up else 0
+                if error is not None and (error.ends_run or hang_ups >= HANG_UPS):
+                    return replace(run, trouble=error.code)
     except MailError as error:
         return replace(run, trouble=error.code)
     return run
@@ -105,17 +110,15 @@ def _deliver(
     *,
     run: MailRun,
     clock: Callable[[], datetime],
-) -> MailRun:
+) -> tuple[MailRun, MailError | None]:
     try:
         send(mail, message)
     except MailError as error:
-        is_dead = _put_back(store, mail.id, error, clock())
-        trouble = error.code if error.ends_run else ""
-        if is_dead:
-            return replace(run, dead=run.dead + 1, trouble=trouble)
-        return replace(run, later=run.later + 1, trouble=trouble)
+        if _put_back(store, mail.id, error, clock()):
+            return replace(run, dead=run.dead + 1), error
+        return replace(run, later=run.later + 1), error
     _settle(store, mail.id, clock())
-    return replace(run, sent=run.sent + 1)
+    return replace(run, sent=run.sent + 1), None
 
 
 def _drop_late(store: Store, now: datetime) -> int:
@@ -215,29 +218,43 @@ def _folder(installation: Installation) -> Iterator[Send]:
 
 @contextmanager
 def _server(installation: Installation, password: str | None) -> Iterator[Send]:
-    connection = _connect(installation, password)
+    connection: smtplib.SMTP | None = _connect(installation, password)
 
     def send(mail: Mail, message: EmailMessage) -> None:
+        nonlocal connection
+        if connection is None:  # it hung up on the last mail
+            connection = _connect(installation, password)
         try:
-            connection.send_message(message)
-        except smtplib.SMTPRecipientsRefused as error:
-            status = max(code for code, _ in error.recipients.values())
-            raise _refusal(status) from error
-        except smtplib.SMTPSenderRefused as error:
-            detail = f"status {error.smtp_code}"
-            raise MailError("smtp.sender", detail, ends_run=True) from error
-        except smtplib.SMTPResponseException as error:
-            raise _refusal(error.smtp_code) from error
-        except (smtplib.SMTPException, OSError) as error:
-            detail = type(error).__name__
-            raise MailError("smtp.broken", detail, ends_run=True) from error
+            _hand_over(connection, message)
+        except MailError as error:
+            if error.has_hung_up:
+                connection.close()
+                connection = None
+            raise
 
     try:
         yield send
     finally:
-        with suppress(smtplib.SMTPException, OSError):
-            connection.quit()
-        connection.close()
+        if connection is not None:
+            with suppress(smtplib.SMTPException, OSError):
+                connection.quit()
+            connection.close()
+
+
+def _hand_over(connection: smtplib.SMTP, message: EmailMessage) -> None:
+    try:
+        connection.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        status = max(code for code, _ in error.recipients.values())
+        raise _refusal(status) from error
+    except smtplib.SMTPSenderRefused as error:
+        detail = f"status {error.smtp_code}"
+        raise MailError("smtp.sender", detail, ends_run=True) from error
+    except smtplib.SMTPResponseException as error:
+        raise _refusal(error.smtp_code) from error
+    except (smtplib.SMTPException, OSError) as error:
+        detail = type(error).__name__
+        raise MailError("smtp.broken", detail, has_hung_up=True) from error
 
 
 def _refusal(status: int) -> MailError:
@@ -245,7 +262,7 @@ def _refusal(status: int) -> MailError:
     if status // 100 == 5:
         return MailError("smtp.refused", f"status {status}", is_final=True)
     # 421 is said before a server hangs up.
-    return MailError("smtp.later", f"status {status}", ends_run=status == 421)
+    return MailError("smtp.later", f"status {status}", has_hung_up=status == 421)
 
 
 def _connect(installation: Installation, password: str | None) -> smtplib.SMTP:

@@ -73,6 +73,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "issuer.scan_reports",
     "issuer.services.clients",
     "issuer.services.hooks",
+    "issuer.services.submissions",
     "issuer.statistics",
 )
 """Where operations are defined; `all_operations` imports them."""

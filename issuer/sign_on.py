@@ -17,13 +17,13 @@ from hmac import compare_digest
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-import urllib3
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from issuer.errors import NotProven, SignOnDown
 from issuer.installation import SignOn
+from issuer.outbound import Deadline, Outbound, UnreachableError
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256")
 """No ``none``, and nothing that a shared secret could sign."""
@@ -31,8 +31,9 @@ SKEW: Final = 60
 """Seconds by which the provider's clock may be off."""
 MAX_ANSWER: Final = 256 * 1024
 """Bytes of anything that the provider sends."""
-_TIMEOUT: Final = urllib3.Timeout(connect=5, read=10)
-_HTTP: Final = urllib3.PoolManager(num_pools=2, maxsize=4, retries=False)
+_LONGEST: Final = 10.0
+"""Seconds for one answer of the provider; somebody waits for it."""
+_HTTP: Final = Outbound()
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -146,7 +147,10 @@ class SignOnClient:
             pair = f"{quote(self.settings.client_id)}:{quote(self.secret)}"
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         return _fetch(
-            "POST", provider.token_endpoint, body=urlencode(form), headers=headers
+            "POST",
+            provider.token_endpoint,
+            body=urlencode(form).encode(),
+            headers=headers,
         )
 
 
@@ -281,20 +285,12 @@ def _address(document: Mapping[str, Any], name: str) -> str:
 
 
 def _fetch(method: str, address: str, **options: Any) -> Any:
+    until = Deadline.after(_LONGEST)
     try:
         # Redirects are not followed: the addresses are those that were checked.
-        response = _HTTP.request(
-            method,
-            address,
-            timeout=_TIMEOUT,
-            redirect=False,
-            preload_content=False,
-            **options,
-        )
-        with response:
-            data = response.read(MAX_ANSWER + 1, decode_content=False)
-        if response.status != 200 or len(data) > MAX_ANSWER:
-            raise SignOnDown(f"the sign-on answered {response.status}")
-        return json.loads(data)
-    except (urllib3.exceptions.HTTPError, ValueError, RecursionError) as error:
+        answer = _HTTP.ask(method, address, until=until, most=MAX_ANSWER, **options)
+        if answer.status != 200:
+            raise SignOnDown(f"the sign-on answered {answer.status}")
+        return json.loads(answer.body)
+    except (UnreachableError, ValueError, RecursionError) as error:
         raise SignOnDown("the sign-on does not answer as it must") from error

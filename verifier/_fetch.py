@@ -4,7 +4,6 @@ All three hand bytes to python-tuf, which verifies them in the same way. Nothing
 trusted, and nothing here writes.
 """
 
-import io
 import re
 import struct
 import time
@@ -16,18 +15,18 @@ from http.client import (
     HTTPConnection,
     HTTPException,
     HTTPResponse,
-    HTTPSConnection,
     IncompleteRead,
 )
 from pathlib import Path
-from socket import gaierror, socket
+from socket import gaierror
 from ssl import SSLCertVerificationError, SSLError
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from tuf.api.exceptions import DownloadError, DownloadHTTPError
 from tuf.ngclient.fetcher import FetcherInterface
 
+from .bounded import Bounds, Deadline, connection_to, renew
 from .errors import RegisterError, ScanLogError, SyncError
 
 MAX_SECONDS = 60.0
@@ -109,6 +108,18 @@ class _Counting(FetcherInterface):
         if self.tell:
             self.tell(self.requests, self.received)
 
+    def bounds(self) -> Bounds:
+        """Return what the next request may take."""
+        return Bounds(
+            left=self.seconds_left,
+            connect=_CONNECT,
+            silence=_SILENCE,
+            count=self._count,
+        )
+
+    def _count(self, received: int) -> None:
+        self.received += received
+
     def seconds_left(self) -> float:
         """Return how long `sync` may still take, which is above 0.
 
@@ -183,8 +194,7 @@ class MirrorFetcher(_Counting):
         parts = _parts_of(url)
         self.base = url.rstrip("/")
         self._path = parts.path.rstrip("/")
-        self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._place = parts.netloc
+        self._scheme, self._place = parts.scheme, parts.netloc
         self._idle: HTTPConnection | None = None
         """The connection, as long as no answer is being read from it."""
 
@@ -220,11 +230,11 @@ class MirrorFetcher(_Counting):
                 return connection, self._ask_by(connection, path)
             except ConnectionError:
                 pass  # closed by the server meanwhile, as it may
-        connection = self._connection()
+        connection = connection_to(self._scheme, self._place, self.bounds())
         return connection, self._ask_by(connection, path)
 
     def _ask_by(self, connection: HTTPConnection, path: str) -> HTTPResponse:
-        connection.timeout = min(_CONNECT, self.seconds_left())
+        renew(connection, self.bounds())
         headers = {"Accept-Encoding": "gzip", "User-Agent": "abtc"}
         try:
             connection.request("GET", path, headers=headers)
@@ -232,11 +242,6 @@ class MirrorFetcher(_Counting):
         except BaseException:
             connection.close()
             raise
-
-    def _connection(self) -> HTTPConnection:
-        connection = self._kind(self._place)
-        connection.response_class = _paced_by(self)
-        return connection
 
 
 class Poster:
@@ -254,8 +259,8 @@ class Poster:
             parts = _address(url)
         except ValueError as error:
             raise ScanLogError(f"a collector's address {error}") from error
-        self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._place, self._path = parts.netloc, parts.path or "/"
+        self._scheme, self._place = parts.scheme, parts.netloc
+        self._path = parts.path or "/"
 
     def post(
         self, body: bytes, *, seconds: float | None = None, most: int = _CHUNK
@@ -270,9 +275,8 @@ class Poster:
         Raises:
             ScanLogError: The collector was not reached, or took too long.
         """
-        counting = _Counting(seconds)
-        connection = self._kind(self._place, timeout=_connect(seconds))
-        connection.response_class = _paced_by(counting)
+        bounds = _Counting(seconds).bounds()
+        connection = connection_to(self._scheme, self._place, bounds)
         headers = {"Content-Type": "application/json", "User-Agent": "abtc"}
         try:
             connection.request("POST", self._path, body=body, headers=headers)
@@ -284,10 +288,6 @@ class Poster:
             raise ScanLogError(f"the collector {error}") from error
         finally:
             connection.close()
-
-
-def _connect(seconds: float | None) -> float:
-    return _CONNECT if seconds is None else min(_CONNECT, seconds)
 
 
 class Caller:
@@ -304,8 +304,8 @@ class Caller:
             parts = _address(url)
         except ValueError as error:
             raise RegisterError(f"a register's address {error}") from error
-        self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._place, self._path = parts.netloc, parts.path.rstrip("/")
+        self._scheme, self._place = parts.scheme, parts.netloc
+        self._path = parts.path.rstrip("/")
 
     def post(
         self, path: str, body: bytes, headers: Mapping[str, str], *, seconds: float
@@ -313,9 +313,10 @@ class Caller:
         """Send a body; return status and body of the answer, 64 KiB of it at most.
 
         Raises:
-            RegisterError: The server was not reached, or was silent for so long.
+            RegisterError: The server was not reached, or took longer than ``seconds``.
         """
-        connection = self._kind(self._place, timeout=seconds)
+        bounds = Bounds(left=Deadline.after(seconds).left)
+        connection = connection_to(self._scheme, self._place, bounds)
         try:
             said = {"User-Agent": "abtc", **headers}
             connection.request("POST", self._path + path, body=body, headers=said)
@@ -330,17 +331,6 @@ class Caller:
 def form_body(form: Mapping[str, str]) -> bytes:
     """Write a form as ``application/x-www-form-urlencoded``."""
     return urlencode(form).encode()
-
-
-def _paced_by(counting: _Counting) -> Any:
-    """Let answers be read through `_Paced`, their first lines included."""
-
-    def made(sock: socket, *args: Any, **options: Any) -> HTTPResponse:
-        answer = HTTPResponse(sock, *args, **options)
-        answer.fp = io.BufferedReader(_Paced(answer.fp.detach(), sock, counting))
-        return answer
-
-    return made
 
 
 def _parts_of(url: str) -> SplitResult:
@@ -366,32 +356,6 @@ def _address(url: str) -> SplitResult:
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("has no query, fragment or user")
     return parts
-
-
-class _Paced(io.RawIOBase):
-    """Reads a socket, counting, and never for longer than `sync` has left.
-
-    A timeout of the socket alone starts again with every byte, so that a server could
-    go on for ever, one byte at a time.
-    """
-
-    def __init__(self, raw: io.RawIOBase, sock: socket, counting: _Counting) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._counting = counting
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(min(_SILENCE, self._counting.seconds_left()))
-        count = self._raw.readinto(buffer)
-        self._counting.received += count or 0
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
 
 
 def _body(answer: HTTPResponse) -> Iterator[bytes]:

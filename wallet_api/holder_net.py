@@ -13,8 +13,6 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import urllib3
-
 from issuer.jws import (
     PrivateKey,
     b64u,
@@ -24,9 +22,11 @@ from issuer.jws import (
     sign_es256,
     signing_input,
 )
+from issuer.outbound import Deadline, Outbound, UnreachableError
 
 FORM: Final = "application/x-www-form-urlencoded"
-_TIMEOUT: Final = urllib3.Timeout(connect=5, read=20)
+_LONGEST: Final = 20.0
+"""Seconds for one answer."""
 _MAX_ANSWER: Final = 256 * 1024
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -80,9 +80,7 @@ class Network:
     who: str = "the issuer"
     """Who is asked, in messages."""
     offset: timedelta = timedelta(0)
-    _pool: urllib3.PoolManager = field(
-        default_factory=lambda: urllib3.PoolManager(num_pools=2, retries=False)
-    )
+    _outbound: Outbound = field(default_factory=Outbound, repr=False)
     _nonces: dict[str, str] = field(default_factory=dict)
 
     def now(self) -> datetime:
@@ -123,7 +121,7 @@ class Network:
         answer = self._send(url, "GET" if form is None else "POST", form, headers)
         if answer.status != 200:
             raise self._refusal(answer)
-        given = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        given = answer.headers.get("content-type", "").partition(";")[0].strip()
         if given.lower() != media_type or not answer.data.isascii():
             raise Unreachable(f"{self.who}'s answer cannot be read")
         return answer.data.decode("ascii")
@@ -175,18 +173,13 @@ class Network:
     ) -> _Raw:
         _check_address(url)
         try:
-            answer = self._pool.request(
-                method, url, body=body, headers=dict(headers), timeout=_TIMEOUT,
-                redirect=False, preload_content=False,
+            answer = self._outbound.ask(
+                method, url, until=Deadline.after(_LONGEST), body=body,
+                headers=headers, most=_MAX_ANSWER,
             )  # fmt: skip
-            answer.headers  # noqa: B018  # read before the body is
-            data = answer.read(_MAX_ANSWER + 1)
-            answer.release_conn()
-        except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"{self.who} does not answer") from error
-        if len(data) > _MAX_ANSWER:
-            raise Unreachable(f"{self.who}'s answer is too long")
-        raw = _Raw(status=answer.status, headers=answer.headers, data=data)
+        except UnreachableError as error:
+            raise Unreachable(f"{self.who} {error}") from error
+        raw = _Raw(status=answer.status, headers=answer.headers, data=answer.body)
         self._learn(url, raw)
         return raw
 
@@ -202,7 +195,7 @@ class Network:
         return body
 
     def _refusal(self, answer: _Raw) -> Refused:
-        challenge = answer.headers.get("WWW-Authenticate", "")
+        challenge = answer.headers.get("www-authenticate", "")
         if 'error="' in challenge:
             code = challenge.split('error="')[1].partition('"')[0]
             return Refused(answer.status, code, self.who)
@@ -214,11 +207,11 @@ class Network:
         return Refused(answer.status, code, self.who)
 
     def _learn(self, url: str, answer: _Raw) -> None:
-        nonce = answer.headers.get("DPoP-Nonce")
+        nonce = answer.headers.get("dpop-nonce")
         if nonce:
             self._nonces[_origin(url)] = nonce
         try:
-            told = parsedate_to_datetime(answer.headers.get("Date", ""))
+            told = parsedate_to_datetime(answer.headers.get("date", ""))
         except ValueError:
             return
         self.offset = told.astimezone(UTC) - self.clock()

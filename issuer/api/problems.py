@@ -4,7 +4,9 @@ Source: RFC 9457.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Final
 
 from issuer.errors import (
@@ -24,6 +26,7 @@ from issuer.errors import (
     SchemeError,
     SigningError,
     StoreDown,
+    TooMany,
     TransitionError,
 )
 
@@ -40,6 +43,14 @@ class Problem:
     detail: str
     problems: tuple[tuple[str, str, str], ...] = ()
     """Path, code and sentence for each field that is wrong."""
+    wait: timedelta | None = None
+    """How long until the same may be asked again."""
+
+    def headers(self) -> dict[str, str]:
+        """Return what is said beside it (RFC 9110, 10.2.3), in whole seconds."""
+        if self.wait is None:
+            return {}
+        return {"Retry-After": str(max(1, ceil(self.wait.total_seconds())))}
 
     def body(self) -> dict[str, Any]:
         """Return the members of the JSON object."""
@@ -75,6 +86,13 @@ def problem_of(error: IssuerError) -> Problem:
             return _problem(HTTPStatus.FORBIDDEN, "request.role", error)
         case NotFound():
             return _problem(HTTPStatus.NOT_FOUND, "record.unknown", error)
+        case TooMany(code=code, detail=detail, wait=wait):
+            return Problem(
+                status=HTTPStatus.TOO_MANY_REQUESTS,
+                code=code,
+                detail=detail,
+                wait=wait,
+            )
         case (
             Conflict(code=code, detail=detail)
             | PublishRefused(code=code, detail=detail)

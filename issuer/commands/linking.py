@@ -50,7 +50,8 @@ def run(
 
     Ends when interrupted, after the message that is on its way.  Whatever it is stopped
     at, the next run goes on there.  With --once the exit status is 1 where a
-    destination could not be asked; without it, --json prints an object for each round.
+    destination could not be asked; without it, --json prints an object for each round,
+    and one that could not be asked is left alone, longer each time, up to half an hour.
     """
     office = open_office(folder)
     progress = Progress("messages")
@@ -66,7 +67,7 @@ def run(
                 _print_all(rounds, as_json=as_json)
                 return _FAILED if any(each.problem for each in rounds) else None
             while not stop.is_set():
-                for done in worker.run(economies):
+                for done in worker.run(economies, only_due=True):
                     progress.end()
                     _print(done, as_json=as_json)
                 _wait(worker, stop, economies, every)

@@ -83,6 +83,7 @@ _GROUPS: Final = {
     "report": "Figures.",
     "request": "What holders ask for on the pages for applicants.",
     "role": "What accounts may do.",
+    "submission": "What partners handed in about somebody like somebody on file.",
     "scheme": "Dated facts and rules, and their versions.",
 }
 

@@ -7,6 +7,9 @@ from typing import Final
 
 import click
 
+import verifier
+from issuer.commands.opening import now
+from issuer.passport_register.askers import Askers
 from issuer.passport_register.broker import MAX_BODY, Broker, Partners
 
 _THREADS: Final = 32
@@ -38,20 +41,33 @@ def group() -> None:
     show_default=True,
     help="Port to listen at; 0 is any that is free.",
 )
-def serve(partners: Path, host: str, port: int) -> None:
+@click.option(
+    "--proxies",
+    type=click.IntRange(0, 4),
+    default=0,
+    show_default=True,
+    help="Proxies of ours in front, which say from where somebody asks.",
+)
+def serve(partners: Path, host: str, port: int, proxies: int) -> None:
     """Pass questions on until interrupted.
 
     Put a proxy with https before it where others than this machine ask.  GET /health
     says which owners do not answer.
     """
+    from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: PLC0415
+
     from issuer.commands.connections import Connection, make_server  # noqa: PLC0415
 
+    settings = Partners.load(partners)
+    askers = None
+    if settings.trust is not None:
+        askers = Askers(trust=verifier.TrustStore(Path(settings.trust)).load)
     server = make_server(
-        Broker(Partners.load(partners)),
+        ProxyFix(Broker(settings, now=now, askers=askers), x_for=proxies),
         kind=Connection,
         max_body=MAX_BODY,
         max_headers=_MAX_HEADERS,
-        proxies=0,
+        proxies=proxies,
         threads=_THREADS,
         host=host,
         port=port,

@@ -13,7 +13,7 @@ from issuer.commands.opening import as_json, at_home, economies, now, open_offic
 from issuer.errors import NotFound
 from issuer.office import Office
 from issuer.services.conformance import check_all
-from issuer.services.hooks import deliver
+from issuer.services.hooks import Delivered, Ringer
 from issuer.services.identity import ServiceIdentity, renew
 from issuer.services.trust import trust_of
 from issuer.store import HostedEconomy
@@ -62,12 +62,18 @@ def deliver_events(folder: Path, every: int | None, *, as_json: bool) -> None:
     nobody tries any more.
     """
     office = open_office(folder)
+    ringer = Ringer(office=office, clock=now)
     try:
-        _tell(office, as_json=as_json)
-        while every is not None:
+        ringer.begin()
+        if every is None:
+            _tell(ringer.taken(wait=True), as_json=as_json)
+            return
+        while True:
             time.sleep(every)
-            _tell(office, as_json=as_json)
+            _tell(ringer.taken(), as_json=as_json)
+            ringer.begin()
     finally:
+        ringer.close()
         office.store.close()
 
 
@@ -110,8 +116,7 @@ def conformance(
     return int(failed > 0)
 
 
-def _tell(office: Office, *, as_json: bool) -> None:
-    done = deliver(office, now=now())
+def _tell(done: Delivered, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(done)))
     elif done.told or done.failed:

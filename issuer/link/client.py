@@ -21,8 +21,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-import urllib3
-
 from issuer.errors import ServiceUnreachable
 from issuer.link.protocol import (
     MAX_ANSWER,
@@ -58,14 +56,18 @@ from issuer.link.protocol import (
     webhook_request,
     withdrawn_request,
 )
+from issuer.outbound import Deadline, Outbound, UnreachableError
 
 ATTEMPTS: Final = 4
 """How often one request is sent, at most."""
 _PAUSE: Final = 0.25
 """Seconds before the second attempt; doubled, and varied, for each further one."""
 _LONGEST_PAUSE: Final = 20.0
-_CONNECT, _READ = 5.0, 30.0
-"""Seconds."""
+_LONGEST_TOLD: Final = 90.0
+"""Seconds that are waited for who says how long, whose limits are for a minute; and in
+all between the attempts of one request, since other destinations wait for this one."""
+_LONGEST: Final = 60.0
+"""Seconds for one attempt, from looking the name up to the last byte."""
 _LEFT: Final = timedelta(seconds=30)
 """A token that ends sooner is not used any more."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -90,12 +92,8 @@ class Client:
     scopes: tuple[str, ...] = ()
     attempts: int = ATTEMPTS
     sleep: Callable[[float], None] = time.sleep
-    pool: urllib3.PoolManager = field(
-        default_factory=lambda: urllib3.PoolManager(
-            num_pools=2, maxsize=8, retries=False
-        ),
-        repr=False,
-    )
+    outbound: Outbound = field(default_factory=Outbound, repr=False)
+    longest: float = _LONGEST
     _token: tuple[str, datetime] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -204,7 +202,7 @@ class Client:
 
     def close(self) -> None:
         """Close every connection."""
-        self.pool.clear()
+        self.outbound.close()
 
     # How it is done
 
@@ -246,49 +244,51 @@ class Client:
         body: Callable[[], bytes | None],
     ) -> HttpAnswer:
         """Send it until somebody answers; the pause grows, and is never the same."""
+        left = _LONGEST_TOLD
         for attempt in range(1, self.attempts):
+            answer, told = None, None
             try:
                 answer = self._send(request, headers(), body())
+                told = answer.retry_after
             except ServiceUnreachable:
-                self.sleep(_pause(attempt, None))
-                continue
-            if not is_passing(answer.status):
+                pass
+            if answer is not None and not is_passing(answer.status):
                 return answer
-            self.sleep(_pause(attempt, answer.retry_after))
+            pause = _pause(attempt, told)
+            if pause > left and answer is not None:
+                return answer
+            left -= pause
+            self.sleep(pause)
         return self._send(request, headers(), body())
 
     def _send(
         self, request: HttpRequest, headers: Mapping[str, str], body: bytes | None
     ) -> HttpAnswer:
         try:
-            answer = self.pool.request(
+            answer = self.outbound.ask(
                 request.method,
                 self.address + request.path,
+                until=Deadline.after(self.longest),
                 body=body,
-                headers=dict(headers),
-                timeout=urllib3.Timeout(connect=_CONNECT, read=_READ),
-                redirect=False,
-                preload_content=False,
+                headers=headers,
+                most=MAX_ANSWER,
             )
-            data = answer.read(MAX_ANSWER + 1)
-            said = answer.headers
-            answer.release_conn()
-        except urllib3.exceptions.HTTPError as error:
-            raise ServiceUnreachable(f"{self.address} does not answer") from error
-        if len(data) > MAX_ANSWER:
-            raise ServiceUnreachable(f"{self.address} answers without end")
+        except UnreachableError as error:
+            raise ServiceUnreachable(f"{self.address} {error}") from error
         return HttpAnswer(
             status=answer.status,
-            content_type=said.get("Content-Type", ""),
-            body=data,
-            retry_after=_seconds(said.get("Retry-After")),
+            content_type=answer.headers.get("content-type", ""),
+            body=answer.body,
+            retry_after=_seconds(answer.headers.get("retry-after")),
         )
 
 
 def _pause(attempt: int, asked: float | None) -> float:
-    shortest = asked if asked is not None else _PAUSE * 2 ** (attempt - 1)
-    varied = shortest * (1 + secrets.randbelow(500) / 1000)
-    return min(varied, _LONGEST_PAUSE)
+    """Wait as told, and never less; else longer each time, and never the same."""
+    vary = 1 + secrets.randbelow(500) / 1000
+    if asked is not None:
+        return min(asked * vary, _LONGEST_TOLD)
+    return min(_PAUSE * (1 << (attempt - 1)) * vary, _LONGEST_PAUSE)
 
 
 def _seconds(text: str | None) -> float | None:

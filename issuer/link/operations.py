@@ -121,6 +121,10 @@ class LinkLine(Answer):
     """Why it could not be reached; empty: it could."""
     detail: str
     problem_since: datetime | None
+    failures: int
+    """Rounds that ended early since then."""
+    next_at: datetime | None
+    """When the next one is; None: with all others."""
 
 
 class LinkLines(Answer):
@@ -184,6 +188,8 @@ def _line(session: Session, desk: Desk, partner: LinkPartner) -> LinkLine:
         problem=partner.problem,
         detail=partner.problem_text,
         problem_since=partner.problem_since,
+        failures=partner.failures,
+        next_at=partner.next_at,
     )
 
 

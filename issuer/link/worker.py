@@ -6,8 +6,9 @@ round goes on where this one ended.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import exists, select
@@ -20,6 +21,7 @@ from issuer.errors import (
     ServiceRefused,
     ServiceUnreachable,
     SigningError,
+    StoreError,
 )
 from issuer.link.client import Client
 from issuer.link.incoming import Applied, apply_page, look_again
@@ -43,6 +45,8 @@ _BATCH: Final = MAX_BULK // 2
 _NEWS: Final = 100
 _MOST_PAGES: Final = 10_000
 """Of a feed in one round; one that never ends must not keep others waiting."""
+_FIRST_PAUSE: Final = timedelta(seconds=2)
+_LONGEST_PAUSE: Final = timedelta(minutes=30)
 REASON: Final = "web services between economies"
 
 Say = Callable[[str, int], None]
@@ -85,13 +89,21 @@ class Worker:
     is_stopped: Callable[[], bool] = lambda: False
     _clients: dict[tuple[str, str], Client] = field(default_factory=dict)
 
-    def run(self, economies: tuple[str, ...] = ()) -> Iterator[Round]:
+    def run(
+        self, economies: tuple[str, ...] = (), *, only_due: bool = False
+    ) -> Iterator[Round]:
         """Make one round with each destination; yield what each came to.
 
         Args:
             economies: Only for these that are hosted here; none means for all.
+            only_due: Leave those alone whose last round ended early, until it is time.
+
+        What goes wrong with one is its ``problem``, and no matter of the others.
+
+        Raises:
+            StoreError: Which links there are cannot be read.
         """
-        for economy, destination in self._links():
+        for economy, destination in self._links(only_due=only_due):
             if self.is_stopped():
                 return
             if not economies or economy in economies:
@@ -123,12 +135,16 @@ class Worker:
         for client in self._clients.values():
             client.close()
 
-    def _links(self) -> list[tuple[str, str]]:
+    def _links(self, *, only_due: bool) -> list[tuple[str, str]]:
+        now = self.clock()
+
         def work(session: Session) -> list[tuple[str, str]]:
+            query = select(LinkPartner.economy, LinkPartner.destination)
+            if only_due:
+                is_due = LinkPartner.next_at.is_(None) | (LinkPartner.next_at <= now)
+                query = query.where(is_due)
             rows = session.execute(
-                select(LinkPartner.economy, LinkPartner.destination).order_by(
-                    LinkPartner.economy, LinkPartner.destination
-                )
+                query.order_by(LinkPartner.economy, LinkPartner.destination)
             )
             return [(row[0], row[1]) for row in rows]
 
@@ -140,9 +156,12 @@ class Worker:
         try:
             for one in (step.enlist, step.ask, step.tell, step.take):
                 done = one(done)
-        except (ServiceUnreachable, ServiceRefused, NoTrust, SigningError) as error:
+            step.note(done)
+        except IssuerError as error:
             done = replace(done, problem=_code(error), detail=str(error)[:500])
-        step.note(done)
+            # A database that cannot even keep this is seen in what is returned.
+            with suppress(StoreError):
+                step.note(done)
         return done
 
     def client(self, economy: str, destination: str) -> Client:
@@ -253,8 +272,11 @@ class _Steps:
 
         def work(session: Session) -> None:
             row = session.get_one(LinkPartner, (self.economy, self.destination))
-            if not done.problem:
-                row.heard_at = desk.now
+            if done.problem:
+                row.failures += 1
+                row.next_at = desk.now + _pause(row.failures)
+            else:
+                row.heard_at, row.failures, row.next_at = desk.now, 0, None
             if done.problem != row.problem:
                 row.problem_since = desk.now if done.problem else None
             row.problem, row.problem_text = done.problem, done.detail
@@ -300,5 +322,13 @@ def _code(error: IssuerError) -> str:
             return "link.trust"
         case SigningError():
             return "link.service_key"
-        case _:
+        case ServiceUnreachable():
             return "link.unreachable"
+        case StoreError():
+            return "link.store"
+        case _:
+            return "link.failed"
+
+
+def _pause(failures: int) -> timedelta:
+    return min(_FIRST_PAUSE * (1 << min(failures - 1, 10)), _LONGEST_PAUSE)

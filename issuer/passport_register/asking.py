@@ -141,7 +141,7 @@ class Asker:
         now: datetime,
     ) -> "_Told":
         """Ask one owner, where somebody knows it."""
-        place = self._place(batch.owner)
+        place = self._place(batch.owner, identity, now)
         url = {each.economy: each.url for each in trust.issuers}.get(batch.owner)
         if place is None or url is None:
             nobody = verifier.no_passport_answer(NoAnswer.NOT_JOINED, owner=batch.owner)
@@ -171,18 +171,21 @@ class Asker:
         )
         return _Told(found=found, exchange=Exchange(question=text, answer=answer))
 
-    def _place(self, owner: str) -> "_Here | _There | None":
+    def _place(
+        self, owner: str, identity: ServiceIdentity, now: datetime
+    ) -> "_Here | _There | None":
         """Return where an owner is asked; None if nobody knows."""
         installation = self.office.installation
         if owner in installation.passports:
             return _Here(PassportService(self.office), owner)
-        base = installation.passport_checks.broker
-        base = base or installation.services.partners.get(owner)
+        broker, lines = installation.passport_checks.broker, self.office.passport_lines
+        base = broker or installation.services.partners.get(owner)
         if base is None:
             return None
+        shown = lines.shown.by(identity, now) if broker else None
         url = f"{base}/services/v1/{owner}/passport-checks"
         until = Deadline.after(installation.passport_checks.seconds)
-        return _There(self.office.passport_lines.carrier, url, until)
+        return _There(lines.carrier, url, until, shown)
 
     def _exchange(
         self, identity: ServiceIdentity, line: "_Line", text: str
@@ -306,6 +309,8 @@ class _There:
     carrier: Carrier
     url: str
     until: Deadline
+    shown: str | None = None
+    """To a broker, which wants to know who asks."""
 
     def delegation(self, now: datetime) -> str | None:
         del now
@@ -320,7 +325,8 @@ class _There:
         del now
         body = json.dumps({"question": sealed}).encode()
         try:
-            brought = self.carrier.post(self.url, body, until=self.until)
+            said = {"Authorization": f"Bearer {self.shown}"} if self.shown else {}
+            brought = self.carrier.post(self.url, body, until=self.until, headers=said)
         except UnreachableError:
             return None, False
         return brought.member("answer"), brought.status == _NOT_FOR_THESE_KEYS

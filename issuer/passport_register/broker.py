@@ -4,6 +4,10 @@ A broker saves every economy from knowing where all others are.  It sees which e
 asks whom by the addresses it passes between, and neither the passport nor the answer:
 both are sealed.  What it would make up is signed by nobody, so nobody believes it.
 
+Whoever asks has a pace.  Where a broker has trust data it passes on what economies ask,
+which show that they are economies, and nothing else; keys are given to anybody, as they
+are by those whose keys they are.
+
 Each owner has so many places.  One that is slow or dead takes those and no more, and
 while it fails it is told so at once, so that questions to the others wait for nothing.
 """
@@ -13,7 +17,9 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
+from math import ceil
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -22,7 +28,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+import verifier
 from issuer.errors import SettingsError
+from issuer.pace import NO_WAIT, Pace, source_of
+from issuer.passport_register.askers import Askers
 from issuer.passport_register.carrying import (
     JSON,
     Brought,
@@ -44,6 +53,8 @@ _FAILURES: Final = 3
 """One after another: then an owner counts as down."""
 _PAUSE: Final = 5.0
 """Seconds until one question tries whether it is back."""
+_UNKNOWN: Final = 120
+"""Questions in a minute from one address that show nothing; each costs a signature."""
 _Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 _Base = Annotated[str, Field(pattern=r"^https?://[a-z0-9.\[\]:-]+$", max_length=200)]
 
@@ -59,6 +70,11 @@ class Partners(BaseModel):
     """For which an answer is waited for."""
     in_flight: Annotated[int, Field(ge=1, le=1_000)] = 12
     """Questions to one owner at a time."""
+    per_asker: Annotated[int, Field(ge=1, le=1_000_000)] = 30_000
+    """Questions in a minute of one economy; without trust data, from one address."""
+    trust: Annotated[str, Field(max_length=500)] | None = None
+    """Folder that ``abtc-verify sync`` fills, beside the file of partners or absolute;
+    without it anybody may ask."""
 
     @model_validator(mode="after")
     def _are_protected(self) -> Self:
@@ -76,7 +92,10 @@ class Partners(BaseModel):
             SettingsError: It cannot be read, or has an unknown key or a wrong value.
         """
         try:
-            return cls.model_validate(tomllib.loads(path.read_text("utf-8")))
+            found = cls.model_validate(tomllib.loads(path.read_text("utf-8")))
+            if found.trust is None:
+                return found
+            return found.model_copy(update={"trust": str(path.parent / found.trust)})
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise SettingsError(
@@ -86,6 +105,16 @@ class Partners(BaseModel):
             ) from error
         except (OSError, ValueError) as error:
             raise SettingsError(file=str(path), key="", reason=str(error)) from error
+
+
+class _Refused(Exception):  # noqa: N818  # never leaves this module
+    """An answer to who asks, from the broker itself."""
+
+    def __init__(
+        self, status: HTTPStatus, code: str, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(code)
+        self.status, self.code, self.headers = status, code, headers or {}
 
 
 @dataclass(slots=True)
@@ -130,13 +159,21 @@ class Broker:
 
     Args:
         partners: Where owners are.
+        now: Returns the moment.
+        askers: Tells who asks; None: anybody may.
         clock: Of durations.
     """
 
     def __init__(
-        self, partners: Partners, *, clock: Callable[[], float] = monotonic
+        self,
+        partners: Partners,
+        *,
+        now: Callable[[], datetime],
+        askers: Askers | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._partners = partners
+        self._now, self._askers, self._pace = now, askers, Pace()
         self._carrier = Carrier()
         self._gates = {
             economy: Gate(partners.in_flight, clock) for economy in partners.owners
@@ -146,13 +183,19 @@ class Broker:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request."""
-        status, media_type, body = self._answer(environ)
+        try:
+            status, media_type, body = self._answer(environ)
+            more: dict[str, str] = {}
+        except _Refused as error:
+            status, media_type, body = _problem(error.status, error.code)
+            more = error.headers
         line = f"{status} {HTTPStatus(status).phrase}"
         headers = [
             ("Content-Type", media_type),
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
+            *more.items(),
         ]
         start_response(line, headers)
         return [body]
@@ -167,10 +210,42 @@ class Broker:
             return _problem(HTTPStatus.NOT_FOUND, "owner.unknown")
         if method not in {"GET", "POST"}:
             return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "request.method")
+        self._count(environ, is_question=method == "POST")
         body = _body(environ) if method == "POST" else b""
         if body is None:
             return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request.too_large")
         return self._pass(found[1], path, body if method == "POST" else None)
+
+    def _count(self, environ: "WSGIEnvironment", *, is_question: bool) -> None:
+        """Count a request to who makes it.
+
+        Raises:
+            _Refused: It is one too many, or a question of nobody that is known.
+        """
+        now = self._now()
+        source = source_of(str(environ.get("REMOTE_ADDR", "")))
+        if self._askers is None or not is_question:
+            self._keep_pace(f"from {source}", self._partners.per_asker, now)
+            return
+        scheme, _, shown = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+        try:
+            asker = self._askers.who(shown, now) if scheme == "Bearer" else None
+        except verifier.TrustError as error:
+            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "trust.missing") from error
+        if asker is None:
+            self._keep_pace(f"unknown {source}", _UNKNOWN, now)
+            raise _Refused(
+                HTTPStatus.UNAUTHORIZED,
+                "asker.unknown",
+                {"WWW-Authenticate": 'Bearer realm="abtc broker"'},
+            )
+        self._keep_pace(asker, self._partners.per_asker, now)
+
+    def _keep_pace(self, name: str, most: int, now: datetime) -> None:
+        wait = self._pace.wait(name, most, now=now)
+        if wait > NO_WAIT:
+            said = {"Retry-After": str(max(1, ceil(wait.total_seconds())))}
+            raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, "asker.too_many", said)
 
     def _pass(
         self, owner: str, path: str, body: bytes | None

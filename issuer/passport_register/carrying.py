@@ -7,27 +7,17 @@ A system that is slow, silent or talks without end costs its time, and nothing e
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from threading import Lock
-from time import monotonic
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Final
 
-if TYPE_CHECKING:
-    import urllib3
+from issuer.outbound import MOST as MAX_BODY
+from issuer.outbound import Deadline, Outbound, UnreachableError
 
-MAX_BODY: Final = 64 * 2**10
-"""Bytes of an answer."""
-_CHUNK: Final = 16 * 2**10
-_POOLS: Final = 64
-_CONNECTIONS: Final = 16
-"""Kept open to one system."""
+__all__ = ["JSON", "MAX_BODY", "Brought", "Carrier", "Deadline", "UnreachableError"]
+
 _CONNECT: Final = 1.0
 """Seconds until a system has taken a connection."""
 JSON: Final = "application/json"
-
-
-class UnreachableError(Exception):
-    """No answer came, whole and in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +41,13 @@ class Brought:
         return found if isinstance(found, dict) else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """When somebody stops waiting, by the clock of durations."""
-
-    ends: float
-
-    @classmethod
-    def after(cls, seconds: float) -> Self:
-        """Return the moment that is so far ahead."""
-        return cls(monotonic() + seconds)
-
-    def left(self) -> float:
-        """Return how many seconds are left; above 0.
-
-        Raises:
-            UnreachableError: None.
-        """
-        left = self.ends - monotonic()
-        if left <= 0:
-            raise UnreachableError("took too long")
-        return left
-
-
 @dataclass(slots=True)
 class Carrier:
     """Keeps connections to other systems; share one between threads."""
 
-    _pool: "urllib3.PoolManager | None" = field(default=None, repr=False)
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    _outbound: Outbound = field(
+        default_factory=lambda: Outbound(connect=_CONNECT), repr=False
+    )
 
     def get(self, url: str, *, until: Deadline) -> Brought:
         """Fetch; raises as `post`."""
@@ -119,69 +87,8 @@ class Carrier:
         headers: Mapping[str, str] = MappingProxyType({}),
         most: int = MAX_BODY,
     ) -> Brought:
-        from urllib3.exceptions import HTTPError, ProtocolError  # noqa: PLC0415
-
-        def once() -> Brought:
-            return self._once(
-                method, url, body, until=until, headers=headers, most=most
-            )
-
-        try:
-            try:
-                return once()
-            except ProtocolError:  # kept open, and closed by the other side meanwhile
-                return once()
-        except (HTTPError, OSError) as error:
-            raise UnreachableError(type(error).__name__) from error
-
-    def _once(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        *,
-        until: Deadline,
-        headers: Mapping[str, str],
-        most: int,
-    ) -> Brought:
-        from urllib3 import Timeout  # noqa: PLC0415
-
-        left = until.left()
-        answer = self._pools().request(
-            method,
-            url,
-            body=body,
-            headers={"Content-Type": JSON, "User-Agent": "abtc", **headers},
-            timeout=Timeout(connect=min(left, _CONNECT), read=left),
-            preload_content=False,
-            redirect=False,
-            retries=False,
+        said = {"Content-Type": JSON, **headers}
+        heard = self._outbound.ask(
+            method, url, until=until, body=body, headers=said, most=most, again=True
         )
-        try:
-            data = _read(answer, until, most)
-        except BaseException:
-            answer.close()
-            raise
-        answer.release_conn()
-        return Brought(answer.status, data)
-
-    def _pools(self) -> "urllib3.PoolManager":
-        import urllib3  # noqa: PLC0415  # no command that brings nothing waits for it
-
-        with self._lock:
-            if self._pool is None:
-                self._pool = urllib3.PoolManager(
-                    num_pools=_POOLS, maxsize=_CONNECTIONS, retries=False
-                )
-            return self._pool
-
-
-def _read(answer: Any, until: Deadline, most: int) -> bytes:
-    """Read a body; each piece may take as long as a socket waits, all of them not."""
-    data = bytearray()
-    while piece := answer.read1(_CHUNK):
-        data += piece
-        if len(data) > most:
-            raise UnreachableError(f"longer than {most:,} bytes")
-        until.left()
-    return bytes(data)
+        return Brought(heard.status, heard.body)

@@ -16,11 +16,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy.orm import Session
 
-from issuer.errors import Conflict, Invalid
+from issuer.errors import Conflict, Invalid, TooMany
 from issuer.jws import canonical, moment_from_wire
 from issuer.office import Office
+from issuer.pace import NO_WAIT, Pace
 from issuer.passport_register.asking import Asker
-from issuer.passport_register.pace import Pace
 from issuer.store import Device
 from issuer.used_once import use_once
 from verifier import PassportQuestion, parse_passport_questions
@@ -131,8 +131,9 @@ class Gateway:
         if abs(now - ask.at) > CLOCKS_DIFFER:
             raise Conflict("device.clock", "clocks differ by more than five minutes")
         most, count = self._most(), len(ask.questions)
-        if not self._pace.allows(str(device.id), most, count=count, now=now):
-            raise Conflict("passports.too_many", "more questions than in a minute")
+        wait = self._pace.wait(str(device.id), most, count=count, now=now)
+        if wait > NO_WAIT:
+            raise TooMany("passports.too_many", wait)
         self._use(ask, now)
         asked = Asker(self.office).ask(
             economy,

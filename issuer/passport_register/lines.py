@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
+from issuer.passport_register.askers import Shown
 from issuer.passport_register.carrying import Carrier
 from verifier import ServiceKeys
 
@@ -43,3 +44,5 @@ class Lines:
 
     carrier: Carrier = field(default_factory=Carrier)
     keys: KeyBook = field(default_factory=KeyBook)
+    shown: Shown = field(default_factory=Shown)
+    """To a broker."""

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Final
 
 import verifier
-from issuer.errors import Conflict, Invalid, NotFound
+from issuer.errors import Conflict, Invalid, NotFound, TooMany
 from issuer.installation import PassportRegister
 from issuer.office import Office
+from issuer.pace import NO_WAIT, Pace
 from issuer.passport_register.hits import keep_hits
-from issuer.passport_register.pace import Pace
 from issuer.passport_register.register import Standing, own_codes, standings
 from issuer.services.identity import ServiceIdentity
 from issuer.services.trust import trust_of
@@ -155,8 +155,9 @@ class PassportService:
         now: datetime,
     ) -> None:
         name, most = f"{economy}/{asker}", settings.per_asker
-        if not self._pace.allows(name, most, count=count, now=now):
-            raise Conflict("passports.too_many", "more questions than in a minute")
+        wait = self._pace.wait(name, most, count=count, now=now)
+        if wait > NO_WAIT:
+            raise TooMany("passports.too_many", wait)
 
     def _note(
         self,

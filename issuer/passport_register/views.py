@@ -16,7 +16,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from issuer.api.problems import MEDIA_TYPE, Problem, problem_of
 from issuer.api.strict_json import read_object
-from issuer.errors import Conflict, Invalid, IssuerError
+from issuer.errors import Invalid, IssuerError
 from issuer.passport_register.gateway import MAX_ASK, Gateway
 from issuer.passport_register.service import MAX_QUESTION, PassportService
 from issuer.web.guards import PASSPORTS, dress
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _MAX_BODY: Final = MAX_QUESTION + 1024
 _DIGITS: Final = 9
 _QUESTIONS: Final = re.compile(r"/services/v1/([^/]+)/passport-checks")
-_TOO_MANY: Final = "passports.too_many"
 
 
 def blueprint(service: PassportService, *, clock: Callable[[], datetime]) -> Blueprint:
@@ -147,16 +146,7 @@ def _answered(work: Callable[[], dict[str, Any]]) -> Response:
     except RequestEntityTooLarge:
         return _refusal(_too_large())
     except IssuerError as error:
-        return _refusal(_problem(error))
-
-
-def _problem(error: IssuerError) -> Problem:
-    found = problem_of(error)
-    if isinstance(error, Conflict) and error.code == _TOO_MANY:
-        return Problem(
-            status=HTTPStatus.TOO_MANY_REQUESTS, code=error.code, detail=error.detail
-        )
-    return found
+        return _refusal(problem_of(error))
 
 
 def _too_large() -> Problem:
@@ -168,7 +158,9 @@ def _too_large() -> Problem:
 
 
 def _refusal(problem: Problem) -> Response:
-    return _response(problem.status, problem.body(), MEDIA_TYPE)
+    response = _response(problem.status, problem.body(), MEDIA_TYPE)
+    response.headers.update(problem.headers())
+    return response
 
 
 def _response(status: HTTPStatus, body: dict[str, Any], media_type: str) -> Response:

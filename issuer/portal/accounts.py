@@ -4,19 +4,25 @@ Who asks for a code learns nothing: a first sign-in and a later one are the same
 an address becomes an account only when its code was shown.  A code counts in the
 browser that asked for it, once, for ten minutes and five tries, and each step gives the
 browser a new token, as `issuer.sessions` does for staff; the two never meet.
+
+Codes for one address are counted, so that nobody's box is filled: for each place that
+asks, for all places together, and apart from them for each browser that has signed in
+with that address before.  Whoever asks for another's codes uses up their own, and with
+many places those of strangers; never those of the owner's own browser.
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
-from issuer.errors import NotProven
+from issuer.errors import NotProven, TooMany
 from issuer.installation_key import InstallationKey
 from issuer.portal.post import QueueMail
 from issuer.store import Applicant, ApplicantSession, Store
@@ -25,8 +31,15 @@ CODE_DIGITS: Final = 8
 """With six, somebody who asks for another's code all year would guess it."""
 CODE_LIFE: Final = timedelta(minutes=10)
 TRIES: Final = 5
-CODES_AN_HOUR: Final = 6
-"""For one address; more are not sent, and nobody is told so."""
+CODES_AN_HOUR: Final = 12
+"""For one address, asked for by browsers that never signed in with it."""
+CODES_A_PLACE: Final = 4
+"""Of those: from one place."""
+CODES_KNOWN: Final = 6
+"""In an hour, for a browser that has signed in with the address before."""
+_HOUR: Final = timedelta(hours=1)
+_KNOWN: Final = "known"
+_PLACE: Final = "place"
 IDLE: Final = timedelta(minutes=30)
 LONGEST: Final = timedelta(hours=8)
 """From signing in, however busy."""
@@ -34,6 +47,8 @@ _KEPT: Final = timedelta(days=1)
 _STEP: Final = timedelta(seconds=30)
 """How far ``seen_at`` may lag behind, so that reading pages is no writing."""
 _USE: Final = "applicant code"
+_KNOWN_USE: Final = "applicant browser"
+_PLACE_USE: Final = "applicant place"
 _WRONG: Final = "the code is wrong, was used, or is too old"
 
 
@@ -55,44 +70,54 @@ def ask_code(
     *,
     economy: str,
     email: str,
+    place: str,
+    known: Iterable[str] = (),
     queue: QueueMail,
     now: datetime,
 ) -> str:
-    """Send a code, unless too many were sent, and return the browser's new token.
+    """Send a code and return the browser's new token.
 
     Args:
         store: The database.
         key: The installation's; a code is kept only as its mark.
         economy: Where somebody applies, alpha-3.
         email: An address that `issuer.intake.fields.is_email` has passed.
+        place: From where it is asked for, such as an address of the network.
+        known: What the browser has kept of `remembered`.
         queue: Sends it.
         now: The moment.
+
+    Raises:
+        TooMany: ``portal.codes``: none was sent, and those that were sent are good
+            still; the same for every address, known here or not.
     """
     token, address = secrets.token_urlsafe(32), email.lower()
+    asker = _asker(key, economy, address, place, known)
 
     def work(session: Session) -> None:
         _forget_old(session, now)
-        code = _new_code() if _may_send(session, economy, address, now) else None
+        _check_count(session, economy, address, asker, now)
+        code = _new_code()
         row = ApplicantSession(
             token_hash=_hash(token),
             economy=economy,
             email=address,
-            code_mark=_mark(key, token, code) if code else None,
+            code_mark=_mark(key, token, code),
+            asker=asker,
             created_at=now,
             seen_at=now,
         )
         session.add(row)
-        if code:
-            shown = f"{code[:4]} {code[4:]}"
-            queue(
-                session,
-                economy=economy,
-                to=address,
-                kind="sign_in_code",
-                words={"code": shown, "minutes": CODE_LIFE // timedelta(minutes=1)},
-                now=now,
-                ends_at=now + CODE_LIFE,
-            )
+        shown = f"{code[:4]} {code[4:]}"
+        queue(
+            session,
+            economy=economy,
+            to=address,
+            kind="sign_in_code",
+            words={"code": shown, "minutes": CODE_LIFE // timedelta(minutes=1)},
+            now=now,
+            ends_at=now + CODE_LIFE,
+        )
 
     store.write(work, now=now)
     return token
@@ -129,6 +154,49 @@ def show_code(
     if not store.write(work, now=now):
         raise NotProven(_WRONG)
     return new
+
+
+def remembered(key: InstallationKey, *, economy: str, email: str) -> str:
+    """Return what a browser that has signed in keeps, to be known by the next time.
+
+    It opens nothing, and nothing of the address can be read out of it.
+    """
+    name = secrets.token_hex(16)
+    return f"{name}.{key.mark(_KNOWN_USE, f'{economy}:{email.lower()}:{name}')}"
+
+
+def _asker(
+    key: InstallationKey, economy: str, email: str, place: str, known: Iterable[str]
+) -> str:
+    for each in known:
+        name, _, mark = each.partition(".")
+        made = key.mark(_KNOWN_USE, f"{economy}:{email}:{name}")
+        if compare_digest(mark.encode(), made.encode()):
+            return f"{_KNOWN}:{name}"
+    return f"{_PLACE}:{key.mark(_PLACE_USE, place)}"
+
+
+def _check_count(
+    session: Session, economy: str, email: str, asker: str, now: datetime
+) -> None:
+    rows = session.execute(
+        select(ApplicantSession.asker, ApplicantSession.created_at)
+        .where(
+            ApplicantSession.economy == economy,
+            ApplicantSession.email == email,
+            ApplicantSession.created_at > now - _HOUR,
+        )
+        .order_by(ApplicantSession.created_at)
+    ).all()
+    mine = [at for who, at in rows if who == asker]
+    if asker.startswith(_KNOWN):
+        limits = [(mine, CODES_KNOWN)]
+    else:
+        strangers = [at for who, at in rows if who.startswith(_PLACE)]
+        limits = [(mine, CODES_A_PLACE), (strangers, CODES_AN_HOUR)]
+    waits = [at[-most] + _HOUR - now for at, most in limits if len(at) >= most]
+    if waits:
+        raise TooMany("portal.codes", max(waits))
 
 
 def find(store: Store, token: str, *, economy: str, now: datetime) -> Visitor | None:
@@ -171,23 +239,6 @@ def _set(store: Store, visitor: Visitor, now: datetime, **values: datetime) -> N
         )
 
     store.write(work, now=now)
-
-
-def _may_send(session: Session, economy: str, email: str, now: datetime) -> bool:
-    sent = session.scalar(
-        select(func.count()).where(
-            ApplicantSession.economy == economy,
-            ApplicantSession.email == email,
-            ApplicantSession.created_at > now - timedelta(hours=1),
-            # Where none was sent, nothing counts: who asks on and on shall not keep
-            # the owner of an address out for longer.
-            or_(
-                ApplicantSession.code_mark.is_not(None),
-                ApplicantSession.applicant_id.is_not(None),
-            ),
-        )
-    )
-    return (sent or 0) < CODES_AN_HOUR
 
 
 def _count_try(store: Store, token: str, now: datetime) -> bool:

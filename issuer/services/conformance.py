@@ -14,8 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
-
 import verifier
 from issuer.api.strict_json import read_object
 from issuer.errors import Invalid, StatementError
@@ -28,6 +26,7 @@ from issuer.jws import (
     sign_es256,
     signing_input,
 )
+from issuer.outbound import Deadline, Outbound, UnreachableError
 from issuer.services.identity import ServiceIdentity
 from issuer.services.tokens import ASSERTION, ASSERTION_KIND
 from issuer.statements import verify_statement
@@ -38,7 +37,8 @@ _JSON: Final = "application/json"
 _LINES: Final = "application/x-ndjson"
 _PROBLEM: Final = "application/problem+json"
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_TIMEOUT: Final = urllib3.Timeout(connect=5, read=30)
+_LONGEST: Final = 30.0
+"""Seconds for one answer."""
 _MAX_ANSWER: Final = 8 * 2**20
 
 
@@ -97,7 +97,7 @@ class _Probe:
     identity: ServiceIdentity
     trust: verifier.Trust
     now: datetime
-    pool: urllib3.PoolManager = field(default_factory=urllib3.PoolManager)
+    outbound: Outbound = field(default_factory=Outbound)
     token: str = ""
     run: str = field(default_factory=lambda: secrets.token_hex(6))
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 10_000)))
@@ -122,22 +122,17 @@ class _Probe:
         if token is None or token:
             sent["Authorization"] = f"Bearer {self.token if token is None else token}"
         try:
-            answer = self.pool.request(
+            answer = self.outbound.ask(
                 method,
                 f"{self.url}{PREFIX}{path}",
+                until=Deadline.after(_LONGEST),
                 body=body,
                 headers=sent,
-                redirect=False,
-                retries=False,
-                timeout=_TIMEOUT,
-                preload_content=False,
+                most=_MAX_ANSWER,
             )
-            data = answer.read(_MAX_ANSWER)
-            answer.release_conn()
-        except urllib3.exceptions.HTTPError as error:
-            raise _Failed(f"it does not answer: {type(error).__name__}") from error
-        names = {name.lower(): value for name, value in answer.headers.items()}
-        return _Answered(status=answer.status, headers=names, data=data)
+        except UnreachableError as error:
+            raise _Failed(f"it {error}") from error
+        return _Answered(status=answer.status, headers=answer.headers, data=answer.body)
 
     def ask(
         self, method: str, path: str, given: object = None, **headers: str

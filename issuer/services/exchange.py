@@ -5,6 +5,7 @@ Requests, cards and answers go through the same code as at the counter
 pages and orders on them.
 """
 
+from base64 import b64encode
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,8 +22,10 @@ from issuer.applications import (
     PersonFields,
     enter_all,
     keep_document,
+    on_file,
     read_typed,
     read_upload,
+    refusal,
     submit_one,
 )
 from issuer.errors import (
@@ -64,6 +67,14 @@ from issuer.services.statements import (
     TakenStatement,
     take_statement,
 )
+from issuer.services.submissions import (
+    HandedIn,
+    HandedInFile,
+    held_of,
+    hold,
+    note,
+    shown_state,
+)
 from issuer.services.tokens import Caller
 from issuer.services.trust import trust_of
 from issuer.store import (
@@ -71,8 +82,10 @@ from issuer.store import (
     Card,
     Credential,
     DocumentKind,
+    HeldSubmission,
     Preclearance,
     Statement,
+    SubmissionState,
     SubmittedApplication,
     ToldRevision,
 )
@@ -88,16 +101,6 @@ _PAGE_BYTES: Final = 2 * 2**20
 _AGAIN: Final = timedelta(minutes=5)
 """What has changed so recently is told again: another process may have been slower."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_OFFICE_ONLY: Final = frozenset(
-    {
-        "application.duplicate",
-        "application.open",
-        "application.person_differs",
-        "application.renewal",
-        "passport.other_person",
-    }
-)
-"""What would tell a partner who else is on file."""
 _WINDOW: Final = timedelta(days=90)
 
 
@@ -656,47 +659,59 @@ class ApplicationTaken(Answer):
 
 
 def submit(desk: Desk, caller: Caller, given: SubmitApplication) -> ApplicationTaken:
-    """Enter an application; who decides about it is a person at the office.
+    """Take an application; who decides about it is a person at the office.
+
+    Whether somebody is on file makes no difference to the answer, nor to what `track`
+    tells: what cannot be entered for it is held, as `issuer.services.submissions` says.
 
     With a portrait, and everything that the economy asks for, it is submitted at once.
 
     Raises:
         Invalid: Fields are wrong, or a file is not what it says; each is named.
-        Conflict: ``application.confirm_names``: send the passport's lines too;
-            ``application.at_the_office``: an officer has to enter it.
+        Conflict: ``application.confirm_names``: send the passport's lines too.
     """
 
     files = [(each.kind, _upload(at, each)) for at, each in enumerate(given.documents)]
 
     def work(session: Session) -> ApplicationTaken:
         entry = Entry(typed=read_typed(desk, session, given.person, given.passport))
-        try:
-            (entered,) = enter_all(session, desk, [entry])
-        except Conflict as error:
-            if error.code in _OFFICE_ONLY:
-                raise _at_the_office() from error
-            raise
-        row = session.get_one(Application, entered.application)
-        session.add(SubmittedApplication(application_id=row.id, client=caller.client))
-        for kind, upload in files:
-            keep_document(session, desk, row, kind, upload)
         missing = _missing(session, desk, {kind for kind, _ in files})
-        if not missing:
-            submit_one(session, desk, row)
-        desk.log(
-            session,
-            "application:came_in",
-            f"application:{entered.application}",
-            client=caller.client,
-        )
+        refused = refusal(entry, on_file(session, desk.economy, [entry]))
+        if refused is None:
+            (entered,) = enter_all(session, desk, [entry])
+            note(session, desk, caller.client, entered)
+            row = session.get_one(Application, entered.application)
+            for kind, upload in files:
+                keep_document(session, desk, row, kind, upload)
+            if not missing:
+                submit_one(session, desk, row)
+            number = entered.number
+        else:
+            number = hold(
+                session, desk, caller.client, _handed_in(given),
+                held_for=refused.code, is_whole=not missing,
+            ).number  # fmt: skip
         return ApplicationTaken(
-            number=entered.number,
-            state=row.state,
+            number=number,
+            state=shown_state(is_whole=not missing),
             missing=missing,
-            notices=entered.notices,
+            notices=tuple(each.message for each in entry.typed.notices),
         )
 
     return once(desk, given, ApplicationTaken, work)
+
+
+def _handed_in(given: SubmitApplication) -> HandedIn:
+    return HandedIn(
+        person=given.person,
+        passport=given.passport,
+        documents=tuple(
+            HandedInFile(
+                kind=each.kind, name=each.name, content=b64encode(each.content).decode()
+            )
+            for each in given.documents
+        ),
+    )
 
 
 def _upload(at: int, given: SentDocument) -> Upload:
@@ -715,13 +730,6 @@ def _missing(
     asked = asked_documents(desk.office.scheme(session), desk.economy, desk.now)
     wanted = [DocumentKind(each.kind) for each in asked if each.required]
     return tuple(kind for kind in (DocumentKind.PORTRAIT, *wanted) if kind not in sent)
-
-
-def _at_the_office() -> Conflict:
-    return Conflict(
-        "application.at_the_office",
-        "this application has to be entered at the office: ask the applicant to go",
-    )
 
 
 class ShownAnswer(Answer):
@@ -761,17 +769,34 @@ def track(desk: Desk, caller: Caller, number: str) -> ApplicationState:
                 SubmittedApplication.client == caller.client,
             )
         ).one_or_none()
+        held = held_of(session, desk, caller.client, number)
         if row is None:
-            raise NotFound("there is no such application")
+            return _state_of_held(held)
         return ApplicationState(
             number=row.number,
             state=row.state,
-            entered_at=row.entered_at,
+            entered_at=row.entered_at if held is None else held.came_at,
             changed_at=row.changed_at,
             answers=tuple(_shown(session, desk, row)),
         )
 
     return desk.read(work)
+
+
+def _state_of_held(held: HeldSubmission | None) -> ApplicationState:
+    """Tell of what waits as of a draft, and of what was put away as of one that was."""
+    if held is None:
+        raise NotFound("there is no such application")
+    is_open = held.state == SubmissionState.WAITING
+    return ApplicationState(
+        number=held.number,
+        state=shown_state(is_whole=held.is_whole)
+        if is_open
+        else lifecycle.Application.APPLICANT_WITHDRAWN,
+        entered_at=held.came_at,
+        changed_at=held.changed_at,
+        answers=(),
+    )
 
 
 def _shown(session: Session, desk: Desk, row: Application) -> list[ShownAnswer]:

@@ -3,18 +3,21 @@
 An event rings the bell and nothing else: that it was lost, came twice or late does no
 harm, since the feeds have everything, in order.  It is signed like every message, and
 goes only to hosts that administrators have named.
+
+Every partner has a line of its own, and the lines take turns: one that is slow keeps
+its own bells waiting, and no others.
 """
 
-import ipaddress
-import socket
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from threading import Lock
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-import urllib3
 from pydantic import Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,11 +25,14 @@ from sqlalchemy.orm import Session
 from issuer.errors import Conflict, Invalid, IssuerError, NotFound
 from issuer.office import Desk, Office
 from issuer.operations import Answer, Request, operation
+from issuer.outbound import Deadline, Lookup, Outbound, UnreachableError
+from issuer.services.addresses import is_public
 from issuer.services.identity import ServiceIdentity
 from issuer.services.tokens import Caller
 from issuer.store import (
     Application,
     CarrierChange,
+    HeldSubmission,
     Role,
     ServiceClient,
     Statement,
@@ -42,10 +48,11 @@ _FIRST_PAUSE: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = timedelta(hours=4)
 _MOST: Final = 10
 """Of one client."""
-_TIMEOUT: Final = urllib3.Timeout(connect=5, read=10)
+_LONGEST: Final = 10.0
+"""Seconds for telling one system once, from looking its name up to its last byte."""
+_THREADS: Final = 16
+"""Systems told at a time."""
 _PORTS: Final = (443, 8443)
-Lookup = Callable[[str, int], Sequence[str]]
-"""Returns the addresses of a host."""
 
 
 class EventKind(StrEnum):
@@ -255,7 +262,7 @@ class _Due:
 def deliver(
     office: Office, *, now: datetime, lookup: Lookup | None = None
 ) -> Delivered:
-    """Tell every system for which something is new and due, once.
+    """Tell every system for which something is new and due, once, and wait for all.
 
     Args:
         office: The open installation.
@@ -264,16 +271,109 @@ def deliver(
 
     Nothing is locked while somebody is told: two rounds at once tell some twice.
     """
-    due = office.store.read(lambda session: _due(session, office, now))
-    told = failed = dead = 0
-    for each in due:
-        problem = _tell(office, each, now, lookup or _addresses)
-        if problem is None:
-            told += 1
-        else:
-            failed += 1
-        dead += _note(office, each, problem, now)
-    return Delivered(told=told, failed=failed, dead=dead)
+    ringer = Ringer(office=office, clock=lambda: now, lookup=lookup)
+    try:
+        ringer.begin()
+        return ringer.taken(wait=True)
+    finally:
+        ringer.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class Ringer:
+    """Rings for partners side by side; each partner's bells one after the other.
+
+    Args:
+        office: The open installation.
+        clock: Returns the moment.
+        lookup: Finds the addresses of a host; by default the machine's own way.
+        threads: Partners told at a time.
+
+    What is under way is kept nowhere: a bell counts as rung when the database says so,
+    and whatever was stopped before is due still.
+    """
+
+    office: Office
+    clock: Callable[[], datetime]
+    lookup: Lookup | None = None
+    threads: int = _THREADS
+    _pool: ThreadPoolExecutor = field(init=False, repr=False)
+    _busy: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    _under_way: list["Future[_Rung]"] = field(default_factory=list, repr=False)
+    _is_closed: bool = False
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="bell")
+
+    def begin(self) -> None:
+        """Give a turn to every partner that is due and has none yet; do not wait."""
+        now = self.clock()
+        due = self.office.store.read(lambda session: _due(session, self.office, now))
+        lines: dict[tuple[str, str], deque[_Due]] = {}
+        for each in due:
+            lines.setdefault((each.economy, each.client), deque()).append(each)
+        for partner, line in lines.items():
+            with self._lock:
+                if partner in self._busy:
+                    continue
+                self._busy.add(partner)
+            self._queue(partner, line)
+
+    def taken(self, *, wait: bool = False) -> Delivered:
+        """Return what came of turns that have ended since this was asked last.
+
+        Raises:
+            StoreError: Something could not be kept; it is due still.
+        """
+        rung: list[_Rung] = []
+        while (ended := self._ended(wait=wait)) is not None:
+            rung.append(ended.result())
+        return Delivered(
+            told=sum(not each.problem for each in rung),
+            failed=sum(bool(each.problem) for each in rung),
+            dead=sum(each.is_dead for each in rung),
+        )
+
+    def close(self) -> None:
+        """End what is under way, and begin nothing more."""
+        with self._lock:
+            self._is_closed = True
+        self._pool.shutdown(cancel_futures=True)
+
+    def _ended(self, *, wait: bool) -> "Future[_Rung] | None":
+        with self._lock:
+            found = next(
+                (each for each in self._under_way if wait or each.done()), None
+            )
+            if found is not None:
+                self._under_way.remove(found)
+        return found
+
+    def _queue(self, partner: tuple[str, str], line: "deque[_Due]") -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._under_way.append(self._pool.submit(self._turn, partner, line))
+
+    def _turn(self, partner: tuple[str, str], line: "deque[_Due]") -> "_Rung":
+        """Ring one bell of a partner; the next one has to queue behind the others'."""
+        try:
+            each, now = line.popleft(), self.clock()
+            problem = _tell(self.office, each, now, self.lookup)
+            is_dead = _note(self.office, each, problem, now)
+            return _Rung(problem=problem or "", is_dead=is_dead)
+        finally:
+            if line:
+                self._queue(partner, line)
+            else:
+                with self._lock:
+                    self._busy.discard(partner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rung:
+    problem: str
+    is_dead: bool
 
 
 def _due(session: Session, office: Office, now: datetime) -> list[_Due]:
@@ -328,7 +428,13 @@ def _newest(session: Session, hook: Webhook) -> int:
             SubmittedApplication.client == hook.client,
         )
     )
-    return 0 if changed is None else int(changed.timestamp() * 1_000_000)
+    held = session.scalar(
+        select(func.max(HeldSubmission.changed_at)).where(
+            HeldSubmission.economy == hook.economy, HeldSubmission.client == hook.client
+        )
+    )
+    newest = max((each for each in (changed, held) if each is not None), default=None)
+    return 0 if newest is None else int(newest.timestamp() * 1_000_000)
 
 
 def _audience(session: Session, office: Office, client: str) -> str:
@@ -339,7 +445,9 @@ def _audience(session: Session, office: Office, client: str) -> str:
     return scheme.economy(name).issuer_url if name in scheme.economies else ""
 
 
-def _tell(office: Office, due: _Due, now: datetime, lookup: Lookup) -> str | None:
+def _tell(
+    office: Office, due: _Due, now: datetime, lookup: Lookup | None
+) -> str | None:
     """Tell one system; return what went wrong, in a word."""
     try:
         identity = ServiceIdentity.of(office, due.economy, now)
@@ -350,7 +458,7 @@ def _tell(office: Office, due: _Due, now: datetime, lookup: Lookup) -> str | Non
         status = _post(office, due.url, message, lookup)
     except Invalid:
         return "address"
-    except (urllib3.exceptions.HTTPError, OSError):
+    except UnreachableError:
         return "unreachable"
     except IssuerError:
         return "no_service_key"
@@ -423,57 +531,33 @@ def _hosts(session: Session, office: Office, client: str) -> frozenset[str]:
     return frozenset(row.hosts.split() if row else ())
 
 
-def _post(office: Office, url: str, message: str, lookup: Lookup) -> int:
+def _post(office: Office, url: str, message: str, lookup: Lookup | None) -> int:
     """Send a message to the very address that was looked at; follow nobody elsewhere.
 
     A host whose name leads to an address of ours, or of somebody's own network, is not
     asked, and what its name leads to a moment later is nothing to us.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    addresses = lookup(host, port)
-    is_private = host in office.installation.services.private_hosts
-    if not addresses or not (is_private or all(map(_is_public, addresses))):
-        raise _not_allowed()
-    pool: urllib3.HTTPConnectionPool
-    if parts.scheme == "https":
-        pool = urllib3.HTTPSConnectionPool(
-            addresses[0], port, server_hostname=host, assert_hostname=host
-        )
-    else:
-        pool = urllib3.HTTPConnectionPool(addresses[0], port)
-    with pool:
-        answer = pool.urlopen(
+    private = office.installation.services.private_hosts
+
+    def check(host: str, addresses: Sequence[str]) -> None:
+        # All of them: nobody knows which one would be taken.
+        if host not in private and not (addresses and all(map(is_public, addresses))):
+            raise _not_allowed()
+
+    outbound = Outbound(check=check) if lookup is None else Outbound(
+        check=check, lookup=lookup
+    )  # fmt: skip
+    try:
+        answer = outbound.ask(
             "POST",
-            f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
+            url,
+            until=Deadline.after(_LONGEST),
             body=message.encode(),
-            headers={
-                "Host": parts.netloc,
-                "Content-Type": MEDIA_TYPE,
-                "User-Agent": "abtc",
-            },
-            redirect=False,
-            retries=False,
-            timeout=_TIMEOUT,
-            preload_content=False,
+            headers={"Content-Type": MEDIA_TYPE},
         )
-        answer.release_conn()
-        return answer.status
-
-
-def _addresses(host: str, port: int) -> Sequence[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-    return found.is_global and not found.is_multicast
+    finally:
+        outbound.close()
+    return answer.status
 
 
 def _not_allowed() -> Invalid:

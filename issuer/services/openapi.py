@@ -25,8 +25,15 @@ _REFUSALS: Final = {
     "404": "There is no such record, or it is another's.",
     "409": "The state of things does not allow it; `code` says why.",
     "413": "The request is too large.",
-    "429": "Too many requests; try later.",
+    "429": "Too many requests; `Retry-After` says how long to wait.",
     "503": "The database, the trust data or the signer is not there; nothing changed.",
+}
+_WAIT: Final = {
+    "Retry-After": {
+        "description": "Whole seconds until the same may be asked again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1, "maximum": 60},
+    }
 }
 _MESSAGE: Final = {EDIFACT: {"schema": {"type": "string"}}}
 _NAME: Final = re.compile(r"<(?:path:)?(\w+)>")
@@ -75,7 +82,10 @@ def _document() -> dict[str, Any]:
         "components": {
             "securitySchemes": {"token": _scheme()},
             "parameters": _parameters(),
-            "responses": {code: refusal(text) for code, text in _REFUSALS.items()},
+            "responses": {
+                **{code: refusal(text) for code, text in _REFUSALS.items()},
+                "429": {**refusal(_REFUSALS["429"]), "headers": _WAIT},
+            },
             "schemas": {**schemas["$defs"], "Problem": problem_schema()},
         },
     }

@@ -82,6 +82,8 @@ class Route:
     """None: a carrier's message."""
     run: Callable[[Asked], Answer | Sequence[Answer] | Message]
     max_rows: int = exchange.MAX_BULK
+    is_even: bool = False
+    """Answered at even times only, so that how long it took tells nothing."""
     has_files: bool = False
 
     @property
@@ -222,6 +224,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         request=exchange.SubmitApplication,
         has_files=True,
         answer=exchange.ApplicationTaken,
+        is_even=True,
         run=lambda asked: exchange.submit(asked.desk, asked.caller, asked.given),
     ),
     Route(

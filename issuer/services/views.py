@@ -8,6 +8,7 @@ minutes.
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -20,7 +21,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from issuer.api.problems import MEDIA_TYPE, Problem, problem_of
 from issuer.api.strict_json import read_object
-from issuer.errors import Invalid, IssuerError, NotAllowed, NotFound
+from issuer.errors import Invalid, IssuerError, NotAllowed, NotFound, TooMany
 from issuer.office import Desk, Office
 from issuer.operations import Answer, problems_of
 from issuer.services.every_route import EVERY_ROUTE
@@ -54,6 +55,8 @@ _KEY: Final = re.compile(r"[!-~]{1,60}")
 _THUMBPRINT: Final = re.compile(r"[0-9a-f]{64}")
 _NUL: Final = "\0"
 _MINUTE: Final = timedelta(minutes=1)
+_EVEN: Final = 0.05
+"""Seconds: an answer that is to tell nothing by its time comes after whole ones."""
 _TOKENS: Final = 120
 """Tries to get a token from one address a minute."""
 
@@ -164,8 +167,10 @@ class _Server:
         caller = self._caller(route, economy, now)
         desk = self.office.system_desk(economy, now=now, reason=_reason(caller))
         desk = _with_key(desk, caller, route)
-        given = _given(route)
+        given, began = _given(route), time.monotonic()
         result = route.run(Asked(desk=desk, caller=caller, given=given, name=name))
+        if route.is_even:
+            time.sleep(_EVEN - (time.monotonic() - began) % _EVEN)
         if isinstance(result, Answer):
             return _response(HTTPStatus.OK, result.model_dump_json(), _JSON)
         if isinstance(result, Message):
@@ -203,10 +208,9 @@ class _Server:
         return caller
 
     def _count(self, limit: Limit, key: str, now: datetime) -> None:
-        if not (limit.allows(key, now=now) and self.overall.allows("", now=now)):
-            raise _Stop(
-                HTTPStatus.TOO_MANY_REQUESTS, "request.too_many", "try again later"
-            )
+        wait = limit.wait(key, now=now) or self.overall.wait("", now=now)
+        if wait:
+            raise TooMany("request.too_many", wait)
 
     def _check_hosted(self, economy: str) -> None:
         found = self.office.store.read(
@@ -384,6 +388,7 @@ def _unauthorized() -> _Stop:
 
 def _refusal(problem: Problem) -> Response:
     response = _response(problem.status, json.dumps(problem.body()), MEDIA_TYPE)
+    response.headers.update(problem.headers())
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="abtc services"'
     return response

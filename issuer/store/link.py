@@ -41,6 +41,10 @@ class LinkPartner(Base):
     """Why it could not be asked the last time; empty where it could."""
     problem_text: Mapped[str] = mapped_column(String(500), default="")
     problem_since: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    """Rounds that ended early, one after the other."""
+    next_at: Mapped[datetime | None]
+    """Not before this is the next round, after one that ended early."""
 
     __table_args__ = (CheckConstraint("economy <> destination", name="two"),)
 

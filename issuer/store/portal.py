@@ -63,9 +63,12 @@ class ApplicantSession(Base):
     applicant_id: Mapped[int | None] = refers_to("applicant.id", index=True)
     """None until the code was shown."""
     code_mark: Mapped[str | None] = mapped_column(String(64))
-    """Of the code that was sent, made with the installation's own key; None where none
-    was sent, or where it was used."""
+    """Of the code that was sent, made with the installation's own key; None where that
+    was used."""
     tries: Mapped[int] = mapped_column(default=0)
+    asker: Mapped[str] = mapped_column(String(64))
+    """Who asked for the code: a browser that had signed in with this address before, or
+    a mark of the place; for counting, and nothing can be read out of it."""
     created_at: Mapped[datetime]
     signed_in_at: Mapped[datetime | None]
     seen_at: Mapped[datetime]

@@ -1,9 +1,11 @@
 """What economies' systems are offered: who may ask, and what they were told.
 
-Nothing of a traveller is here, but for numbers of records.
+Nothing of a traveller is here, but for numbers of records, and for what a partner has
+handed in until an officer has said who it is.
 """
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import (
     CheckConstraint,
@@ -11,11 +13,12 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     String,
+    Text,
     UniqueConstraint,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from issuer.store.base import Base, Id, code, differs, identity, refers_to
+from issuer.store.base import Base, Id, code, differs, identity, refers_to, word
 
 
 class ServiceClient(Base):
@@ -123,6 +126,56 @@ class SubmittedApplication(Base):
 
     application_id: Mapped[int] = refers_to("application.id", primary_key=True)
     client: Mapped[str] = mapped_column(String(80), index=True)
+
+
+class SubmissionState(StrEnum):
+    """What became of what a partner has handed in, where it was held."""
+
+    WAITING = "waiting"
+    ENTERED = "entered"
+    """It is an application now, of the same number."""
+    PUT_AWAY = "put_away"
+    """An officer could not enter it; what was handed in is gone."""
+
+
+class HeldSubmission(Base):
+    """What a partner has handed in about somebody who is alike to somebody on file.
+
+    To the partner it looks like an application, under its number.
+    """
+
+    __tablename__ = "held_submission"
+
+    id: Mapped[int] = identity()
+    economy: Mapped[str] = code(reference="hosted_economy.code")
+    client: Mapped[str] = mapped_column(String(80), index=True)
+    number: Mapped[str] = mapped_column(String(12))
+    """As applications have it; the one that it becomes gets it."""
+    given: Mapped[str] = mapped_column(Text)
+    """Person, passport and documents as they were handed in, as JSON; emptied once it
+    is settled."""
+    is_whole: Mapped[bool]
+    """Nothing has to come to the office: to its partner it is submitted."""
+    held_for: Mapped[str] = mapped_column(String(60))
+    """Code of why an officer has to look."""
+    state: Mapped[SubmissionState] = word(SubmissionState, "state")
+    application_id: Mapped[int | None] = refers_to("application.id")
+    came_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    settled_by: Mapped[int | None] = refers_to("account.id")
+
+    __table_args__ = (
+        UniqueConstraint("number"),
+        UniqueConstraint("application_id"),
+        CheckConstraint(
+            "(state = 'entered') = (application_id IS NOT NULL)", name="entered_whole"
+        ),
+        CheckConstraint(
+            "(state = 'waiting') = (settled_by IS NULL)", name="settled_whole"
+        ),
+        CheckConstraint("state = 'waiting' OR given = '{}'", name="forgotten"),
+        Index("ix_held_submission_queue", "economy", "state", "id"),
+    )
 
 
 class Webhook(Base):

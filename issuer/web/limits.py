@@ -1,33 +1,28 @@
 """So many tries from one address, and no more for a while."""
 
-from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import Lock
-from typing import ClassVar, Final
+from typing import ClassVar
 
-_ADDRESSES: Final = 10_000
-"""So many are remembered; the one that was silent longest is forgotten first."""
+from issuer.pace import NO_WAIT, Pace, source_of
 
 
 @dataclass(slots=True, kw_only=True)
 class Limit:
-    """Counts tries by address, in this process."""
+    """Counts tries by address, in this process; a network of IPv6 counts as one."""
 
     NAME: ClassVar = "abtc-limit"
     tries: int
     within: timedelta
-    _seen: OrderedDict[str, deque[datetime]] = field(default_factory=OrderedDict)
-    _lock: Lock = field(default_factory=Lock)
+    _pace: Pace = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(within=self.within)
 
     def allows(self, address: str, *, now: datetime) -> bool:
         """Count a try, and tell whether it may be made."""
-        with self._lock:
-            seen = self._seen.setdefault(address, deque(maxlen=self.tries))
-            self._seen.move_to_end(address)
-            if len(self._seen) > _ADDRESSES:
-                self._seen.popitem(last=False)
-            if len(seen) == self.tries and now - seen[0] < self.within:
-                return False
-            seen.append(now)
-            return True
+        return self.wait(address, now=now) == NO_WAIT
+
+    def wait(self, address: str, *, now: datetime) -> timedelta:
+        """Count a try; return how long to wait where it may not be made, or 0."""
+        return self._pace.wait(source_of(address), self.tries, now=now)

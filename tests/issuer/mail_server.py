@@ -33,6 +33,11 @@ class Inbox:
     to_recipient: str = ""
     """Answer to RCPT; empty takes it."""
     to_data: str = ""
+    hangs_up_on: str = ""
+    """Words of a mail in the middle of which the server goes away."""
+    is_polite: bool = False
+    """Whether it says so before (421)."""
+    hang_ups: int = 0
     was_tls: list[bool] = field(default_factory=list)
 
     async def handle_RCPT(  # noqa: N802  # as the library has it
@@ -44,8 +49,14 @@ class Inbox:
         return "250 OK"
 
     async def handle_DATA(  # noqa: N802
-        self, _: Any, session: Any, envelope: Any
+        self, server: Any, session: Any, envelope: Any
     ) -> str:
+        if self.hangs_up_on and self.hangs_up_on.encode() in envelope.content:
+            self.hang_ups += 1
+            if self.is_polite:
+                return "421 going away"
+            server.transport.close()
+            return ""
         if self.to_data:
             return self.to_data
         self.was_tls.append(session.ssl is not None)

@@ -386,6 +386,44 @@ def test_a_server_that_is_away_costs_no_mail_a_try(flow: Flow) -> None:
 
 
 @pytest.mark.enable_socket
+@pytest.mark.parametrize("how", ["goes", "says 421"])
+def test_n13_a_mail_that_a_server_hangs_up_on_keeps_no_other_waiting(
+    flow: Flow, how: str
+) -> None:
+    """It counts a try, waits behind the others, and staff see it in the end."""
+    put(flow, words={"months": 6, "date": "poison"})
+    put(flow)
+    inbox = Inbox(hangs_up_on="poison", is_polite=how != "goes")
+    with mail_server(inbox) as port:
+        where: dict[str, Any] = {"host": HOST, "port": port, "tls": "none"}
+        assert send(flow, **where) == MailRun(sent=1, later=1)
+        for pause in PAUSES[:-1]:
+            flow.now += pause
+            assert send(flow, **where) == MailRun(later=1)
+        flow.now += PAUSES[-1]
+        put(flow)
+        assert send(flow, **where) == MailRun(sent=1, dead=1)
+    assert (len(inbox.mails), inbox.hang_ups) == (2, len(PAUSES) + 1)
+    [line] = flow.do("mail.list").mails
+    expected = "smtp.broken" if how == "goes" else "smtp.later"
+    assert (line.error, line.tries) == (expected, len(PAUSES) + 1)
+
+
+@pytest.mark.enable_socket
+def test_a_server_that_hangs_up_on_every_mail_is_left_alone_for_now(
+    flow: Flow,
+) -> None:
+    """After three in a row; the others have not counted a try."""
+    for _ in range(5):
+        put(flow)
+    inbox = Inbox(hangs_up_on="ends on")
+    with mail_server(inbox) as port:
+        run = send(flow, host=HOST, port=port, tls="none")
+    assert run == MailRun(later=3, trouble="smtp.broken")
+    assert [each.tries for each in mails(flow)] == [1, 1, 1, 0, 0]
+
+
+@pytest.mark.enable_socket
 def test_r1_a_sender_that_dies_after_sending_sends_the_same_mail_again(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The applicant's own cookie, and the token in each of their forms."""
 
 import secrets
+from datetime import timedelta
 from hmac import compare_digest
 from typing import Final
 
@@ -11,14 +12,20 @@ from issuer.web.here import now, site
 from issuer.web.portal.here import economy, visitor
 
 _COOKIE: Final = "abtc-applicant"
+_KNOWN: Final = "abtc-applicant-known"
+"""By which a browser is known that has signed in before; it opens nothing."""
+_KNOWN_FOR: Final = timedelta(days=365)
+_KNOWN_MOST: Final = 4
+"""Addresses of one browser, such as those of a family."""
+_BETWEEN: Final = "~"
 _USE: Final = "applicant form"
 _LEAST: Final = 32
 """Characters; a shorter one is none of ours."""
 
 
-def cookie_name() -> str:
-    """Return the cookie's name; ``__Host-`` binds it to this host and to https."""
-    return f"__Host-{_COOKIE}" if site().settings.web.secure else _COOKIE
+def cookie_name(name: str = _COOKIE) -> str:
+    """Return a cookie's name; ``__Host-`` binds it to this host and to https."""
+    return f"__Host-{name}" if site().settings.web.secure else name
 
 
 def load_visitor() -> None:
@@ -40,6 +47,18 @@ def begin(token: str) -> None:
     )
 
 
+def known() -> list[str]:
+    """Return what the browser has kept of earlier sign-ins."""
+    kept = request.cookies.get(cookie_name(_KNOWN), "")[:2_000]
+    return kept.split(_BETWEEN)[:_KNOWN_MOST]
+
+
+def remember(email: str) -> None:
+    """Let the browser be known by who has just signed in."""
+    made = accounts.remembered(site().settings.key, economy=economy(), email=email)
+    g.portal_known = _BETWEEN.join([made, *filter(None, known())][:_KNOWN_MOST])
+
+
 def forget() -> None:
     """End the session, and take it away from the browser."""
     who = visitor()
@@ -49,15 +68,20 @@ def forget() -> None:
 
 
 def set_cookie(response: Response) -> None:
-    """Give the browser its new token, if it got one."""
-    token = g.get("portal_new_token")
-    if token is None:
-        return
+    """Give the browser what it has to keep, if there is anything new."""
+    token, remembered = g.get("portal_new_token"), g.get("portal_known")
+    if token is not None:
+        _set(response, _COOKIE, token, max_age=0 if not token else None)
+    if remembered is not None:
+        _set(response, _KNOWN, remembered, max_age=int(_KNOWN_FOR.total_seconds()))
+
+
+def _set(response: Response, name: str, value: str, *, max_age: int | None) -> None:
     # Lax, not Strict: what is mailed to applicants holds links to these pages.
     response.set_cookie(
-        cookie_name(),
-        token,
-        max_age=0 if not token else None,
+        cookie_name(name),
+        value,
+        max_age=max_age,
         secure=site().settings.web.secure,
         httponly=True,
         samesite="Lax",

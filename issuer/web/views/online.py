@@ -1,5 +1,7 @@
 """Applicants online, for staff: when they may apply, who waits, and what was paid."""
 
+from typing import Any
+
 from flask import Response, flash
 
 from issuer.errors import Conflict
@@ -88,23 +90,7 @@ def waiting(online: int) -> Response:
 def take(online: int) -> Response:
     """Enter it, saying who it is."""
     form = Form.read()
-    said = {
-        int(name.removeprefix("alike.")): answer
-        for name, answer in form.values.items()
-        if name.startswith("alike.") and name[6:].isdecimal()
-    }
-    same = [person for person, answer in said.items() if answer == "same"]
-    if len(same) > 1 or "" in said.values():
-        form.refuse("", "Say of each whether it is the applicant; of one at most.")
-        return _waiting(online, form)
-    fields = {
-        "online": online,
-        "person_id": same[0] if same else None,
-        "confirm_duplicate_of": [each for each in said if said[each] == "other"],
-    }
-    typed, form.values = form.values, {REASON: form.get(REASON)}
-    done = submit("portal.take", form, fields)
-    form.values = typed
+    done = _taken("portal.take", form, {"online": online})
     if done is None:
         return _waiting(online, form)
     flash("The application is entered and submitted. Another person decides.")
@@ -120,6 +106,56 @@ def dismiss(online: int) -> Response:
         return _waiting(online, form)
     flash("It was put away, and what was entered is deleted.")
     return go_to("online.index")
+
+
+@pages.at("/online/partners/<int:submission>", Needs("submission.look"))
+def submission(submission: int) -> Response:
+    """Show what a partner handed in beside who is alike."""
+    return _submission(submission, Form())
+
+
+@pages.at("/online/partners/<int:submission>/take", Needs("submission.take"),
+          methods=("POST",))  # fmt: skip
+def take_submission(submission: int) -> Response:
+    """Enter it, saying who it is."""
+    form = Form.read()
+    done = _taken("submission.take", form, {"submission": submission})
+    if done is None:
+        return _submission(submission, form)
+    flash("The application is entered. Another person decides.")
+    return go_to("applications.show", application=done.application)
+
+
+@pages.at("/online/partners/<int:submission>/dismiss", Needs("submission.dismiss"),
+          methods=("POST",))  # fmt: skip
+def dismiss_submission(submission: int) -> Response:
+    """Put it away for good."""
+    form = Form.read()
+    if submit("submission.dismiss", form, {"submission": submission}) is None:
+        return _submission(submission, form)
+    flash("It was put away, and what was entered is deleted.")
+    return go_to("online.index")
+
+
+def _taken(operation: str, form: Form, which: dict[str, int]) -> Any:
+    """Enter what waits as a form says who it is; None if that was refused."""
+    said = {
+        int(name.removeprefix("alike.")): answer
+        for name, answer in form.values.items()
+        if name.startswith("alike.") and name[6:].isdecimal()
+    }
+    same = [person for person, answer in said.items() if answer == "same"]
+    if len(same) > 1 or "" in said.values():
+        form.refuse("", "Say of each whether it is the applicant; of one at most.")
+        return None
+    fields = which | {
+        "person_id": same[0] if same else None,
+        "confirm_duplicate_of": [each for each in said if said[each] == "other"],
+    }
+    typed, form.values = form.values, {REASON: form.get(REASON)}
+    done = submit(operation, form, fields)
+    form.values = typed
+    return done
 
 
 def _settle(payment: int, action: str) -> Response:
@@ -144,6 +180,9 @@ def _page(form: Form, *, tried: str = "") -> Response:
         is_settings=is_settings,
         portal=perform("portal.show", {}),
         held=perform("portal.held", {}) if reads and may_do("portal.held") else None,
+        partners=perform("submission.held", {})
+        if reads and may_do("submission.held")
+        else None,
         payments=perform("portal.payments", {}) if reads else None,
     )
 
@@ -160,6 +199,21 @@ def _waiting(online: int, form: Form) -> Response:
         form=form,
         case=case,
         online=online,
+    )
+
+
+def _submission(submission: int, form: Form) -> Response:
+    try:
+        case = perform("submission.look", {"submission": submission}, reason=_why(form))
+    except Conflict as error:  # it can still be put away
+        form.take(error)
+        case = None
+    return render(
+        "online/submission.html",
+        status=form.status,
+        form=form,
+        case=case,
+        submission=submission,
     )
 
 

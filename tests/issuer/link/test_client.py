@@ -139,6 +139,34 @@ def test_it_shows_who_it_is_and_asks(client: Client, elsewhere: Elsewhere) -> No
     assert b"client_assertion=assertion-1" in elsewhere.asked[0][3]
 
 
+@pytest.mark.parametrize(
+    ("told", "between"), [("45", (45, 67.5)), ("3600", (90, 90)), ("soon", (0, 1))]
+)
+def test_it_waits_as_it_is_told_and_no_longer_than_is_sensible(
+    client: Client, elsewhere: Elsewhere, clock: Clock, told: str,
+    between: tuple[float, float],
+) -> None:  # fmt: skip
+    """Who says when is not asked before; who says next week is asked sooner."""
+    elsewhere.replies = [
+        reply(429, {"code": "request.too_many"}, Retry_After=told),
+        reply(200, {}),
+    ]
+    client.ask("JPN", {"reference": "card-1"}, key="k1")
+    assert between[0] <= clock.slept[0] <= between[1]
+
+
+def test_n13_who_says_later_again_and_again_is_not_waited_for_without_end(
+    client: Client, elsewhere: Elsewhere, clock: Clock
+) -> None:
+    """Other destinations wait meanwhile."""
+    busy = reply(503, {"code": "store.down"}, Retry_After="60")
+    elsewhere.replies = [busy] * 4
+    with pytest.raises(ServiceUnreachable):
+        client.ask("JPN", {"reference": "card-1"}, key="k1")
+    assert (len(elsewhere.replies), len(clock.slept)) == (2, 1)
+    assert sum(clock.slept) <= 90
+
+
 def test_it_asks_again_under_the_same_key(
     client: Client, elsewhere: Elsewhere, clock: Clock
 ) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from issuer.errors import ServiceRefused
+from issuer.errors import Forbidden, ServiceRefused
 from issuer.lifecycle import Side
+from issuer.link import worker as module
 from issuer.link.outgoing import (
     enlist,
     note_questions,
@@ -17,6 +18,7 @@ from issuer.link.outgoing import (
 )
 from issuer.link.protocol import RowResult
 from issuer.link.worker import Worker
+from issuer.office import Desk
 from issuer.preclearances import send
 from issuer.store import (
     Card,
@@ -344,3 +346,38 @@ def test_the_worker_is_woken_by_what_there_is_to_tell(asker: Asker) -> None:
 
     asker.office.store.write(lose, now=NOW)
     assert not worker.has_news()
+
+
+def test_r5_n13_what_goes_wrong_with_one_link_is_no_matter_of_the_others(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted, shown, and tried again later, each time after a longer while."""
+    asker.open()
+    asker.flow.do("link.open", destination="KOR")
+    office, clock = asker.office.office, [NOW]
+    worker = Worker(office=office, clock=lambda: clock[0])
+
+    def poisoned(desk: Desk, destination: str) -> int:
+        if destination == "KOR":
+            raise Forbidden("tr_link_question")
+        return enlist(desk, destination)
+
+    monkeypatch.setattr(module, "enlist", poisoned)
+    # Nobody is there to take answers from.
+    monkeypatch.setattr(module._Steps, "take", lambda _, done: done)
+    waits: list[timedelta] = []
+    for number in range(1, 13):
+        korea, singapore = worker.run()
+        assert (korea.problem, singapore.problem) == ("link.store", "")
+        shown = asker.flow.do("link.status").links[0]
+        assert (shown.destination, shown.failures) == ("KOR", number)
+        assert (shown.problem, shown.problem_since) == ("link.store", NOW)
+        waits.append(shown.next_at - clock[0])
+        assert [each.destination for each in worker.run(only_due=True)] == ["SGP"]
+        clock[0] = shown.next_at
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (timedelta(seconds=2), timedelta(minutes=30))
+    monkeypatch.setattr(module, "enlist", enlist)
+    assert [each.problem for each in worker.run(only_due=True)] == ["", ""]
+    shown = asker.flow.do("link.status").links[0]
+    assert (shown.failures, shown.next_at, shown.heard_at) == (0, None, clock[0])

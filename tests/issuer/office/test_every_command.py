@@ -30,6 +30,7 @@ from issuer.scheme import Scheme
 from issuer.store import (
     Applicant,
     CounterPhone,
+    HeldSubmission,
     HolderRequest,
     Mail,
     OnlineApplication,
@@ -449,6 +450,7 @@ def online(shell: Shell) -> None:
     shell.asks("ann-kor", "portal dismiss", online=second)
     found = shell.asks("ann-kor", "portal of", application=taken["application"])
     assert found["online"]["contact"] == {"phone": "1"}
+    submissions(shell)
     paper = {"application": taken["application"]}
     letter = shell.asks("ann-kor", "application follow-letter", **paper)
     assert len(letter["code"]) == len("7K2M-X9PD-4TQW")
@@ -457,6 +459,37 @@ def online(shell: Shell) -> None:
     shell.asks("ann-kor", "payment confirm", receipt="statement 7", **paid)
     shell.asks("ann-kor", "payment refund", **paid)
     shell.asks("ann-kor", "payment cancel", payment=payments[1])
+
+
+def submissions(shell: Shell) -> None:
+    """What a partner has handed in about somebody like somebody on file."""
+    person = {"family_name": "Kim", "given_name": "Min", "birthdate": "1981-02-03",
+              "sex": "M", "nationality": "KOR"}  # fmt: skip
+    passport = {"country": "KOR", "number": "M4455667", "issued_on": "2028-01-01",
+                "expires_on": "2037-12-31"}  # fmt: skip
+
+    def work(session: Session) -> list[int]:
+        rows = [
+            HeldSubmission(
+                economy="KOR", client="client:x", number=f"KOR{number:09}",
+                given=json.dumps({"person": person, "passport": passport}),
+                held_for="application.duplicate", is_whole=False, state="waiting",
+                came_at=shell.now, changed_at=shell.now,
+            )
+            for number in range(2)
+        ]  # fmt: skip
+        session.add_all(rows)
+        session.flush()
+        return [row.id for row in rows]
+
+    store = shell.store()
+    first, second = store.write(work, now=shell.now)
+    store.close()
+    assert len(shell.asks("ann-kor", "submission held")["waiting"]) == 2
+    shell.asks("ann-kor", "submission look", submission=first)
+    taken = shell.asks("ann-kor", "submission take", submission=first)
+    assert taken["number"] == "KOR000000000"
+    shell.asks("ann-kor", "submission dismiss", submission=second)
 
 
 def handed_in(session: Session, now: datetime) -> list[int]:

@@ -2,17 +2,18 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import select
 
-from issuer.errors import Conflict, NotProven
+from issuer.errors import Conflict, NotProven, TooMany
 from issuer.operations import all_operations
 from issuer.portal import accounts
 from issuer.store import Account, AccountKind, Applicant, ApplicantSession
 from tests.databases import Prepared
 from tests.issuer.back_office import office_at
-from tests.issuer.portal.applicant import HOME, Portal
+from tests.issuer.portal.applicant import HOME, Browser, Portal
 from tests.issuer.web.front import Front
 
 ANN = "ann@example.com"
@@ -61,8 +62,9 @@ def test_c1_w2_many_tries_at_once_are_no_more_than_five(portal: Portal) -> None:
     """Every guess is counted before it is compared."""
     store, key, now = portal.back.store, portal.settings.key, portal.clock.now
     token = accounts.ask_code(
-        store, key, economy="AUS", email=ANN, queue=portal.letters, now=now
-    )
+        store, key, economy="AUS", email=ANN, place="192.0.2.1",
+        queue=portal.letters, now=now,
+    )  # fmt: skip
 
     def guess(number: int) -> None:
         with pytest.raises(NotProven):
@@ -123,21 +125,89 @@ def test_c1_known_and_unknown_addresses_look_alike(small: Portal) -> None:
     assert len(kinds) == 1
 
 
-def test_c1_too_many_codes_for_an_address_are_not_sent_and_nobody_is_told(
+def at_place(portal: Portal, address: str) -> Browser:
+    browser = portal.browser()
+    browser.client.environ_base["REMOTE_ADDR"] = address
+    return browser
+
+
+def test_c1_who_uses_up_the_codes_of_one_place_uses_up_their_own(small: Portal) -> None:
+    """The owner of the address is elsewhere, and gets theirs."""
+    for number in range(8):
+        eve = at_place(small, f"2001:db8:7:7::{number}")
+        answer = eve.ask(ANN)
+        assert answer.status_code == (303 if number < accounts.CODES_A_PLACE else 429)
+    assert len(small.letters.sent) == accounts.CODES_A_PLACE
+    at_place(small, "2001:db8:7:8::1").sign_in(ANN)
+
+
+def test_c1_n14_codes_that_others_have_used_up_do_not_keep_the_owner_out(
     small: Portal,
 ) -> None:
-    pages, browser = set(), small.browser()
-    for _ in range(accounts.CODES_AN_HOUR + 2):
-        browser = small.browser()
-        answer = browser.ask(ANN)
-        browser.get(answer.headers["Location"])
-        pages.add(bare(browser.page))
+    """With many places: a browser of theirs goes on, and so does a code they have."""
+    home = at_place(small, "192.0.2.1").sign_in(ANN)
+    home.post(f"{HOME}sign-out")
+    phone = at_place(small, "192.0.2.2")
+    phone.ask(ANN)
+    code, sent = small.letters.code(ANN), len(small.letters.sent)
+    statuses = [
+        at_place(small, f"198.51.100.{number}").ask(ANN).status_code
+        for number in range(30)
+    ]
+    assert statuses.count(303) == accounts.CODES_AN_HOUR - sent
     assert len(small.letters.sent) == accounts.CODES_AN_HOUR
-    assert len(pages) == 1
-    assert browser.show(small.letters.code(ANN)).status_code == 401
+    assert phone.ask(ANN).status_code == 429
+    assert phone.show(code).status_code == 303
+    for _ in range(accounts.CODES_KNOWN):
+        assert home.ask(ANN).status_code == 303
+    assert home.ask(ANN).status_code == 429
+    assert home.show(small.letters.code(ANN)).status_code == 303
     small.clock.passes(hours=1)
-    small.browser().ask(ANN)
-    assert len(small.letters.sent) == accounts.CODES_AN_HOUR + 1
+    at_place(small, "198.51.100.1").sign_in(ANN)
+
+
+def test_c1_who_is_told_to_wait_is_told_how_long_and_nothing_of_the_address(
+    small: Portal,
+) -> None:
+    """Also where nobody has an account; and what was sent is good still."""
+    small.browser().sign_in(ANN)
+    pages = []
+    for email in (ANN, "bob@example.com"):
+        browser = small.browser()
+        while browser.ask(email).status_code == 303:
+            small.clock.passes(minutes=1)
+        assert "in 5" in browser.page
+        assert f"{HOME}code" in browser.page
+        assert browser.show(small.letters.code(email)).status_code == 303
+        pages.append(browser.page)
+    assert len(pages) == 2
+
+
+def test_c1_the_mark_of_one_browser_is_no_use_for_another_address(
+    small: Portal,
+) -> None:
+    """Nor at another economy; and it tells nobody whose it is."""
+    store, key, now = small.back.store, small.settings.key, small.clock.now
+    mark = accounts.remembered(key, economy="AUS", email="Ann@example.com")
+    assert "ann" not in mark.lower()
+
+    def ask(email: str, known: str) -> None:
+        accounts.ask_code(
+            store, key, economy="AUS", email=email, place="192.0.2.1", known=[known],
+            queue=small.letters, now=now,
+        )  # fmt: skip
+
+    for email, known in (
+        ("bob@example.com", mark),
+        (ANN, f"x{mark}"),
+        (ANN, accounts.remembered(key, economy="NZL", email=ANN)),
+    ):
+        with suppress(TooMany):
+            for _ in range(accounts.CODES_A_PLACE + 1):
+                ask(email, known)
+        with pytest.raises(TooMany):
+            ask(email, known)
+    ask(ANN, mark)
 
 
 def test_c1_one_place_cannot_ask_on_and_on(small: Portal) -> None:

@@ -1,18 +1,21 @@
 """Who asks: assertions of economies and of clients, certificates, scopes, limits."""
 
 from base64 import b64encode
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import select
 
-from issuer.errors import Conflict, Forbidden, Invalid
+from issuer.errors import Conflict, Forbidden, Invalid, NotFound
+from issuer.lifecycle import APPLICATION
+from issuer.numbers import is_application_number
+from issuer.services import exchange, hooks, views
 from issuer.services.clients import Scope
 from issuer.services.routes import ROUTES
-from issuer.store import Application, Document
+from issuer.store import Application, Document, HeldSubmission, Webhook
 from tests.databases import Prepared
-from tests.issuer.office.flow import perform
+from tests.issuer.office.flow import perform, refused
 from tests.issuer.portal import faces
 from tests.issuer.services.town import KIND, System, Town, code_of, url_of
 from tests.simulator import NOW, fixed_key, jwk, jws, seconds
@@ -201,10 +204,17 @@ def test_too_many_is_told_so(prepared_small: Prepared) -> None:
     """One client's haste is nobody else's wait."""
     town = Town.at(prepared_small, per_client=3)
     singapore, korea = town.system("SGP").enter(), town.system("KOR").enter()
-    found = [singapore.ask("GET", "/answers").status_code for _ in range(5)]
-    assert found == [200, 200, 200, 429, 429]
+    found = []
+    for _ in range(5):
+        answer = singapore.ask("GET", "/answers")
+        found.append((answer.status_code, answer.headers.get("Retry-After")))
+        town.clock.passes(seconds=10)
+    assert found == [(200, None)] * 3 + [(429, "30"), (429, "20")]
     assert korea.ask("GET", "/answers").status_code == 200
-    town.clock.passes(seconds=61)
+    town.clock.passes(seconds=9)
+    answer = singapore.ask("GET", "/answers")
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (429, "1")
+    town.clock.passes(seconds=1)
     assert singapore.ask("GET", "/answers").status_code == 200
 
 
@@ -415,6 +425,25 @@ def test_a_partner_hands_in_and_follows_its_own_alone(town: Town) -> None:
     )  # fmt: skip
 
 
+_STRANGER: Final = {
+    "person": {**PERSON, "family_name": "Quay", "given_name": "Lily"},
+    "passport": {**PASSPORT, "number": "L1112223"},
+}
+_ALIKE: Final = (
+    {"person": {**PERSON, "given_name": "Anna"}, "passport": PASSPORT},
+    {"person": PERSON, "passport": {**PASSPORT, "number": "L7654321"}},
+    {"person": PERSON, "passport": PASSPORT},
+)
+
+
+def shape(found: Any, now: datetime) -> Any:
+    """An answer without the number, which is drawn, and the moment, if it is now."""
+    assert is_application_number(found["number"], "NZL")
+    moments = {name: found[name] == now.isoformat().replace("+00:00", "Z")
+               for name in ("entered_at", "changed_at") if name in found}  # fmt: skip
+    return {**found, "number": "", **moments}
+
+
 def document(kind: str, content: bytes) -> dict[str, str]:
     return {"kind": kind, "name": f"{kind}.jpg", "content": b64encode(content).decode()}
 
@@ -471,22 +500,121 @@ def test_r4_what_a_partner_sends_is_bounded(small: Town) -> None:
     assert client.ask("POST", "/applications", large).status_code == 413
 
 
-def test_i6_a_partner_does_not_learn_who_is_on_file(small: Town) -> None:
-    """A look-alike and a passport that is known are one answer."""
-    client = Client.added(small, Scope.SUBMIT).enter()
+@pytest.mark.parametrize("state", ["draft", "submitted"])
+def test_i6_a_partner_does_not_learn_who_is_on_file(small: Town, state: str) -> None:
+    """Neither by the answer nor by what it can ask later, nor by a bell."""
+    client = Client.added(small, Scope.SUBMIT, Scope.TRACK)
+    client.enter()
     given = {"person": PERSON, "passport": PASSPORT}
     assert client.ask("POST", "/applications", given).status_code == 200
-    for change in (
-        {"person": {**PERSON, "given_name": "Anna"}, "passport": PASSPORT},
-        {"person": PERSON, "passport": {**PASSPORT, "number": "L7654321"}},
-    ):
-        answer = client.ask("POST", "/applications", change)
-        assert code_of(answer) == (409, "application.at_the_office")
+    face = document("portrait", faces.jpeg(faces.face()))
+    files = {"documents": [face]} if state == "submitted" else {}
+    seen = []
+    for each in (_STRANGER, *_ALIKE):
+        small.clock.passes(seconds=1)
+        now = small.clock.now
+        answer = client.ask("POST", "/applications", each | files)
+        assert answer.status_code == 200
+        taken = answer.get_json()
+        shown = client.ask("GET", f"/applications/{taken['number']}")
+        held = shown.get_json()
+        rings = newest(small, f"client:{client.client_id}") == now.timestamp()
+        headers = sorted(answer.headers.keys())
+        seen.append((shape(taken, now), shape(held, now), headers, rings))
+    assert seen == [seen[0]] * 4
+    assert seen[0][3]
+    assert (seen[0][0]["state"], seen[0][1]["state"]) == (state, state)
+    assert len(held_by(small)) == len(_ALIKE)
     wrong = client.ask(
         "POST", "/applications", {"person": {**PERSON, "sex": "?"},
                                   "passport": PASSPORT},
     )  # fmt: skip
     assert wrong.get_json()["problems"][0]["field"] == "person.sex"
+
+
+def test_i6_the_time_of_an_answer_tells_nothing_either(
+    small: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both kinds are given after whole twentieths of a second."""
+    client = Client.added(small, Scope.SUBMIT)
+    client.enter()
+    took, clock = iter([0.009, 0.006]), [0.0]
+
+    def work(*_: Any) -> exchange.ApplicationTaken:
+        clock[0] += next(took)
+        return exchange.ApplicationTaken(
+            number="", state=APPLICATION.start, missing=(), notices=()
+        )
+
+    class Time:
+        @staticmethod
+        def monotonic() -> float:
+            return clock[0]
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            clock[0] += seconds
+
+    monkeypatch.setattr(views, "time", Time)
+    monkeypatch.setattr(exchange, "submit", work)
+    answered = []
+    for each in _ALIKE[:2]:
+        assert client.ask("POST", "/applications", each).status_code == 200
+        answered.append(round(clock[0], 6))
+    assert answered == [0.05, 0.1]
+
+
+def held_by(town: Town) -> Any:
+    return perform(town.back.desk("NZL"), "submission.held").waiting
+
+
+def newest(town: Town, client: str) -> float:
+    """What a bell of this client would say: a moment."""
+    hook = Webhook(economy="NZL", client=client, event="applications")
+    return town.back.store.read(lambda session: hooks._newest(session, hook)) / 1e6
+
+
+def test_i6_what_is_held_becomes_the_application_of_its_number(small: Town) -> None:
+    """An officer says who it is; its partner follows it as every other."""
+    client = Client.added(small, Scope.SUBMIT, Scope.TRACK).enter()
+    client.ask("POST", "/applications", {"person": PERSON, "passport": PASSPORT})
+    face = {"documents": [document("portrait", faces.jpeg(faces.face()))]}
+    numbers = [
+        client.ask("POST", "/applications", each | face).get_json()["number"]
+        for each in _ALIKE[1:]
+    ]
+    desk = small.back.desk("NZL")
+    first, second = held_by(small)
+    assert [first.number, second.number] == numbers
+    case = perform(desk, "submission.look", submission=first.submission)
+    (alike,) = case.alike
+    with refused("application.duplicate"):
+        perform(desk, "submission.take", submission=first.submission)
+    taken = perform(
+        desk, "submission.take", submission=first.submission,
+        confirm_duplicate_of=[alike.person],
+    )  # fmt: skip
+    assert taken.number == numbers[0]
+    query = select(Document.kind).where(Document.application_id == taken.application)
+    kinds = small.flow.read(lambda session: session.scalars(query).all())
+    assert kinds == ["portrait"]
+    before = client.ask("GET", f"/applications/{numbers[0]}").get_json()
+    assert (before["state"], before["number"]) == ("submitted", numbers[0])
+    perform(desk, "submission.dismiss", submission=second.submission)
+    gone = client.ask("GET", f"/applications/{numbers[1]}").get_json()
+    assert gone["state"] == "applicant_withdrawn"
+    assert held_by(small) == ()
+    rows = small.back.store.read(
+        lambda session: session.scalars(select(HeldSubmission)).all()
+    )
+    assert {row.given for row in rows} == {"{}"}
+    with pytest.raises(NotFound):
+        perform(desk, "submission.take", submission=second.submission)
+    other = Client.added(small, Scope.TRACK)
+    other.key, other.token = KEY, None
+    for number in numbers:
+        answer = other.ask("GET", f"/applications/{number}")
+        assert code_of(answer) == (404, "record.unknown")
 
 
 def test_figures_are_of_who_asks(town: Town) -> None:

@@ -1,5 +1,6 @@
 """Pages about offices elsewhere: links to them, and passports that were met."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from issuer.epassport import ChipRefusal
 from issuer.store import (
     Application,
     ChipReading,
+    HeldSubmission,
     LinkPartner,
     LinkQuestion,
     OnlinePayment,
@@ -68,6 +70,38 @@ def hit(front: Front, *, economy: str = "AUS", reference: str = "K7M2-9QXD") -> 
         contact="+81 3 5550 1234", found_at=NOW - timedelta(hours=2),
     )  # fmt: skip
     return keep(front, row)
+
+
+def handed_in(front: Front) -> int:
+    """A partner has handed in somebody who has the passport of somebody on file."""
+    flow = Flow(front.back, _count=40)  # nobody whom another test enters
+    fields = flow.fields(given_name="Zoe")
+    flow.do("application.enter", **fields)
+    given = {name: fields[name] for name in ("person", "passport")}
+    row = HeldSubmission(
+        economy="AUS", client="client:chamber", number="AUS34679ACEF",
+        given=json.dumps(given), held_for="passport.other_person", is_whole=False,
+        state="waiting",
+        came_at=NOW - timedelta(days=3), changed_at=NOW,
+    )  # fmt: skip
+    return keep(front, row)
+
+
+def test_what_a_partner_handed_in_waits_for_who_it_is(small: Front) -> None:
+    """Nobody is joined with somebody on file but by an officer's word."""
+    number = handed_in(small)
+    browser = enter(small, Role.INTAKE)
+    browser.get("/online")
+    assert f"/online/partners/{number}" in browser.page
+    page = f"/online/partners/{number}"
+    browser.get(page)
+    assert "Is this the applicant?" in browser.page
+    unsaid = browser.post(f"{page}/take", {"reason": "x", "alike.1": ""})
+    assert unsaid.status_code == 400
+    browser.post(f"{page}/dismiss", {"reason": "known at the office"})
+    browser.get("/online")
+    assert page not in browser.page
+    assert browser.get(page).status_code == 404
 
 
 def test_what_a_destination_refused_is_shown_and_sent_again(small: Front) -> None:

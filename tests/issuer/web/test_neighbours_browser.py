@@ -1,6 +1,7 @@
 """Pages for applicants' staff and about offices elsewhere, in a real browser."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -17,13 +18,14 @@ from tests.issuer.web.chromium import Place, opened
 from tests.issuer.web.front import Front
 from tests.issuer.web.test_browser import small_targets
 from tests.issuer.web.test_mail_pages import dead
-from tests.issuer.web.test_neighbour_pages import hit, keep, linked
+from tests.issuer.web.test_neighbour_pages import handed_in, hit, keep, linked
 from tests.simulator import NOW
 
 pytestmark = [pytest.mark.enable_socket, needs("Chromium")]
 PAGES = ("/online", "/online/settings", "/mails", "/mails?state=sent", "/requests",
          "/requests?state=declined", "/requests/1", "/statistics", "/links",
-         "/links/JPN", "/passport-hits", "/passport-hits?closed=1", "/phones-waiting",
+         "/links/JPN", "/links/KOR", "/online/partners/1", "/passport-hits",
+         "/passport-hits?closed=1", "/phones-waiting",
          "/applications/1/chip")  # fmt: skip
 EMPTY = ("/online", "/mails", "/requests", "/statistics", "/links", "/passport-hits")
 
@@ -49,7 +51,9 @@ def busy(prepared_small: Prepared) -> Front:
     keep(front, LinkPartner(economy="AUS", destination="KOR", opened_by=opener,
                             opened_at=NOW, problem="service.unreachable",
                             problem_text="no connection within 10 s",
-                            problem_since=NOW))  # fmt: skip
+                            problem_since=NOW, failures=3,
+                            next_at=NOW + timedelta(minutes=4)))  # fmt: skip
+    handed_in(front)
     dead(front)
     hit(front)
     return front

@@ -15,7 +15,6 @@ from time import monotonic
 from typing import Any
 
 import pytest
-import zxingcpp
 from PIL import Image
 from playwright.sync_api import (
     Browser,
@@ -38,6 +37,7 @@ from issuer.errors import Conflict
 from issuer.offers import OfferMade
 from issuer.publication import open_publisher
 from issuer.store import Card, Preclearance
+from tests.codes import read_qr
 from tests.components import needs
 from tests.databases import Prepared
 from tests.issuer.back_office import BackOffice, office_at
@@ -412,7 +412,7 @@ def move(story: Story, old: Phone) -> None:
     number = old.page.locator(".number")
     expect(number).to_be_visible()
     picture = Image.open(BytesIO(old.page.locator(".paper").screenshot()))
-    (link,) = (each.text for each in zxingcpp.read_barcodes(picture))
+    (link,) = read_qr(picture)
     one_time_code = (number.text_content() or "").replace(" ", "")
     old.context.set_offline(offline=True)
     new = story.phone()

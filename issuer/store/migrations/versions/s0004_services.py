@@ -118,6 +118,72 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "held_submission",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("economy", sa.String(length=3), nullable=False),
+        sa.Column("client", sa.String(length=80), nullable=False),
+        sa.Column("number", sa.String(length=12), nullable=False),
+        sa.Column("given", sa.Text(), nullable=False),
+        sa.Column("is_whole", sa.Boolean(), nullable=False),
+        sa.Column("held_for", sa.String(length=60), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "waiting",
+                "entered",
+                "put_away",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("application_id", _ID, nullable=True),
+        sa.Column("came_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_by", _ID, nullable=True),
+        sa.CheckConstraint(
+            "(state = 'entered') = (application_id IS NOT NULL)",
+            name=op.f("ck_held_submission_entered_whole"),
+        ),
+        sa.CheckConstraint(
+            "(state = 'waiting') = (settled_by IS NULL)",
+            name=op.f("ck_held_submission_settled_whole"),
+        ),
+        sa.CheckConstraint(
+            "state = 'waiting' OR given = '{}'",
+            name=op.f("ck_held_submission_forgotten"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["application_id"],
+            ["application.id"],
+            name=op.f("fk_held_submission_application_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["economy"],
+            ["hosted_economy.code"],
+            name=op.f("fk_held_submission_economy"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["settled_by"], ["account.id"], name=op.f("fk_held_submission_settled_by")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_held_submission")),
+        sa.UniqueConstraint(
+            "application_id", name=op.f("uq_held_submission_application_id")
+        ),
+        sa.UniqueConstraint("number", name=op.f("uq_held_submission_number")),
+    )
+    op.create_index(
+        op.f("ix_held_submission_client"), "held_submission", ["client"], unique=False
+    )
+    op.create_index(
+        "ix_held_submission_queue",
+        "held_submission",
+        ["economy", "state", "id"],
+        unique=False,
+    )
+    op.create_table(
         "told_revision",
         sa.Column("card_id", _ID, nullable=False),
         sa.Column("revision", _ID, nullable=False),

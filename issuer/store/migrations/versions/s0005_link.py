@@ -55,6 +55,8 @@ def upgrade() -> None:
         sa.Column("problem", sa.String(length=64), nullable=False),
         sa.Column("problem_text", sa.String(length=500), nullable=False),
         sa.Column("problem_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("economy <> destination", name=op.f("ck_link_partner_two")),
         sa.ForeignKeyConstraint(
             ["economy"], ["hosted_economy.code"], name=op.f("fk_link_partner_economy")

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("applicant_id", _ID, nullable=True),
         sa.Column("code_mark", sa.String(length=64), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("asker", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("signed_in_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),

@@ -1,13 +1,15 @@
 """Where applicants come in: what this is, and signing in by a code in the mail."""
 
 from datetime import timedelta
+from math import ceil
 from typing import Final
 
 from flask import Response, current_app, request
 from werkzeug.exceptions import TooManyRequests
 
-from issuer.errors import NotProven
+from issuer.errors import NotProven, TooMany
 from issuer.intake.fields import is_email
+from issuer.pace import source_of
 from issuer.portal import accounts
 from issuer.web.forms import Form
 from issuer.web.here import go_to, is_local, now, redirect_to, site
@@ -43,14 +45,21 @@ def sign_in() -> Response:
         form.refuse("email", w("problem.email.form"))
         return _page("apply/sign_in.html", form)
     _count()
-    token = accounts.ask_code(
-        site().office.store,
-        site().settings.key,
-        economy=economy(),
-        email=email,
-        queue=mail(),
-        now=now(),
-    )
+    try:
+        token = accounts.ask_code(
+            site().office.store,
+            site().settings.key,
+            economy=economy(),
+            email=email,
+            place=source_of(request.remote_addr or ""),
+            known=cookies.known(),
+            queue=mail(),
+            now=now(),
+        )
+    except TooMany as error:
+        minutes = ceil(error.wait / timedelta(minutes=1))
+        form.refuse("email", w("problem.codes", minutes=minutes), status=429)
+        return _page("apply/sign_in.html", form)
     cookies.begin(token)
     return go_to("apply.code", next=_next(form) or None)
 
@@ -79,6 +88,7 @@ def code() -> Response:
         form.refuse("code", w("problem.code.wrong"), status=401)
         return _page("apply/code.html", form)
     cookies.begin(token)
+    cookies.remember(who.email)
     target = _next(form)
     return redirect_to(target) if target else go_to(_HOME)
 
@@ -100,7 +110,8 @@ def _next(form: Form) -> str:
 def _page(template: str, form: Form) -> Response:
     who = visitor()
     email = who.email if who else ""
-    return render(template, status=form.status, form=form, email=email)
+    waits = who is not None and who.applicant_id is None
+    return render(template, status=form.status, form=form, email=email, has_asked=waits)
 
 
 def _count() -> None:
