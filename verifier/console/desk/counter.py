@@ -89,7 +89,7 @@ class Counter:
         question = replace(question, code_read_at=waited(question.code_read_at, now))
         line, trust = _Line(self.register), self._trust()
         basis, source = self._decide(question, trust, now, line)
-        (basis,) = _Owners(self.passports).check([(basis, question)], trust, now)
+        (basis,) = _Owners(self.passports).check([(basis, question)], trust, self.now())
         told = self._told(basis, source, question)
         if question.previous is None:
             return told | {"previous": None}
@@ -126,7 +126,9 @@ class Counter:
                 (basis, question)
                 for (basis, _), question in zip(found, questions, strict=True)
             ]
-            checked = owners.check(pairs, trust, now)
+            # What others sign is good for minutes, and a long list takes some: they are
+            # asked as of their own moment.
+            checked = owners.check(pairs, trust, self.now())
             told = iter(
                 self._told(basis, source, question)
                 for basis, (_, source), question in zip(
@@ -160,7 +162,7 @@ class Counter:
         now = moment.astimezone(zone_of(question.destination, self.zones))
         if trust is None:
             return _nothing(question, now), None
-        if question.code is None and (found := line.ask(question, trust, now)):
+        if question.code is None and (found := line.ask(question, trust, self.now())):
             answered_at = found.basis.answered_at.astimezone(now.tzinfo)
             return replace(found.basis, answered_at=answered_at), found.economy
         basis = entry_basis(

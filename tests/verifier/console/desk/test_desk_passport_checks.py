@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,30 @@ def test_a_list_does_not_wait_for_a_back_office_that_is_down(
     monkeypatch.setattr(PassportAsker, "ask_all", silent)
     assert listed(checking, NOWHERE, [checking.number] * 5) == ["gives"] * 5
     assert len(tried) == 3
+
+
+def test_c_a_long_list_asks_as_of_now_and_not_as_of_its_beginning(
+    checking: Checking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an owner signs a minute later would be of a moment to come: no answer."""
+    monkeypatch.setattr(counter, "_TOGETHER", 1)
+    asked: list[datetime] = []
+
+    def noted(self: PassportAsker, questions: Any, *, now: datetime, **_: Any) -> Any:
+        asked.append(now)
+        return (verifier.no_passport_answer(NoAnswer.SAID, owner="SGP"),)
+
+    monkeypatch.setattr(PassportAsker, "ask_all", noted)
+    desk = checking.desk(NOWHERE)
+    moments = [desk.now + timedelta(minutes=each) for each in range(3)]
+    left = iter(moments)
+    slow = replace(desk.counter, now=lambda: next(left))
+    row = f'A,JPN,{TODAY},"{checking.code}",SGP,{checking.number}\n'
+    table = f"reference,destination,date,code,country,number\n{row}{row}"
+    _, told = slow.ask_all(table.encode())
+    assert [each["answer"] for each in told] == ["gives"] * 2
+    assert asked == moments[1:]
+    desk.parts.frames.close()
 
 
 def test_who_asks_has_to_be_said_whole(synced: Path, tmp_path: Path) -> None:
