@@ -6,9 +6,9 @@ the question's new answer: nobody is told twice of one flip, and none is lost. A
 reads its rows by cursor; a webhook only rings the bell.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -34,10 +34,15 @@ class Looked:
     forgotten: int
 
 
-def look_again(desk: Desk) -> Looked:
+def look_again(desk: Desk, *, clock: Callable[[], datetime] | None = None) -> Looked:
     """Decide all watched questions of an economy anew, and queue what has flipped.
 
     Those whose day of arrival is over everywhere are not looked at any more.
+
+    Args:
+        desk: Of the installation itself.
+        clock: Returns the moment of each 500 questions, since a round may take minutes
+            and what partners sign is of their moment; None: the desk's, for all.
 
     Raises:
         NoTrust: There is nothing to decide from.
@@ -47,7 +52,8 @@ def look_again(desk: Desk) -> Looked:
     while rows := desk.read(partial(_open, desk, behind)):
         behind = rows[-1].id
         watched += len(rows)
-        flipped += _look(desk, rows)
+        then = desk if clock is None else replace(desk, now=clock())
+        flipped += _look(then, rows)
     forgotten = desk.office.store.write(
         lambda session: forget(session, desk.now), now=desk.now
     )

@@ -34,7 +34,9 @@ def look(folder: Path, economies: tuple[str, ...], *, as_json: bool) -> None:
     office = open_office(folder)
     try:
         found = {
-            each: look_again(office.system_desk(each, now=now(), reason=_REASON))
+            each: look_again(
+                office.system_desk(each, now=now(), reason=_REASON), clock=now
+            )
             for each in economies or _hosted(office)
         }
     finally:

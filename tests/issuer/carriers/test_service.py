@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 import verifier
 from issuer import lifecycle
-from issuer.carriers import everybody, service
+from issuer.carriers import changes, everybody, service
 from issuer.carriers.changes import look_again
 from issuer.carriers.service import Ask, Asker, ChangesWanted, Told
 from issuer.carriers.trust import lists_of
@@ -264,6 +264,23 @@ def test_a_giver_that_is_away_has_taken_nothing_back(scene: Scene) -> None:
     scene.office.store.write(away, now=NOW)
     later = scene.office.system_desk("NZL", now=minutes(1), reason="looked again")
     assert look_again(later).flipped == 0
+
+
+def test_a_long_round_believes_what_is_signed_while_it_lasts(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part of it is of its own moment: what comes later is not of the future."""
+    monkeypatch.setattr(changes, "_AT_ONCE", 1)
+    held = scene.publishing.held()
+    for _ in range(2):
+        ask(scene, asked(scene, held, watch=True))
+    withdraw(scene, held)
+    moments = iter([minutes(3), minutes(5)])
+    found = look_again(desk(scene, at=minutes(3)), clock=lambda: next(moments))
+    assert found.flipped == 2
+    query = select(CarrierQuestion.answered_at).order_by(CarrierQuestion.id)
+    answered = scene.office.store.read(lambda session: session.scalars(query).all())
+    assert answered == [minutes(3), minutes(5)]
 
 
 def test_what_is_taken_away_here_flips_at_once(scene: Scene) -> None:
