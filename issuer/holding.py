@@ -43,6 +43,7 @@ from issuer.offers import (
     wallet_link_of,
 )
 from issuer.office import Desk, Office
+from issuer.phone_waits import NEVER_SIGNED
 from issuer.store import (
     AuditRow,
     Card,
@@ -643,7 +644,7 @@ class _Taking:
         is_right = self._is_right(offer, one_time_code)
         if offer.state == OfferState.TAKEN and is_right:
             return self._again(offer)
-        if offer.state != OfferState.OPEN:
+        if offer.state != OfferState.OPEN or self._is_overtaken(offer):
             return "grant.invalid"
         if not is_right:
             return self._count(offer)
@@ -655,6 +656,19 @@ class _Taking:
             return True
         mark = one_time_mark(self.key, offer.code_hash, plain_digits(one_time_code))
         return hmac.compare_digest(mark, offer.one_time_mark)
+
+    def _is_overtaken(self, offer: Offer) -> bool:
+        """Tell whether the card's first phone has got it since the offer was made.
+
+        Such an offer was for a card that nobody had: it does not move one in use.
+        """
+        first = select(func.min(Credential.created_at)).where(
+            Credential.card_id == offer.card_id,
+            Credential.form == "app",
+            Credential.state.not_in(NEVER_SIGNED),
+        )
+        fetched_at = self.session.scalar(first)
+        return fetched_at is not None and fetched_at > offer.made_at
 
     def _count(self, offer: Offer) -> str:
         offer.wrong += 1

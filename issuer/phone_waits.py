@@ -26,7 +26,8 @@ from issuer.store import (
     Role,
 )
 
-_NEVER_SIGNED: Final = (lifecycle.Credential.PREPARED, lifecycle.Credential.VOID)
+NEVER_SIGNED: Final = (lifecycle.Credential.PREPARED, lifecycle.Credential.VOID)
+"""States of a credential that no phone has had."""
 _OLDEST: Final = 36_600
 _SINCE: Final = func.coalesce(Application.decided_at, Card.created_at)
 """When it was approved; what continues a lost card, when it was made."""
@@ -140,7 +141,7 @@ def fetched() -> ColumnElement[bool]:
     return exists().where(
         Credential.card_id == Card.id,
         Credential.form == "app",
-        Credential.state.not_in(_NEVER_SIGNED),
+        Credential.state.not_in(NEVER_SIGNED),
     )
 
 

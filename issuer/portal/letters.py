@@ -110,19 +110,20 @@ def join(desk: Desk, *, applicant: int, code: str) -> None:
         NotProven: The code is wrong, was used, or is too old; nobody is told which.
     """
     mark = _mark(key_of(desk), desk.economy, code)
+    good = select(FollowLetter).where(
+        FollowLetter.code_mark == mark,
+        FollowLetter.economy == desk.economy,
+        FollowLetter.ends_at > desk.now,
+    )
+    wrong = NotProven("the code is wrong, was used, or is too old")
+    # So that guessing holds up nobody: only one writes at a time.
+    if desk.read(lambda session: session.scalars(good).first()) is None:
+        raise wrong
 
     def work(session: Session) -> None:
-        letter = session.scalars(
-            select(FollowLetter)
-            .where(
-                FollowLetter.code_mark == mark,
-                FollowLetter.economy == desk.economy,
-                FollowLetter.ends_at > desk.now,
-            )
-            .with_for_update()
-        ).one_or_none()
+        letter = session.scalars(good.with_for_update()).one_or_none()
         if letter is None:
-            raise NotProven("the code is wrong, was used, or is too old")
+            raise wrong
         letter.code_mark = None
         letter.applicant_id, letter.used_at = applicant, desk.now
         desk.log(

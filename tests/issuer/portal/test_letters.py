@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from issuer.errors import Conflict
+from issuer.office import Desk
 from issuer.store import FollowLetter, Person, Role
 from tests.issuer.office.flow import Flow
 from tests.issuer.portal.applicant import Portal
@@ -65,6 +66,20 @@ def test_c1_a_code_counts_once_and_says_nothing_when_it_does_not(
     assert len(set(pages)) == 1
     ben.get("/apply/AUS/track")
     assert first.number not in ben.page
+
+
+def test_a_wrong_code_holds_up_nobody(
+    small: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever guesses would take turns with all officers: one writes at a time."""
+    ann = small.browser().sign_in(ANN)
+    ann.get(JOIN)
+
+    def write(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Desk, "write", write)
+    assert ann.post(JOIN, {"code": "AAAA-BBBB-CCCC"}).status_code == 400
 
 
 def test_c4_a_letter_alone_brings_no_card(small: Portal) -> None:

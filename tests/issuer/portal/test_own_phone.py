@@ -107,6 +107,20 @@ def test_c4_a_card_that_has_been_on_a_phone_is_not_offered_again(small: Portal) 
     assert offers(small) == []
 
 
+def test_c4_an_offer_from_before_the_first_phone_does_not_move_its_card(
+    small: Portal,
+) -> None:
+    """Made while the holder was being asked for a yes, by who reads their mail."""
+    flow, case, visitor = holder(small)
+    assert ask(visitor, case) == 200
+    page, digits = visitor.page, code_of(small)
+    flow.now += timedelta(seconds=1)
+    flow.do("card.issue_app", who="eve", card=case.card, holder_key=phone())
+    small.clock.now += timedelta(seconds=2)
+    with pytest.raises(Conflict, match=r"grant\.invalid"):
+        redeem(small, page, digits)
+
+
 def test_it_is_for_the_economy_to_want(small: Portal) -> None:
     flow = Flow(small.back)
     case = flow.active()
