@@ -49,9 +49,17 @@ export async function proven(chain, roots, now) {
   const read = chain.map(parse);
   const known = roots.map(parse);
   const last = read.at(-1);
-  const root = known.find((each) => same(each.subject, last.issuer) || same(each.whole, last.whole));
-  demand(root !== undefined, "nobody known vouches for who asks");
-  const path = same(root.whole, last.whole) ? read : [...read, root];
+  const named = known.filter((each) => same(each.subject, last.issuer) || same(each.whole, last.whole));
+  demand(named.length > 0, "nobody known vouches for who asks");
+  // Several have one name where somebody has a new key: any of them may have signed.
+  const tried = await Promise.allSettled(named.map((root) => provenBy(root, read, now)));
+  const found = tried.find(({ status }) => status === "fulfilled");
+  if (found === undefined) throw tried[0].reason;
+  return found.value;
+}
+
+async function provenBy(root, read, now) {
+  const path = same(root.whole, read.at(-1).whole) ? read : [...read, root];
   demand(path.length > 1, "a root asks by itself");
   for (const [depth, each] of path.entries()) checkOne(each, depth, now);
   for (const [depth, each] of path.slice(0, -1).entries()) await checkSigned(each, path[depth + 1]);
