@@ -140,12 +140,13 @@ def _joined(economy: str, applicant: int) -> Select[int]:
 
 
 def on_paper(session: Session, economy: str, applicant: int) -> Sequence[Application]:
-    """Return what an applicant follows by a letter and nobody has decided."""
+    """Return what an applicant follows by a letter alone and nobody has decided."""
     return session.scalars(
         select(Application)
         .where(
             Application.economy == economy,
             Application.id.in_(_joined(economy, applicant)),
+            Application.id.not_in(_handed_in(economy, applicant)),
             Application.state.in_((lifecycle.Application.DRAFT, *UNDECIDED)),
         )
         .order_by(Application.id.desc())

@@ -12,7 +12,7 @@ from issuer.store import FollowLetter, Person, Role
 from tests.issuer.office.flow import Flow
 from tests.issuer.portal.applicant import Portal
 from tests.issuer.portal.test_own_phone import ask, code_of
-from tests.issuer.portal.test_tracking import ANN, BEN, place_of
+from tests.issuer.portal.test_tracking import ANN, BEN, link, place_of
 from tests.issuer.web.front import Front
 
 JOIN = "/apply/AUS/track/join"
@@ -42,6 +42,18 @@ def test_a_letter_leads_from_paper_to_the_card(portal: Portal) -> None:
     card = flow.step("approve", case)
     ann.get(place_of(card))
     assert f"Application {made.number}" in ann.page
+
+
+def test_what_was_handed_in_online_is_shown_once(small: Portal) -> None:
+    flow = Flow(small.back)
+    case = flow.enter()
+    link(small, flow.step("submit", case))
+    ann = small.browser().sign_in(ANN)
+    code = letter(flow, case).code
+    assert ann.post(JOIN, {"code": code}, page=JOIN).status_code == 303
+    ann.get("/apply/AUS/track")
+    assert f"R{case}" in ann.page
+    assert "Applied for on paper" not in ann.page
 
 
 def test_c1_a_code_counts_once_and_says_nothing_when_it_does_not(

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from jwcrypto.jwe import JWE
@@ -143,6 +143,22 @@ def test_w10_somebody_known_vouches(site: Site) -> None:
     assert read(site, link(other)) == "unknown"
     for roots in ((other_root, ROOT), (ROOT, other_root)):  # both have one name
         assert read(site, link(other), *roots) == ["Example Air", "journey"]
+
+
+def test_a_root_of_a_kind_that_is_none_of_ours_is_no_hindrance(site: Site) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    odd = (
+        x509.CertificateBuilder()
+        .subject_name(ROOT.subject)
+        .issuer_name(ROOT.subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + DAY)
+        .sign(key, None)
+    )
+    assert read(site, link(), odd) == "unknown"
+    assert read(site, link(), odd, ROOT) == ["Example Air", "journey"]
 
 
 def test_w10_a_name_is_that_of_its_certificate(site: Site) -> None:
