@@ -15,6 +15,7 @@ from issuer.store import (
     BrowserSession,
     Device,
     HeldDecision,
+    HeldSubmission,
     HolderRequest,
     ImportRun,
     ImportState,
@@ -48,6 +49,7 @@ KINDS = {
     "hit": "hit", "session": "session", "approval": "shrink", "batch": "batch",
     "offer": "offer", "device": "device", "client": "client", "webhook": "webhook",
     "mail": "mail", "online": "online", "payment": "payment", "request": "request",
+    "submission": "submission",
 }  # fmt: skip
 """What a field names; None where other tests say what becomes of it."""
 IDS = {"import": "import", "lists": "shrink"}
@@ -84,6 +86,7 @@ GIVEN_TO: dict[str, dict[str, Any]] = {
     },
     # Whom one may say that it is: tests/issuer/portal.
     "portal.take": {"online": 999_999},
+    "submission.take": {"submission": 999_999},
     "request.settle": {"outcome": "done"},
 }
 
@@ -128,6 +131,10 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
         "client": ServiceClient(economy="AUS", client_id="aus-1", name="x", jwk="{}",
                                 scopes="track", waits=True, added_by=account,
                                 added_at=NOW),
+        "submission": HeldSubmission(
+            economy="AUS", client="client:aus-1", number="AUSX", given="{}",
+            is_whole=True, held_for="x", state="waiting", came_at=NOW, changed_at=NOW,
+        ),
         "webhook": Webhook(economy="AUS", client="client:aus-1", event="applications",
                            url="https://hooks.example", made_at=NOW, due_at=NOW),
         "mail": Mail(economy="AUS", kind="card_ends", recipient="a@b.example",
