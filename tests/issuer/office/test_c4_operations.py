@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from issuer.errors import IssuerError
 from issuer.operations import all_operations
+from issuer.services.submissions import HandedIn
 from issuer.store import (
     ApiKey,
     Applicant,
@@ -132,7 +133,7 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
                                 scopes="track", waits=True, added_by=account,
                                 added_at=NOW),
         "submission": HeldSubmission(
-            economy="AUS", client="client:aus-1", number="AUSX", given="{}",
+            economy="AUS", client="client:aus-1", number="AUSX", given=handed_in(),
             is_whole=True, held_for="x", state="waiting", came_at=NOW, changed_at=NOW,
         ),
         "webhook": Webhook(economy="AUS", client="client:aus-1", event="applications",
@@ -154,6 +155,12 @@ def by_hand(session: Session, account: int, lane: int, card: int) -> dict[str, i
     session.flush()
     rows["request"] = asked_by_holder(session, card)
     return {name: row.id for name, row in rows.items()}
+
+
+def handed_in() -> str:
+    """What a partner's system has handed in, as it is kept while it waits."""
+    given = {"person": PERSON, "passport": PASSPORT}
+    return HandedIn.model_validate(given).model_dump_json()
 
 
 def online_by_hand(session: Session) -> dict[str, Any]:

@@ -91,6 +91,26 @@ def accepted(site: Site) -> None:
 # From the scan to the next
 
 
+def test_a_question_that_comes_after_its_screen_was_left_is_for_nobody(
+    site: Site,
+) -> None:
+    """The next traveller's phone has not seen it, and shows its usual code."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    site.page.route("**/api/challenge", hold)
+    with site.page.expect_request("**/api/challenge"):
+        site.go("challenge")
+    site.go("home")
+    site.go("scan")
+    with site.page.expect_response("**/api/challenge"):
+        held.pop().continue_()
+    site.page.unroute("**/api/challenge")
+    compared(site)
+
+
 def test_an_officer_compares_before_any_verdict_and_scans_the_next(site: Site) -> None:
     """Name, both answers, the last day, what to see, the data's age; then the next."""
     compared(site)

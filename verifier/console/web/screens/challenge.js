@@ -13,10 +13,12 @@ export function challenge(app) {
   const paper = el("div.paper", canvas);
   const left = el("p.challenge-left", { role: "timer" });
   let timer = 0;
+  let isLeft = false;
   const go = button(app.t("challenge.scan"), () => app.go("scan"), "main");
   const renew = ({ currentTarget } = {}) => app.run(currentTarget, async () => {
     const asked = await app.ask("POST", "challenge");
-    if (asked === null) return;
+    // One that comes after its officer has gone on is for no phone: the next traveller has not seen it.
+    if (asked === null || isLeft) return;
     app.asked = asked;
     const ends = performance.now() + Date.parse(asked.expires_at) - Date.parse(app.state.now);
     drawCode(canvas, asked.text, { ecc: "medium" });
@@ -43,7 +45,9 @@ export function challenge(app) {
       app.go("scan");
     }, "plain")),
   ];
-  return {
-    title: app.t("challenge.title"), look: "narrow challenge", body, foot: [go], enter: () => renew(), leave: () => clearInterval(timer),
+  const leave = () => {
+    isLeft = true;
+    clearInterval(timer);
   };
+  return { title: app.t("challenge.title"), look: "narrow challenge", body, foot: [go], enter: () => renew(), leave };
 }
