@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, FilePayload, expect
 import verifier
 from examples.camera import photograph
 from issuer.plastic.codes import qr_image
-from tests.components import needs
+from tests.components import needs, path_of
 from tests.issuer.web.chromium import launched
 from tests.simulator import NOW
 from tests.wallet_api.web.site import Site, opened
@@ -78,6 +78,7 @@ def with_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lens]:
     with launched(
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={video}",
+        path=path_of("Chromium"),  # without windows it gives no page a camera by name
     ) as browser:
         yield Lens(browser, video)
 

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 import verifier
 from issuer.plastic.codes import qr_image
-from tests.components import needs, path_of
+from tests.components import needs
 from tests.examples.desk_scene import PASSPORT
-from tests.issuer.web.chromium import FLAGS
+from tests.issuer.web.chromium import FLAGS, browser_path
 from tests.simulator import NOW
 from tests.verifier.console.desk.conftest import WORLD
 from tests.verifier.console.desk.site import Site, opened
@@ -49,7 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     )
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=path_of("Chromium"), args=[*FLAGS, *flags]
+            executable_path=browser_path(), args=[*FLAGS, *flags]
         )
         yield chromium
         chromium.close()

@@ -22,8 +22,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.components import path_of
-from tests.issuer.web.chromium import FLAGS, violations
+from tests.issuer.web.chromium import FLAGS, browser_path, violations
 from tests.verifier.console.conftest import Desk
 from verifier.console.serving import listen, make_server
 
@@ -48,7 +47,7 @@ def launched(*flags: str) -> Iterator[Browser]:
     """A browser with a camera that shows a test picture, or what ``flags`` say."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=path_of("Chromium"), args=[*FLAGS, *CAMERA, *flags]
+            executable_path=browser_path(), args=[*FLAGS, *CAMERA, *flags]
         )
         yield chromium
         chromium.close()
@@ -58,7 +57,7 @@ def launched(*flags: str) -> Iterator[Browser]:
 def another(browser: Browser, *flags: str) -> Iterator[Browser]:
     """A second browser beside one: only one program drives them at a time."""
     chromium = browser.browser_type.launch(
-        executable_path=path_of("Chromium"), args=[*FLAGS, *CAMERA[2:], *flags]
+        executable_path=browser_path(), args=[*FLAGS, *CAMERA[2:], *flags]
     )
     yield chromium
     chromium.close()
